@@ -1,0 +1,1 @@
+"""The words every part shares: readings, events, records, settings, limits, errors, AWS clients. Imports nothing of ours."""

@@ -1,0 +1,36 @@
+"""AWS clients with every time-out and retry said out loud: boto3's defaults are 60 s and five silent attempts."""
+
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+from telemetry.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_kinesis import KinesisClient
+
+_CONNECT_TIMEOUT_S = 1
+_READ_TIMEOUT_S = 2
+
+
+def _config(settings: Settings, attempts: int, pool: int) -> Config:
+    return Config(
+        region_name=settings.aws_region,
+        connect_timeout=_CONNECT_TIMEOUT_S,
+        read_timeout=_READ_TIMEOUT_S,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        max_pool_connections=pool,
+        tcp_keepalive=True,
+    )
+
+
+def kinesis_client(settings: Settings, *, attempts: int = 3, pool: int = 10) -> "KinesisClient":
+    """A Kinesis client. `attempts` counts the first try; the writer asks for 1, because it retries by itself."""
+    return boto3.client("kinesis", config=_config(settings, attempts, pool), endpoint_url=settings.aws_endpoint_url)
+
+
+def dynamodb_client(settings: Settings, *, attempts: int = 3, pool: int = 10) -> "DynamoDBClient":
+    """A DynamoDB client. Reads and conditional or identical writes only, so the SDK's own retries are harmless."""
+    return boto3.client("dynamodb", config=_config(settings, attempts, pool), endpoint_url=settings.aws_endpoint_url)

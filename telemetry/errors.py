@@ -1,0 +1,51 @@
+"""What can go wrong, in few types.
+
+    TelemetryError
+    ├── InvalidReading      the sender's mistake: every bad field with its fix
+    ├── UndecodableEvent    bytes in the log that are not an event we know: goes to the dead letters
+    ├── NotStored           the log did not confirm in time: the reading may or may not be stored
+    │   └── Overloaded      refused before anything was sent
+    ├── StoreUnavailable    a table did not answer within the time for retries
+    ├── WrongStream         the stream was made anew since the projection was filled
+    └── InvalidSettings     every bad setting with its fix
+
+Which HTTP status each one becomes is decided in one table, `producer_api/problems.py`.
+"""
+
+from collections.abc import Mapping
+
+
+class TelemetryError(Exception):
+    """Base of everything we raise on purpose."""
+
+
+class InvalidReading(TelemetryError):
+    """A reading was refused. `fields` maps each bad field's name to what is expected of it."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{name}: {text}" for name, text in fields.items()))
+        self.fields = dict(fields)
+
+
+class UndecodableEvent(TelemetryError):
+    """Bytes from the log cannot be read as an event. The text is the reason kept beside the dead letter."""
+
+
+class NotStored(TelemetryError):
+    """The log did not confirm the reading in time. It may be stored; sending it again is safe."""
+
+
+class Overloaded(NotStored):
+    """The writer's queue is full or closing: nothing was sent."""
+
+
+class StoreUnavailable(TelemetryError):
+    """A table or stream did not answer within the time allowed for retries."""
+
+
+class WrongStream(TelemetryError):
+    """The stream is not the one this projection was filled from: shard ids would repeat."""
+
+
+class InvalidSettings(TelemetryError):
+    """The environment holds settings that cannot be used; the text lists them all."""

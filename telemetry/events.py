@@ -1,0 +1,82 @@
+"""The event: a CloudEvents 1.0 object in JSON on one line, as it stands in the log.
+
+Types carry their version. Readers bring old versions up to the newest through `UPCASTERS`, ignore attributes they do not know,
+and refuse types they do not know. Nothing here depends on a setting.
+"""
+
+import hashlib
+import json
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from telemetry import strict_json
+from telemetry.errors import UndecodableEvent
+from telemetry.limits import EVENT_BYTES_MAX
+from telemetry.reading import Reading, decimal_text, parse_sensor_id, parse_temperature, parse_timestamp, rfc3339
+
+TEMPERATURE_RECORDED: Final = "telemetry.temperature.recorded.v1"
+SOURCE: Final = "/api/temperature"
+
+type Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
+UPCASTERS: Final[Mapping[str, Upcaster]] = {}
+"""Old type → a function that returns the event as the next newer type. One small step each; they chain."""
+
+
+def event_id(reading: Reading) -> str:
+    """Sixteen text-safe characters that a retry of the same reading repeats: CloudEvents' own meaning of a duplicate.
+
+    Counting never relies on it, but on the reading itself.
+    """
+    identity = f"{reading.sensor_id}\n{reading.measured_at_us}\n{reading.temperature_micro}"
+    return urlsafe_b64encode(hashlib.blake2b(identity.encode(), digest_size=12).digest()).decode()
+
+
+def encode_event(reading: Reading, received_at_us: int) -> bytes:
+    """The event of a reading accepted at `received_at_us` (microseconds since 1970), one line without its newline."""
+    return (
+        f'{{"specversion":"1.0","type":"{TEMPERATURE_RECORDED}","source":"{SOURCE}","id":"{event_id(reading)}",'
+        f'"subject":{json.dumps(reading.sensor_id, ensure_ascii=False)},"time":"{rfc3339(reading.measured_at_us)}",'
+        f'"receivedtime":"{rfc3339(received_at_us)}","data":{{"temperature":{decimal_text(reading.temperature_micro)}}}}}'
+    ).encode()
+
+
+def decode_event(line: bytes, upcasters: Mapping[str, Upcaster] = UPCASTERS) -> Reading:
+    """The reading a line of the log holds.
+
+    Raises UndecodableEvent with the reason when it is not an event, of an unknown type, or beyond the hard limits.
+    """
+    if len(line) > EVENT_BYTES_MAX:
+        raise UndecodableEvent(f"a line of {len(line)} bytes; an event has at most {EVENT_BYTES_MAX}")
+    try:
+        event = strict_json.loads(line)
+    except ValueError as error:
+        raise UndecodableEvent(f"not JSON: {error}") from None
+    if not isinstance(event, dict) or event.get("specversion") != "1.0":
+        raise UndecodableEvent("not a CloudEvents 1.0 object")
+    return _reading(_newest(event, upcasters))
+
+
+def _newest(event: dict[str, Any], upcasters: Mapping[str, Upcaster]) -> dict[str, Any]:
+    while (kind := event.get("type")) != TEMPERATURE_RECORDED:
+        if not isinstance(kind, str) or kind not in upcasters:
+            raise UndecodableEvent(f"unknown event type {str(kind)[:128]!r}")
+        event = upcasters[kind](event)
+    return event
+
+
+def _reading(event: dict[str, Any]) -> Reading:
+    data = event.get("data")
+    temperature = data.get("temperature") if isinstance(data, dict) else None
+    fields: tuple[tuple[str, Callable[[Any], Any], Any], ...] = (
+        ("time", parse_timestamp, event.get("time")),
+        ("subject", parse_sensor_id, event.get("subject")),
+        ("data.temperature", parse_temperature, temperature),
+    )
+    values = []
+    for name, parse, value in fields:
+        try:
+            values.append(parse(value))
+        except ValueError as error:
+            raise UndecodableEvent(f"{name}: {error}") from None
+    return Reading(*values)

@@ -1,0 +1,86 @@
+"""Settings: one frozen object read from a mapping that is passed in, all mistakes reported at once.
+
+Where AWS is, and who we are there, is told by the standard AWS variables alone (`AWS_REGION`, `AWS_ENDPOINT_URL`,
+credentials); boto3 reads those itself. `docs/settings.md` is checked against this file by a test.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from telemetry.errors import InvalidSettings
+
+
+class Settings(BaseModel):
+    """Every setting of every process; the variable's name is the field's in upper case."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prefix: Annotated[
+        str,
+        Field(pattern=r"^[a-zA-Z0-9_.-]{1,64}$", description="Begins the name of every stream and table, as in the original."),
+    ] = "telemetry-dev"
+    aws_region: Annotated[
+        str, Field(pattern=r"^[a-z0-9-]{4,32}$", description="The region; AWS_DEFAULT_REGION is read when it is not set.")
+    ] = "eu-west-1"
+    aws_endpoint_url: Annotated[
+        str | None, Field(pattern=r"^https?://", description="Where AWS is, when it is not AWS itself: LocalStack's address.")
+    ] = None
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(description="The least level that is logged.")] = (
+        "info"
+    )
+
+    host: Annotated[str, Field(description="The address the API listens on.")] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535, description="The port the API listens on.")] = 8080
+    temperature_min: Annotated[
+        Decimal, Field(ge=Decimal("-273.15"), le=10_000, description="Colder readings are refused at the HTTP edge, in °C.")
+    ] = Decimal("-273.15")
+    temperature_max: Annotated[
+        Decimal, Field(ge=Decimal("-273.15"), le=10_000, description="Hotter readings are refused at the HTTP edge, in °C.")
+    ] = Decimal(10_000)
+    clock_skew_h_max: Annotated[
+        float, Field(ge=0, le=876_000, description="How far ahead of the server's clock a timestamp may be, in hours.")
+    ] = 24
+    put_in_flight_max: Annotated[int, Field(ge=1, le=64, description="PutRecords calls under way at once.")] = 4
+    put_deadline_s: Annotated[
+        float, Field(gt=0, le=60, description="How long the API tries to store a reading before it answers 503, in seconds.")
+    ] = 5
+    queue_events_max: Annotated[
+        int, Field(ge=1, le=1_000_000, description="Readings that may wait to be stored; more are answered 503 at once.")
+    ] = 20_000
+
+    worker_id: Annotated[
+        str,
+        Field(
+            pattern=r"^[a-zA-Z0-9_.:-]{1,128}$",
+            description="This consumer's name; unique among the living, and best the same after a restart.",
+        ),
+    ] = "worker-1"
+    kcl_timing: Annotated[
+        Literal["local", "aws"], Field(description="Which set of KCL's intervals to use: `consumer/properties.py` has both.")
+    ] = "aws"
+    java: Annotated[str, Field(description="The java that runs KCL's daemon, 17 or newer.")] = "java"
+    store_retry_s: Annotated[
+        float, Field(gt=0, le=50, description="How long the consumer retries AWS in place before it exits, in seconds.")
+    ] = 30
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> Self:
+        """The settings that `environ` holds, defaults for the others. Raises InvalidSettings naming every bad one."""
+        given = {name: environ[name.upper()] for name in cls.model_fields if environ.get(name.upper(), "") != ""}
+        if "aws_region" not in given and environ.get("AWS_DEFAULT_REGION"):
+            given["aws_region"] = environ["AWS_DEFAULT_REGION"]
+        try:
+            return cls.model_validate(given)
+        except ValidationError as error:
+            mistakes = [
+                f"{str(fault['loc'][0]).upper()}={fault['input']!r}: {fault['msg']}. {cls._hint(str(fault['loc'][0]))}"
+                for fault in error.errors()
+            ]
+            raise InvalidSettings("These settings cannot be used:\n  " + "\n  ".join(mistakes)) from None
+
+    @classmethod
+    def _hint(cls, name: str) -> str:
+        return cls.model_fields[name].description or ""
