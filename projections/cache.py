@@ -1,0 +1,134 @@
+"""The rows a shard is working on: loaded once, folded in memory, written when told, on condition that nobody moved them.
+
+A row that another worker did move is loaded again and gets the decisions after its position folded in once more. So two workers
+on one shard delay nothing and spoil nothing.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from projections.effects import Steps, ask
+from projections.fold import Stats
+from projections.rows import FLEET, PROGRESS, Row, RowKey, duplicate_keys, row_keys
+from telemetry.reading import Reading
+
+
+class Decision(NamedTuple):
+    """What was decided about one reading of one record: counted, or seen before."""
+
+    position: int
+    reading: Reading
+    counted: bool
+
+    def concerns(self) -> tuple[RowKey, ...]:
+        """The rows it concerns."""
+        return row_keys(self.reading) if self.counted else duplicate_keys(self.reading)
+
+
+@dataclass(slots=True)
+class _Entry:
+    known: Row
+    """As it was last read or written."""
+    stats: Stats
+    """With everything folded in since."""
+
+    def fold(self, decision: Decision) -> bool:
+        """Fold a decision that lies after the row's own position; says whether it did."""
+        if decision.position <= self.known.position:
+            return False
+        self.stats = self.stats.with_reading(decision.reading) if decision.counted else self.stats.with_duplicate()
+        return True
+
+
+class RowCache:
+    """Rows of one shard. Rows with unwritten decisions never leave it."""
+
+    def __init__(self, shard_id: str) -> None:
+        self._shard_id = shard_id
+        self._entries: dict[RowKey, _Entry] = {}
+        self._dirty: set[RowKey] = set()
+
+    @property
+    def progress(self) -> Row:
+        """The shard's progress row as last read or written."""
+        return self._entries[PROGRESS].known
+
+    @property
+    def dirty_count(self) -> int:
+        """Rows that hold decisions not yet written."""
+        return len(self._dirty)
+
+    @property
+    def dirty_sensor_count(self) -> int:
+        """Those of them that belong to a sensor."""
+        return sum(key.scope != FLEET for key in self._dirty)
+
+    def load(self, keys: Collection[RowKey]) -> Steps[None]:
+        """Read these rows anew, forgetting what was folded into them."""
+        stored = yield from ask(lambda stores: stores.load_rows(self._shard_id, keys))
+        for key in keys:
+            known = stored.get(key) or Row(key)
+            self._entries[key] = _Entry(known, known.stats)
+            self._dirty.discard(key)
+
+    def fold(self, decisions: Sequence[Decision]) -> Steps[None]:
+        """Fold decisions, in order, into every row they concern; rows not held yet are loaded first."""
+        missing = {key for decision in decisions for key in decision.concerns() if key not in self._entries}
+        if missing:
+            yield from self.load(missing)
+        self._fold(decisions)
+
+    def write(self, position: int, as_of_us: int, decisions: Sequence[Decision], *, everything: bool) -> Steps[None]:
+        """Write dirty rows as covering the log up to `position`, the progress row last.
+
+        `decisions` are all those since the last write of everything. Without `everything`, sensor rows wait.
+        """
+        pending = {key for key in self._dirty if key != PROGRESS and (everything or key.scope == FLEET)}
+        while pending:
+            rows = [(Row(key, position, entry.stats, as_of_us), entry.known) for key, entry in self._held(pending)]
+            pending = yield from self._store(rows, decisions)
+        yield from self.write_progress(position, as_of_us, decisions, everything=everything)
+
+    def write_progress(self, position: int, as_of_us: int, decisions: Sequence[Decision], *, everything: bool) -> Steps[None]:
+        """Write the progress row; none of its positions ever goes back."""
+        pending = {PROGRESS}
+        while pending:
+            entry = self._entries[PROGRESS]
+            row = Row(
+                PROGRESS,
+                max(position, entry.known.position),
+                entry.stats,
+                as_of_us,
+                max(position if everything else 0, entry.known.flushed_position),
+            )
+            refused = yield from self._store([(row, entry.known)], decisions)
+            # A refused row may need nothing folded any more, but its mark of what is flushed is still ours to move.
+            pending = refused or ({PROGRESS} if self.progress is not row else set())
+
+    def evict(self, rows_max: int) -> None:
+        """Let go of clean rows, those held longest first, until no more than `rows_max` are left."""
+        clean = (key for key in list(self._entries) if key not in self._dirty and key != PROGRESS)
+        for key, _ in zip(clean, range(len(self._entries) - rows_max), strict=False):
+            del self._entries[key]
+
+    def _store(self, rows: Sequence[tuple[Row, Row]], decisions: Sequence[Decision]) -> Steps[set[RowKey]]:
+        """Write rows; those refused are loaded and folded again. Returns the ones that still have something to write."""
+        refused = set((yield from ask(lambda stores: stores.store_rows(self._shard_id, rows))))
+        for row, _ in rows:
+            if row.key not in refused:
+                self._entries[row.key] = _Entry(row, row.stats)
+                self._dirty.discard(row.key)
+        if refused:
+            yield from self.load(refused)
+            self._fold(decisions, only=refused)
+        return refused & self._dirty
+
+    def _fold(self, decisions: Iterable[Decision], only: Collection[RowKey] | None = None) -> None:
+        for decision in decisions:
+            for key in decision.concerns():
+                if (only is None or key in only) and self._entries[key].fold(decision):
+                    self._dirty.add(key)
+
+    def _held(self, keys: Iterable[RowKey]) -> list[tuple[RowKey, _Entry]]:
+        return [(key, self._entries[key]) for key in keys]

@@ -1,0 +1,142 @@
+"""The stores on DynamoDB and Kinesis. Together with `queries.py`, the only place that makes requests of the tables.
+
+Each method retries in place, within the time the settings give, and raises StoreUnavailable after that. What one answer leaves
+undone (UnprocessedItems, UnprocessedKeys, failed entries) is asked again, never taken as done or absent (hazard H16).
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import batched
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from projections.effects import DeadLetter, Origin
+from projections.items import dead_letter_items, read_reading, read_row, reading_item, reading_key, row_item, row_key
+from projections.rows import Row, RowKey
+from telemetry.errors import StoreUnavailable
+from telemetry.limits import BATCH_GET_KEYS_MAX, BATCH_WRITE_ITEMS_MAX, EVENT_BYTES_MAX, PUT_RECORDS_BYTES_MAX
+from telemetry.names import ResourceNames
+from telemetry.reading import Reading
+from telemetry.retry import patiently, tries
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_kinesis import KinesisClient
+
+    from projections.items import Item
+
+CALLS_AT_ONCE = 8
+
+
+class AwsStores:
+    """The tables of one projection generation, and the stream."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", kinesis: "KinesisClient", names: ResourceNames, patience_s: float) -> None:
+        self._dynamodb = dynamodb
+        self._kinesis = kinesis
+        self._names = names
+        self._patience_s = patience_s
+        self._calls = ThreadPoolExecutor(CALLS_AT_ONCE, "dynamodb")
+
+    def close(self) -> None:
+        """Let the threads go."""
+        self._calls.shutdown()
+
+    def find_readings(self, readings: Collection[Reading]) -> Mapping[Reading, Origin]:
+        """The origin of each of these that is stored; strongly consistent."""
+        return dict(map(read_reading, self._get(self._names.readings, [reading_key(reading) for reading in readings])))
+
+    def store_readings(self, readings: Mapping[Reading, Origin]) -> None:
+        """Write raw readings."""
+        self._write(self._names.readings, [reading_item(reading, origin) for reading, origin in readings.items()])
+
+    def load_rows(self, shard_id: str, keys: Collection[RowKey]) -> Mapping[RowKey, Row]:
+        """Those rows that exist; strongly consistent."""
+        items = self._get(self._names.stats, [row_key(shard_id, key) for key in keys])
+        return {row.key: row for _, row in map(read_row, items)}
+
+    def store_rows(self, shard_id: str, rows: Sequence[tuple[Row, Row]]) -> Collection[RowKey]:
+        """Write each row if what is stored still has the positions of the one known; the keys of those refused."""
+        written = self._calls.map(lambda pair: self._put_row(shard_id, *pair), rows)
+        return [row.key for (row, _), done in zip(rows, written, strict=True) if not done]
+
+    def store_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
+        """Keep what could not be applied. One item a call: a batch of large parts may pass a request's 16 MB."""
+        for letter in letters:
+            for item in dead_letter_items(letter):
+                self._patiently(partial(self._dynamodb.put_item, TableName=self._names.dead_letters, Item=item))
+
+    def append_again(self, events: Sequence[tuple[str, bytes]]) -> None:
+        """Put events (partition key, line) on the stream once more, each under its own key."""
+        for chunk in batched(events, PUT_RECORDS_BYTES_MAX // EVENT_BYTES_MAX // 2, strict=False):
+            self._append(chunk)
+
+    def _put_row(self, shard_id: str, row: Row, known: Row) -> bool:
+        call = partial(
+            self._dynamodb.put_item,
+            TableName=self._names.stats,
+            Item=row_item(shard_id, row),
+            ConditionExpression=f"{_still('position', known.position)} AND {_still('flushed_position', known.flushed_position)}",
+            ExpressionAttributeNames={"#position": "position", "#flushed_position": "flushed_position"},
+            ExpressionAttributeValues={
+                ":position": {"S": str(known.position)},
+                ":flushed_position": {"S": str(known.flushed_position)},
+            },
+        )
+        try:
+            self._patiently(call)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                raise
+            return False
+        return True
+
+    def _get(self, table: str, keys: "Sequence[Item]") -> "Iterable[Item]":
+        chunks = batched(keys, BATCH_GET_KEYS_MAX, strict=False)
+        return [item for items in self._calls.map(lambda chunk: self._get_chunk(table, chunk), chunks) for item in items]
+
+    def _get_chunk(self, table: str, keys: "Sequence[Item]") -> "list[Item]":
+        items: list[Item] = []
+        request: Any = {table: {"Keys": keys, "ConsistentRead": True}}
+        for _ in tries(self._patience_s):
+            answer = self._patiently(partial(self._dynamodb.batch_get_item, RequestItems=request))
+            items.extend(answer["Responses"].get(table, []))
+            request = answer.get("UnprocessedKeys")
+            if not request:
+                return items
+        raise StoreUnavailable(f"{table}: keys left unprocessed for {self._patience_s:g} s")
+
+    def _write(self, table: str, items: "Sequence[Item]") -> None:
+        chunks = batched(items, BATCH_WRITE_ITEMS_MAX, strict=False)
+        for _ in self._calls.map(lambda chunk: self._write_chunk(table, chunk), chunks):
+            pass  # drawn to the end, so that every chunk's error is raised
+
+    def _write_chunk(self, table: str, items: "Sequence[Item]") -> None:
+        request: Any = {table: [{"PutRequest": {"Item": item}} for item in items]}
+        for _ in tries(self._patience_s):
+            answer = self._patiently(partial(self._dynamodb.batch_write_item, RequestItems=request))
+            request = answer.get("UnprocessedItems")
+            if not request:
+                return
+        raise StoreUnavailable(f"{table}: items left unprocessed for {self._patience_s:g} s")
+
+    def _append(self, events: Sequence[tuple[str, bytes]]) -> None:
+        entries: Any = [{"PartitionKey": key, "Data": line + b"\n"} for key, line in events]
+        for _ in tries(self._patience_s):
+            answer = self._patiently(partial(self._kinesis.put_records, StreamName=self._names.stream, Records=entries))
+            # Entry by entry: the call's own count of failures has been seen to be wrong (hazard H14).
+            entries = [entry for entry, result in zip(entries, answer["Records"], strict=True) if "ErrorCode" in result]
+            if not entries:
+                return
+        raise StoreUnavailable(f"{self._names.stream}: events refused for {self._patience_s:g} s")
+
+    def _patiently[T](self, call: Callable[[], T]) -> T:
+        return patiently(call, self._patience_s)
+
+
+def _still(name: str, value: int) -> str:
+    """The condition that an attribute holds what was known of it; 0 was known of an attribute that is not there."""
+    holds = f"#{name} = :{name}"
+    return holds if value else f"(attribute_not_exists(#{name}) OR {holds})"

@@ -1,0 +1,80 @@
+"""What the projection asks of the world: a protocol of stores, and steps that ask it one question at a time.
+
+The batch algorithm is a generator that yields questions and is sent the answers, so it holds no client, clock or thread. The
+same steps run against DynamoDB, in memory, and under a scheduler that stops, repeats and crosses them.
+"""
+
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+from projections.rows import Row, RowKey
+from telemetry.reading import Reading
+
+
+class Origin(NamedTuple):
+    """The place in the log that first brought a reading: shard, record, line in the record."""
+
+    shard_id: str
+    sequence_number: int
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """Bytes that could not be applied, where they stood, and why."""
+
+    origin: Origin
+    data: bytes
+    reason: str
+    arrived_at_ms: int
+    """When Kinesis took the record: milliseconds since 1970."""
+
+
+class Stores(Protocol):
+    """The tables, and the log's tail, as the projection sees them.
+
+    Every method is safe to repeat. It returns when its work is durable, or raises StoreUnavailable.
+    """
+
+    def find_readings(self, readings: Collection[Reading]) -> Mapping[Reading, Origin]:
+        """The origin of each of these that is stored; strongly consistent."""
+
+    def store_readings(self, readings: Mapping[Reading, Origin]) -> None:
+        """Write raw readings. The same reading always comes with the same origin."""
+
+    def load_rows(self, shard_id: str, keys: Collection[RowKey]) -> Mapping[RowKey, Row]:
+        """Those rows that exist; strongly consistent."""
+
+    def store_rows(self, shard_id: str, rows: Sequence[tuple[Row, Row]]) -> Collection[RowKey]:
+        """Write each row (first) if what is stored still has the positions of the one known (second).
+
+        Returns the keys of the rows refused.
+        """
+
+    def store_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
+        """Keep what could not be applied."""
+
+    def append_again(self, events: Sequence[tuple[str, bytes]]) -> None:
+        """Put events (partition key, line) on the stream once more, each under its own key."""
+
+
+type Question = Callable[[Stores], Any]
+type Steps[T] = Generator[Question, Any, T]
+
+
+def ask[T](question: Callable[[Stores], T]) -> Steps[T]:
+    """Yield one question and return its answer: `found = yield from ask(lambda stores: stores.find_readings(wanted))`."""
+    answer: T = yield question
+    return answer
+
+
+def run[T](steps: Steps[T], stores: Stores) -> T:
+    """Answer every question from `stores`, in order, and return what the steps return."""
+    try:
+        question = next(steps)
+        while True:
+            question = steps.send(question(stores))
+    except StopIteration as done:
+        result: T = done.value
+        return result

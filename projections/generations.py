@@ -1,0 +1,90 @@
+"""The pointer to the live projection generation, and to the very stream it was filled from.
+
+A stream deleted and made again under its name repeats shard ids and starts its positions anew, so positions stored before would
+silently swallow new readings (hazard H29). So everything that starts checks the stream's creation time against the pointer.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from telemetry.errors import WrongStream
+from telemetry.names import ResourceNames
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_kinesis import KinesisClient
+
+_POINTER_AGE_S_MAX = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """The live generation and when its stream was created (text, as `stream_created` gives it)."""
+
+    generation: int
+    stream_created: str
+
+
+def stream_created(kinesis: "KinesisClient", names: ResourceNames) -> str:
+    """When the stream was created: seconds since 1970 with three decimals."""
+    summary = kinesis.describe_stream_summary(StreamName=names.stream)["StreamDescriptionSummary"]
+    return f"{summary['StreamCreationTimestamp'].timestamp():.3f}"
+
+
+def read_pointer(dynamodb: "DynamoDBClient", names: ResourceNames) -> Pointer | None:
+    """The live pointer, or None before the first set-up; strongly consistent."""
+    answer = dynamodb.get_item(TableName=names.generations, Key={"name": {"S": "live"}}, ConsistentRead=True)
+    if not (item := answer.get("Item")):
+        return None
+    return Pointer(int(item["generation"]["N"]), item["stream_created"]["S"])
+
+
+def make_pointer(dynamodb: "DynamoDBClient", names: ResourceNames, created: str) -> None:
+    """Point at `names.generation`, unless there is a pointer already."""
+    item = {"name": {"S": "live"}, "generation": {"N": str(names.generation)}, "stream_created": {"S": created}}
+    try:
+        dynamodb.put_item(
+            TableName=names.generations,
+            Item=item,
+            ConditionExpression="attribute_not_exists(#name)",
+            ExpressionAttributeNames={"#name": "name"},
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            raise
+
+
+def check_stream(kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: ResourceNames) -> Pointer:
+    """The live pointer, once it is known to speak of the stream that is there. Raises WrongStream otherwise."""
+    pointer = read_pointer(dynamodb, names)
+    if pointer is None:
+        raise WrongStream(f"{names.generations} holds no pointer: set the tables up first (python -m infra.setup).")
+    created = stream_created(kinesis, names)
+    if created != pointer.stream_created:
+        raise WrongStream(
+            f"{names.stream} was created at {created}, but the projection was filled from one created at "
+            f"{pointer.stream_created}. Delete the tables of this prefix and set up again; the log's readings are then folded anew."
+        )
+    return pointer
+
+
+class LiveNames:
+    """The names of the live generation, following the pointer within a second. Used from threads."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", names: ResourceNames, pointer: Pointer) -> None:
+        self._dynamodb = dynamodb
+        self._names = names
+        self._pointer = pointer
+        self._read_at_s = time.monotonic()
+
+    def current(self) -> ResourceNames:
+        """The names to read from now. Raises WrongStream when the pointer has moved to another stream or is gone."""
+        if time.monotonic() - self._read_at_s >= _POINTER_AGE_S_MAX:
+            pointer = read_pointer(self._dynamodb, self._names)
+            if pointer is None or pointer.stream_created != self._pointer.stream_created:
+                raise WrongStream(f"{self._names.generations} no longer speaks of the stream this process was started on.")
+            self._pointer, self._read_at_s = pointer, time.monotonic()
+        return ResourceNames(self._names.prefix, self._pointer.generation)

@@ -1,0 +1,156 @@
+"""The batch algorithm: one shard's records become raw readings, stats rows and dead letters, each counted exactly once.
+
+decode → find duplicates → write raw readings → fold into the rows whose own position is before the record → (when due) write
+dirty rows. The caller checkpoints what a full flush made durable. The reasons are in the design, "A batch".
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from projections.cache import Decision, RowCache
+from projections.decoding import Candidate, Record, Stray, decode
+from projections.effects import DeadLetter, Origin, Steps, ask
+from projections.rows import PROGRESS
+from telemetry.limits import EVENT_BYTES_MAX, MICRO
+from telemetry.reading import Reading
+from telemetry.shards import Shard
+
+SLICE_LINES = 1_000
+"""Lines that are looked up, written and folded together at most: bounds memory, whatever a record inflates to."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlushPolicy:
+    """When rows are written: everything before a checkpoint, the fleet's rows often enough to be fresh."""
+
+    few_rows: int = 200
+    """While no more sensor rows than this are dirty, they are written together with the fleet's."""
+    fleet_every_s: float = 1
+    everything_every_s: float = 30
+    decisions_max: int = 50_000
+    """Decisions kept for folding again into a row that another worker moved; at this many everything is written."""
+    rows_held_max: int = 50_000
+    renew_every_s: float = 10
+    """How often an idle shard says that it is caught up, so that idle and stuck look different."""
+
+
+@dataclass(slots=True)
+class _Slice:
+    """Decoded lines in log order."""
+
+    candidates: list[Candidate] = field(default_factory=list)
+    strays: list[Stray] = field(default_factory=list)
+    letters: list[DeadLetter] = field(default_factory=list)
+    completed: Record | None = None
+    """The record that ends with this slice; None when the slice ends inside one."""
+
+    def add(self, item: Candidate | Stray | DeadLetter) -> None:
+        match item:
+            case Candidate():
+                self.candidates.append(item)
+            case Stray():
+                self.strays.append(item)
+            case DeadLetter():
+                self.letters.append(item)
+
+    def __len__(self) -> int:
+        return len(self.candidates) + len(self.strays) + len(self.letters)
+
+
+class ShardProjector:
+    """Projects one shard. `clock_s` tells seconds since 1970; nothing else here knows the time."""
+
+    def __init__(self, shard: Shard, clock_s: Callable[[], float], policy: FlushPolicy | None = None) -> None:
+        self._shard = shard
+        self._clock_s = clock_s
+        self._policy = policy or FlushPolicy()
+        self._rows = RowCache(shard.shard_id)
+        self._decisions: list[Decision] = []
+        """Since the last flush of everything: what a row that is refused needs folded again."""
+        self._completed = 0
+        self._as_of_us = 0
+        """The moment up to which the log is covered: now when caught up, else when the last record arrived."""
+        self._fleet_flushed_s = self._all_flushed_s = clock_s()
+
+    def start(self) -> Steps[None]:
+        """Read the shard's progress mark. To be run once, before anything else."""
+        yield from self._rows.load([PROGRESS])
+
+    def project(self, records: Sequence[Record], *, caught_up: bool) -> Steps[int]:
+        """Apply records in the order of the log; `caught_up` says that the log held nothing beyond them.
+
+        Returns the sequence number up to which everything is durable everywhere, for the checkpoint; 0 when that is not known.
+        """
+        durable = 0
+        for piece in self._slices(records):
+            yield from self._apply(piece)
+            if piece.completed:
+                self._completed = piece.completed.sequence_number
+                self._as_of_us = piece.completed.arrived_at_ms * 1000
+                durable = (yield from self._flush_if_due(now=False)) or durable
+        if caught_up:
+            self._as_of_us = int(self._clock_s() * MICRO)
+        durable = (yield from self._flush_if_due(now=caught_up)) or durable
+        if caught_up and self._as_of_us - self._rows.progress.as_of_us >= self._policy.renew_every_s * MICRO:
+            yield from self._rows.write_progress(self._completed, self._as_of_us, self._decisions, everything=False)
+        return durable
+
+    def flush(self) -> Steps[int]:
+        """Make everything applied so far durable. Returns the sequence number it reaches, 0 before any record."""
+        yield from self._rows.write(self._completed, self._as_of_us, self._decisions, everything=True)
+        self._decisions.clear()
+        self._rows.evict(self._policy.rows_held_max)
+        self._fleet_flushed_s = self._all_flushed_s = self._clock_s()
+        return self._completed
+
+    def _flush_if_due(self, *, now: bool) -> Steps[int]:
+        """Flush, between records, what the policy says; `now` when the fleet's rows are due whatever the clock says."""
+        if self._completed <= self._rows.progress.flushed_position and not self._rows.dirty_count:
+            return self._completed
+        elapsed_s = self._clock_s() - self._all_flushed_s
+        if len(self._decisions) >= self._policy.decisions_max or elapsed_s >= self._policy.everything_every_s:
+            return (yield from self.flush())
+        if not now and self._clock_s() - self._fleet_flushed_s < self._policy.fleet_every_s:
+            return 0
+        if self._rows.dirty_sensor_count <= self._policy.few_rows:
+            return (yield from self.flush())
+        yield from self._rows.write(self._completed, self._as_of_us, self._decisions, everything=False)
+        self._fleet_flushed_s = self._clock_s()
+        return 0
+
+    def _apply(self, piece: _Slice) -> Steps[None]:
+        """Decide which readings of a slice are new, make all of it durable, and fold what was decided."""
+        wanted = {reading for _, reading in piece.candidates}
+        found = (yield from ask(lambda stores: stores.find_readings(wanted))) if wanted else {}
+        new: dict[Reading, Origin] = {}
+        decisions = []
+        for origin, reading in piece.candidates:
+            # What was decided a moment ago counts as stored; what this very line brought earlier is our own replay.
+            first = found.get(reading) or new.setdefault(reading, origin)
+            decisions.append(Decision(origin.sequence_number, reading, counted=first == origin))
+        if new:
+            yield from ask(lambda stores: stores.store_readings(new))
+        if piece.letters:
+            yield from ask(lambda stores: stores.store_dead_letters(piece.letters))
+        if piece.strays:
+            yield from ask(lambda stores: stores.append_again(piece.strays))
+        self._decisions.extend(decisions)
+        yield from self._rows.fold(decisions)
+
+    def _slices(self, records: Sequence[Record]) -> Iterator[_Slice]:
+        """Slices that end between records, but for a record larger than a slice: rows are only written between records."""
+        piece = _Slice()
+        for record in records:
+            for item in decode(self._shard, record):
+                piece.add(item)
+                bulky = isinstance(item, DeadLetter) and len(item.data) > EVENT_BYTES_MAX
+                if bulky or len(piece) >= SLICE_LINES:
+                    piece.completed = None
+                    yield piece
+                    piece = _Slice()
+            piece.completed = record
+            if len(piece) >= SLICE_LINES // 2:
+                yield piece
+                piece = _Slice()
+        if piece.completed:
+            yield piece

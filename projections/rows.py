@@ -1,0 +1,63 @@
+"""A stats row: the fold of its shard's log up to the row's own position, for one scope and one window.
+
+Each row belongs to one shard, named at the end of its window; readers merge the rows of all shards.
+"""
+
+from dataclasses import dataclass, field
+
+from projections.fold import Stats
+from telemetry.reading import Reading, sortable_time
+
+FLEET = "all"
+TOTAL = "total"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class RowKey:
+    """`scope` is `all` or `sensor#<id>`; `window` is `total`, `day#2026-11-23`, `hour#2026-11-23T10` or `minute#…T10:05`."""
+
+    scope: str
+    window: str
+
+
+PROGRESS = RowKey(FLEET, TOTAL)
+"""The fleet-wide total is written last in a flush, and so is the shard's progress mark."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What is stored for one key of one shard. Positions are sequence numbers as integers; 0 lies before all of them."""
+
+    key: RowKey
+    position: int = 0
+    """The last record this row covers."""
+    stats: Stats = field(default_factory=Stats)
+    as_of_us: int = 0
+    """The moment up to which the row covers the log: microseconds since 1970."""
+    flushed_position: int = 0
+    """On the progress row only: every row of the shard covers the log up to here."""
+
+
+def row_keys(reading: Reading) -> tuple[RowKey, ...]:
+    """The rows a reading is folded into, by its measured time in UTC."""
+    time = sortable_time(reading.measured_at_us)
+    sensor = sensor_scope(reading.sensor_id)
+    hour = f"hour#{time[:13]}"
+    return (
+        PROGRESS,
+        RowKey(FLEET, f"day#{time[:10]}"),
+        RowKey(FLEET, hour),
+        RowKey(FLEET, f"minute#{time[:16]}"),
+        RowKey(sensor, TOTAL),
+        RowKey(sensor, hour),
+    )
+
+
+def duplicate_keys(reading: Reading) -> tuple[RowKey, ...]:
+    """The rows that count a repeat: the totals, so that a storm of retries does not touch every window again."""
+    return PROGRESS, RowKey(sensor_scope(reading.sensor_id), TOTAL)
+
+
+def sensor_scope(sensor_id: str) -> str:
+    """The scope of one sensor's rows."""
+    return f"sensor#{sensor_id}"
