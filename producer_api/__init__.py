@@ -1,0 +1,1 @@
+"""The HTTP side: readings become events in the stream, and questions are answered from the projection."""

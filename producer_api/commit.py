@@ -1,0 +1,193 @@
+"""Group commit, the decisions: which waiting events go into which PutRecords call, and what each answer means for each event.
+
+Pure: no clock, no client, no thread; `writer.py` runs it. Nothing waits on a timer: while the allowed number of calls is under
+way, arriving events collect; when a call returns, all that has collected goes out together.
+"""
+
+import heapq
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Final, NamedTuple
+
+from telemetry.errors import Overloaded
+from telemetry.limits import PACKED_EVENT_BYTES_TARGET, PUT_RECORDS_BYTES_MAX, PUT_RECORDS_ENTRIES_MAX
+from telemetry.records import encode_record
+from telemetry.shards import ShardMap, hash_key
+
+_PACKED_KEY: Final = "*"
+"""Partition key of a packed record. An explicit hash key tells its place, so the shortest key will do."""
+
+_CALL_EVENT_BYTES_MAX: Final = PUT_RECORDS_BYTES_MAX // 2
+"""Events in one call before gzip; leaves room for the keys, which count too."""
+
+
+class Receipt(NamedTuple):
+    """Where the log holds an event."""
+
+    shard_id: str
+    sequence_number: str
+
+
+@dataclass(slots=True, eq=False)
+class Pending:
+    """An event somebody waits for."""
+
+    sensor_id: str
+    event: bytes
+    deadline_s: float
+    """On the caller's monotonic clock; the same distance from its arrival for every event."""
+    tell: Callable[[Receipt | None], None]
+    """Called once: with the receipt, or with None when the deadline passed first."""
+    key: int = field(init=False)
+    failures: int = 0
+    alone: bool = False
+    """It strayed into a shard that is not its own and is sent again under its own partition key."""
+    settled: bool = False
+
+    def __post_init__(self) -> None:
+        self.key = hash_key(self.sensor_id)
+
+    def settle(self, receipt: Receipt | None) -> None:
+        """Tell whoever waits, unless they were told before."""
+        if not self.settled:
+            self.settled = True
+            self.tell(receipt)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record of a PutRecords call and the events in it."""
+
+    shard_id: str
+    """Where it should arrive, if the shard map is up to date."""
+    partition_key: str
+    explicit_hash_key: str | None
+    data: bytes
+    events: Sequence[Pending]
+
+
+class Answer(NamedTuple):
+    """What came of one entry: a receipt, or None when it failed or nobody knows."""
+
+    entry: Entry
+    receipt: Receipt | None
+
+    @property
+    def surprising(self) -> bool:
+        """It arrived in a shard that was not expected, so the shard map is old."""
+        return self.receipt is not None and self.receipt.shard_id != self.entry.shard_id
+
+
+class GroupCommit:
+    """The events on their way into one stream. `backoff_s` tells how long to rest after the n-th failure, n from 0."""
+
+    def __init__(self, shards: ShardMap, events_max: int, backoff_s: Callable[[int], float]) -> None:
+        self.shards = shards
+        self._events_max = events_max
+        self._backoff_s = backoff_s
+        self._waiting: deque[Pending] = deque()
+        self._resting: list[tuple[float, int, Pending]] = []
+        """A heap by the time they are ready for another try; the number breaks ties."""
+        self._under_way = 0
+        self._arrivals: deque[Pending] = deque()
+        """In the order they came, and so in the order of their deadlines."""
+        self._numbers = count()
+
+    def __len__(self) -> int:
+        """Events held."""
+        return len(self._waiting) + len(self._resting) + self._under_way
+
+    def add(self, pending: Pending) -> None:
+        """Take an event in. Raises Overloaded when the queue is full."""
+        if len(self) >= self._events_max:
+            raise Overloaded("Too many readings are waiting to be stored.")
+        self._waiting.append(pending)
+        self._arrivals.append(pending)
+
+    def next_call(self, now_s: float) -> list[Entry]:
+        """The entries of the next PutRecords call: all that is ready, as far as one call goes. Empty when nothing is."""
+        while self._resting and self._resting[0][0] <= now_s:
+            self._waiting.append(heapq.heappop(self._resting)[2])
+        entries = list(self._pack(self._take()))
+        for entry in entries[PUT_RECORDS_ENTRIES_MAX:]:
+            self._waiting.extendleft(entry.events)
+        entries = entries[:PUT_RECORDS_ENTRIES_MAX]
+        self._under_way += sum(len(entry.events) for entry in entries)
+        return entries
+
+    def answered(self, answers: Iterable[Answer], now_s: float) -> None:
+        """Judge a call entry by entry. What is stored in its own shard is settled, everything else is tried again."""
+        for answer in answers:
+            events = answer.entry.events
+            self._under_way -= len(events)
+            if answer.receipt is None:
+                self._rest(events, now_s)
+                continue
+            for pending in events:
+                if self._at_home(pending, answer):
+                    pending.settle(answer.receipt)
+                else:
+                    pending.alone = True
+                    self._waiting.appendleft(pending)
+
+    def expire(self, now_s: float) -> None:
+        """Tell those whose deadline has passed. Their events may still be under way, and so may still be stored."""
+        while self._arrivals and (self._arrivals[0].settled or self._arrivals[0].deadline_s <= now_s):
+            self._arrivals.popleft().settle(None)
+
+    def _at_home(self, pending: Pending, answer: Answer) -> bool:
+        """Whether a stored event lies in a shard its sensor hashes into: one put under its own key always does."""
+        if answer.entry.explicit_hash_key is None or not answer.surprising or answer.receipt is None:
+            return True
+        shard = self.shards.shards.get(answer.receipt.shard_id)
+        return shard is not None and shard.holds(pending.key)
+
+    def _rest(self, events: Sequence[Pending], now_s: float) -> None:
+        # One wait for the whole entry, so that its events come back together and fit one record again.
+        ready_s = now_s + self._backoff_s(events[0].failures)
+        for pending in events:
+            pending.failures += 1
+            heapq.heappush(self._resting, (ready_s, next(self._numbers), pending))
+
+    def _take(self) -> Iterator[Pending]:
+        size_bytes = 0
+        while self._waiting and size_bytes < _CALL_EVENT_BYTES_MAX:
+            pending = self._waiting.popleft()
+            if not pending.settled:
+                size_bytes += len(pending.event)
+                yield pending
+
+    def _pack(self, events: Iterable[Pending]) -> Iterator[Entry]:
+        """Events grouped by the shard their sensor hashes into, then cut into records."""
+        groups: defaultdict[str, list[Pending]] = defaultdict(list)
+        for pending in events:
+            shard = self.shards.owner(pending.key)
+            if pending.alone:
+                yield _entry(shard.shard_id, [pending], None)
+            else:
+                groups[shard.shard_id].append(pending)
+        for shard_id, members in groups.items():
+            first_hash_key = str(self.shards.shards[shard_id].first_hash_key)
+            for record in _cut(members):
+                yield _entry(shard_id, record, first_hash_key if len(record) > 1 else None)
+
+
+def _entry(shard_id: str, events: Sequence[Pending], explicit_hash_key: str | None) -> Entry:
+    key = _PACKED_KEY if explicit_hash_key else events[0].sensor_id
+    return Entry(shard_id, key, explicit_hash_key, encode_record([pending.event for pending in events]), events)
+
+
+def _cut(events: Iterable[Pending]) -> Iterator[list[Pending]]:
+    """Events in runs of about the size a packed record should have."""
+    run: list[Pending] = []
+    size_bytes = 0
+    for pending in events:
+        run.append(pending)
+        size_bytes += len(pending.event)
+        if size_bytes >= PACKED_EVENT_BYTES_TARGET:
+            yield run
+            run, size_bytes = [], 0
+    if run:
+        yield run

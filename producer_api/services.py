@@ -1,0 +1,56 @@
+"""What the endpoints share: made in `app.py`'s lifespan, handed to each request as typed state."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+
+from producer_api.writer import Writer
+from projections.generations import LiveNames
+from projections.queries import FleetStats
+from telemetry.names import ResourceNames
+from telemetry.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_kinesis import KinesisClient
+
+
+class Shared[T]:
+    """One blocking read for all who ask within `for_s` of its start: under load a query answers many requests."""
+
+    def __init__(self, read: Callable[[], T], for_s: float) -> None:
+        self._read = read
+        self._for_s = for_s
+        self._task: asyncio.Task[T] | None = None
+        self._started_s = 0.0
+
+    async def get(self) -> T:
+        """The answer of a read that began at most `for_s` ago; raises what that read raised."""
+        now_s = asyncio.get_running_loop().time()
+        if self._task is None or now_s - self._started_s >= self._for_s:
+            self._started_s = now_s
+            self._task = asyncio.create_task(asyncio.to_thread(self._read))
+        return await asyncio.shield(self._task)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything an endpoint may use."""
+
+    settings: Settings
+    names: ResourceNames
+    writer: Writer
+    kinesis: "KinesisClient"
+    dynamodb: "DynamoDBClient"
+    live: LiveNames
+    fleet: Shared[FleetStats]
+    readiness: Shared[dict[str, Any]]
+
+
+def services(request: Request) -> Services:
+    """The services of the application that got this request."""
+    found: Services = request.state.services
+    return found

@@ -1,0 +1,170 @@
+"""The writer: runs group commit against Kinesis and tells each request where its event was stored, or that nobody knows.
+
+boto3 is synchronous, so PutRecords calls run in a few threads; everything else happens on the event loop.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from botocore.exceptions import BotoCoreError, ClientError
+
+from producer_api.commit import Answer, Entry, GroupCommit, Pending, Receipt
+from telemetry.errors import NotStored, Overloaded
+from telemetry.retry import backoff_s
+from telemetry.shards import ShardMap, list_shards
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+
+_TICK_S = 0.05
+"""How often, while events are held, rests and deadlines are looked at."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Counters:
+    """What the writer has done since it started; bytes are records with their keys, as Kinesis counts them."""
+
+    calls: int = 0
+    records: int = 0
+    events: int = 0
+    bytes: int = 0
+    failed_records: int = 0
+    surprises: int = 0
+
+
+class Writer:
+    """Appends events to one stream. Made on the event loop it is used from; `close` drains it.
+
+    `kinesis` must not retry by itself: the writer judges answers entry by entry and retries only what failed.
+    """
+
+    def __init__(
+        self, kinesis: "KinesisClient", stream: str, shards: ShardMap, *, in_flight_max: int, events_max: int, deadline_s: float
+    ) -> None:
+        self.counters = Counters()
+        self._kinesis = kinesis
+        self._stream = stream
+        self._in_flight_max = in_flight_max
+        self._deadline_s = deadline_s
+        self._group = GroupCommit(shards, events_max, backoff_s)
+        self._threads = ThreadPoolExecutor(in_flight_max, "put-records")
+        self._loop = asyncio.get_running_loop()
+        self._calls = 0
+        self._pump_is_due = False
+        self._tick: asyncio.TimerHandle | None = None
+        self._closing = False
+        self._drained = asyncio.Event()
+
+    async def append(self, sensor_id: str, event: bytes) -> Receipt:
+        """Store one event under its sensor's key and return its place in the log.
+
+        Raises Overloaded when the queue is full or closing, NotStored when the log did not confirm it within the deadline.
+        """
+        if self._closing:
+            raise Overloaded("The server is stopping.")
+        future: asyncio.Future[Receipt | None] = self._loop.create_future()
+        self._group.add(Pending(sensor_id, event, self._loop.time() + self._deadline_s, _teller(future)))
+        self._pump_soon()
+        receipt = await future
+        if receipt is None:
+            raise NotStored("The log did not confirm the reading in time.")
+        return receipt
+
+    async def close(self) -> None:
+        """Refuse new events, finish those held, and let the threads go; takes no longer than the deadline and a call."""
+        self._closing = True
+        self._drained.clear()
+        self._pump()
+        if len(self._group):
+            await self._drained.wait()
+        self._threads.shutdown()
+
+    def _pump_soon(self) -> None:
+        # Requests that the loop reads in one go are to share a call, so the pump runs after all of them.
+        if not self._pump_is_due:
+            self._pump_is_due = True
+            self._loop.call_soon(self._pump)
+
+    def _pump(self) -> None:
+        """Start as many calls as are allowed and needed."""
+        self._pump_is_due = False
+        while self._calls < self._in_flight_max and (entries := self._group.next_call(self._loop.time())):
+            self._calls += 1
+            call = self._loop.run_in_executor(self._threads, self._put, entries)
+            call.add_done_callback(self._returned)
+        if not len(self._group):
+            self._drained.set()
+        elif self._tick is None:
+            self._tick = self._loop.call_later(_TICK_S, self._on_tick)
+
+    def _on_tick(self) -> None:
+        self._tick = None
+        self._group.expire(self._loop.time())
+        self._pump()
+
+    def _returned(self, call: "asyncio.Future[tuple[Sequence[Answer], ShardMap | None]]") -> None:
+        self._calls -= 1
+        answers, shards = call.result()
+        if shards:
+            self._group.shards = shards
+        self._count(answers)
+        self._group.answered(answers, self._loop.time())
+        self._pump()
+
+    def _count(self, answers: Sequence[Answer]) -> None:
+        counters = self.counters
+        counters.calls += 1
+        for answer in answers:
+            counters.records += 1
+            counters.events += len(answer.entry.events)
+            counters.bytes += len(answer.entry.data) + len(answer.entry.partition_key.encode())
+            counters.failed_records += answer.receipt is None
+            counters.surprises += answer.surprising
+
+    def _put(self, entries: Sequence[Entry]) -> tuple[Sequence[Answer], ShardMap | None]:
+        """One PutRecords call, in a thread: an answer for every entry, and a new shard map when the old one is out of date."""
+        records: list[Any] = [
+            {"PartitionKey": entry.partition_key, "Data": entry.data}
+            | ({"ExplicitHashKey": entry.explicit_hash_key} if entry.explicit_hash_key else {})
+            for entry in entries
+        ]
+        try:
+            results = self._kinesis.put_records(StreamName=self._stream, Records=records)["Records"]
+        except (ClientError, BotoCoreError) as error:
+            # The call may have been carried out all the same; the same event ids make trying again safe (hazard H15).
+            log.warning("put_records_failed", error=str(error), records=len(entries))
+            return [Answer(entry, None) for entry in entries], None
+        answers = [Answer(entry, _receipt(result)) for entry, result in zip(entries, results, strict=True)]
+        if any(answer.receipt is None for answer in answers):
+            codes = {result.get("ErrorCode") for result in results if not result.get("SequenceNumber")}
+            log.warning("put_records_refused_entries", codes=sorted(map(str, codes)))
+        return answers, self._new_map() if any(answer.surprising for answer in answers) else None
+
+    def _new_map(self) -> ShardMap | None:
+        try:
+            return list_shards(self._kinesis, self._stream)
+        except (ClientError, BotoCoreError) as error:
+            # With the old map every stray is sent again under its own key: more calls, the same result.
+            log.warning("list_shards_failed", error=str(error))
+            return None
+
+
+def _receipt(result: Any) -> Receipt | None:
+    # Entry by entry: FailedRecordCount has been seen to be wrong (hazard H14).
+    if result.get("ErrorCode") or not result.get("SequenceNumber"):
+        return None
+    return Receipt(result["ShardId"], result["SequenceNumber"])
+
+
+def _teller(future: "asyncio.Future[Receipt | None]") -> Callable[[Receipt | None], None]:
+    def tell(receipt: Receipt | None) -> None:
+        if not future.done():  # the request may have been cancelled
+            future.set_result(receipt)
+
+    return tell
