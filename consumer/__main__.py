@@ -1,0 +1,70 @@
+"""`python -m consumer`: the worker. Runs KCL's daemon under supervision until SIGTERM or SIGINT."""
+
+import fcntl
+import hashlib
+import os
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+
+from consumer.daemon import Daemon
+from consumer.leases import make_leases
+from consumer.supervisor import supervise
+from projections.generations import check_stream
+from telemetry.aws import dynamodb_client, kinesis_client
+from telemetry.errors import TelemetryError
+from telemetry.logs import configure_logs
+from telemetry.names import ResourceNames
+from telemetry.settings import Settings
+from telemetry.shards import list_shards
+
+log = structlog.get_logger(__name__)
+
+
+def main() -> None:
+    """Work until told to stop."""
+    try:
+        settings = Settings.from_environment(os.environ)
+        configure_logs(settings.log_level, process="supervisor")
+        stopping = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopping.set())
+        with _only_one(settings):
+            names = _prepare(settings)
+            supervise(lambda folder: Daemon(settings, names, folder, os.environ), stopping)
+    except TelemetryError as error:
+        sys.exit(str(error))
+
+
+def _prepare(settings: Settings) -> ResourceNames:
+    """Check that stream and tables belong together and make the first leases; the names of the live generation."""
+    kinesis, dynamodb = kinesis_client(settings), dynamodb_client(settings)
+    pointer = check_stream(kinesis, dynamodb, ResourceNames(settings.prefix))
+    names = ResourceNames(settings.prefix, pointer.generation)
+    made = make_leases(dynamodb, names.application, list_shards(kinesis, names.stream), settings.worker_id)
+    log.info("leases_made", shards=made)
+    return names
+
+
+@contextmanager
+def _only_one(settings: Settings) -> Iterator[None]:
+    """A lock that two workers of one name on one machine cannot both hold: KCL would take them for the same one."""
+    identity = f"{settings.aws_endpoint_url}\n{settings.aws_region}\n{settings.prefix}\n{settings.worker_id}"
+    path = Path(tempfile.gettempdir()) / f"telemetry-worker-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.lock"
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit(f"A worker named {settings.worker_id} already runs here. Stop it, or set WORKER_ID to another name.")
+        yield
+        path.unlink(missing_ok=True)
+
+
+if __name__ == "__main__":
+    main()

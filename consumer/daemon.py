@@ -1,0 +1,78 @@
+"""KCL's MultiLangDaemon as a child process: how it is started and how it is ended."""
+
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import amazon_kclpy
+
+from consumer.composition import GENERATION_VARIABLE
+from consumer.properties import SHUTDOWN_GRACE_S, render_properties
+from telemetry.names import ResourceNames
+from telemetry.settings import Settings
+
+_MAIN_CLASS = "software.amazon.kinesis.multilang.MultiLangDaemon"
+_LOGBACK = Path(__file__).with_name("logback.xml")
+_BEYOND_GRACE_S = 5
+
+
+class Daemon:
+    """One run of the daemon, with its files in `folder`, whose path must not hold a space (KCL splits commands at them)."""
+
+    def __init__(self, settings: Settings, names: ResourceNames, folder: Path, environ: Mapping[str, str]) -> None:
+        child = folder / "record-processor"
+        child.write_text(f"#!/bin/sh\nexec {shlex.quote(sys.executable)} -m consumer.child\n")
+        child.chmod(0o755)
+        properties = folder / "kcl.properties"
+        properties.write_text(render_properties(settings, names, child))
+        jars = Path(amazon_kclpy.__file__).parent / "jars"
+        self._process = subprocess.Popen(
+            [
+                settings.java,
+                "-Xmx256m",
+                "-XX:+UseSerialGC",
+                "-XX:-UsePerfData",  # else it leaves a file behind for every run
+                "-XX:TieredStopAtLevel=1",
+                f"-Dlogback.configurationFile={_LOGBACK}",
+                "-cp",
+                f"{jars}/*",
+                _MAIN_CLASS,
+                "--properties-file",
+                str(properties),
+            ],
+            env={**environ, GENERATION_VARIABLE: str(names.generation)},
+            stdin=subprocess.DEVNULL,
+            # A group of its own: a terminal's Ctrl-C reaches the supervisor alone, which then ends things in order, and
+            # what a killed daemon leaves behind can be ended with it.
+            start_new_session=True,
+        )
+
+    @property
+    def pid(self) -> int:
+        """The daemon's process id, which is also its group's."""
+        return self._process.pid
+
+    def poll(self) -> int | None:
+        """Its exit status, or None while it runs."""
+        return self._process.poll()
+
+    def stop(self) -> int:
+        """Ask it to shut down, so that every shard flushes and checkpoints; end it by force when it takes too long."""
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            return self._process.wait(SHUTDOWN_GRACE_S + _BEYOND_GRACE_S)
+        except subprocess.TimeoutExpired:
+            return self.kill()
+        finally:
+            self.kill()
+
+    def kill(self) -> int:
+        """End the daemon and every child it left behind, at once."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        return self._process.wait()

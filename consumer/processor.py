@@ -1,0 +1,113 @@
+"""The record processor: a thin adapter from KCL's calls to the projection's steps.
+
+amazon_kclpy swallows every exception and reports the batch as done, which loses it at the next checkpoint (hazard H1). So no
+exception leaves here: whatever the projection could not cope with ends the process before anything is reported.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from amazon_kclpy.kcl import Checkpointer, CheckpointError
+from amazon_kclpy.messages import (
+    InitializeInput,
+    LeaseLostInput,
+    ProcessRecordsInput,
+    ShardEndedInput,
+    ShutdownRequestedInput,
+)
+from amazon_kclpy.v3.processor import RecordProcessorBase
+
+from projections.decoding import Record
+from projections.effects import Steps, Stores, run
+from projections.projector import ShardProjector
+from telemetry.retry import tries
+
+log = structlog.get_logger(__name__)
+
+EXIT_STATUS = 70
+"""EX_SOFTWARE: the daemon ends with its child and the supervisor starts both again."""
+
+_LAST_CHECKPOINT_PATIENCE_S = 10
+
+
+def _or_exit[T](method: Callable[[Any, T], None]) -> Callable[[Any, T], None]:
+    """End the process on any exception, before kclpy can report the call as done."""
+
+    @functools.wraps(method)
+    def guarded(self: Any, kcl_input: T) -> None:
+        try:
+            method(self, kcl_input)
+        except Exception as error:
+            log.exception("record_processor_exits", call=method.__name__)
+            raise SystemExit(EXIT_STATUS) from error
+
+    return guarded
+
+
+class ShardRecordProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon_kclpy has no types
+    """Projects one shard. `open_shard` makes the projector and the stores once KCL has said which shard it is."""
+
+    def __init__(self, open_shard: Callable[[str], tuple[ShardProjector, Stores]]) -> None:
+        self._open_shard = open_shard
+        self._checkpointed = 0
+
+    @_or_exit
+    def initialize(self, initialize_input: InitializeInput) -> None:
+        """Learn the shard and read its progress mark."""
+        structlog.contextvars.bind_contextvars(shard_id=initialize_input.shard_id)
+        self._projector, self._stores = self._open_shard(initialize_input.shard_id)
+        self._run(self._projector.start())
+        log.info("shard_started", checkpoint=initialize_input.sequence_number)
+
+    @_or_exit
+    def process_records(self, process_records_input: ProcessRecordsInput) -> None:
+        """Project a batch, which may be empty, and checkpoint what has become durable."""
+        records = [
+            Record(int(record.sequence_number), record.binary_data, record.timestamp_millis)
+            for record in process_records_input.records
+        ]
+        caught_up = not process_records_input.millis_behind_latest
+        durable = self._run(self._projector.project(records, caught_up=caught_up))
+        if durable > self._checkpointed and self._checkpoint(process_records_input.checkpointer, str(durable)):
+            self._checkpointed = durable
+
+    @_or_exit
+    def lease_lost(self, _: LeaseLostInput) -> None:
+        """Another worker has the shard. What is not written is its to write; ours would be refused."""
+        log.info("lease_lost")
+
+    @_or_exit
+    def shard_ended(self, shard_ended_input: ShardEndedInput) -> None:
+        """Make everything durable, then mark the shard as ended: the only checkpoint without a sequence number (hazard H4)."""
+        position = self._run(self._projector.flush())
+        self._checkpoint_patiently(shard_ended_input.checkpointer, None)
+        log.info("shard_ended", position=position)
+
+    @_or_exit
+    def shutdown_requested(self, shutdown_requested_input: ShutdownRequestedInput) -> None:
+        """Make everything durable and checkpoint it, so that the next worker starts where this one stops."""
+        position = self._run(self._projector.flush())
+        if position > self._checkpointed:
+            self._checkpoint_patiently(shutdown_requested_input.checkpointer, str(position))
+        log.info("shutdown_requested", position=position)
+
+    def _run[T](self, steps: Steps[T]) -> T:
+        return run(steps, self._stores)
+
+    def _checkpoint_patiently(self, checkpointer: Checkpointer, sequence_number: str | None) -> None:
+        for _ in tries(_LAST_CHECKPOINT_PATIENCE_S):
+            if self._checkpoint(checkpointer, sequence_number):
+                return
+
+    def _checkpoint(self, checkpointer: Checkpointer, sequence_number: str | None) -> bool:
+        """Whether the checkpoint needs no other try. One that fails costs a redelivery, never a reading."""
+        try:
+            checkpointer.checkpoint(sequence_number)
+        except CheckpointError as error:
+            if error.value == "InvalidStateException":
+                raise  # the conversation with the daemon is broken: kclpy says not to go on
+            log.warning("checkpoint_failed", error=error.value, sequence_number=sequence_number)
+            return bool(error.value == "ShutdownException")  # the lease is lost: trying again is of no use
+        return True

@@ -1,0 +1,67 @@
+"""The daemon's properties, rendered from the settings. Every key that matters is written down, with its reason."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from telemetry.names import ResourceNames
+from telemetry.settings import Settings
+
+SHUTDOWN_GRACE_S: Final = 20
+"""Without it SIGTERM ends the daemon within milliseconds and no child hears of it (hazard H8)."""
+
+HUNG_CHILD_S: Final = 60
+"""A child that does not answer for this long is ended; above `store_retry_s`, within which it exits by itself (hazard H7)."""
+
+TIMING: Final[Mapping[str, Mapping[str, int]]] = {
+    # One machine: leases move after a second.
+    "local": {
+        "failoverTimeMillis": 1000,
+        "leaseAssignmentIntervalMillis": 1000,
+        "workerMetricsReporterFreqInMillis": 1000,
+        "shardSyncIntervalMillis": 5000,
+        "parentShardPollIntervalMillis": 500,
+    },
+    # On AWS every renewal is a write, and a busy core would lose its leases at one second.
+    "aws": {
+        "failoverTimeMillis": 10_000,
+        "leaseAssignmentIntervalMillis": 10_000,
+        "workerMetricsReporterFreqInMillis": 10_000,
+        "shardSyncIntervalMillis": 60_000,
+        "parentShardPollIntervalMillis": 2000,
+    },
+}
+
+
+def render_properties(settings: Settings, names: ResourceNames, executable: Path) -> str:
+    """The text of the daemon's properties file. `executable` starts a child; its path must not hold a space."""
+    properties: dict[str, object] = {
+        "executableName": executable,
+        "processingLanguage": "python/3.13",
+        "streamName": names.stream,
+        "applicationName": names.application,
+        "workerIdentifier": settings.worker_id,
+        "regionName": settings.aws_region,
+        "AwsCredentialsProvider": "DefaultCredentialsProvider",
+        # LATEST would skip what was written before the first lease (hazard H12).
+        "initialPositionInStream": "TRIM_HORIZON",
+        # Said out loud, because the default is billed fan-out and one polling property switches silently (hazard H11).
+        "retrievalMode": "POLLING",
+        # Four of the five reads a second that a shard allows.
+        "idleTimeBetweenReadsInMillis": 250,
+        "maxRecords": 10_000,
+        # The idle tick: flushes what is due and renews the progress mark.
+        "callProcessRecordsEvenForEmptyRecordList": "true",
+        "timeoutInSeconds": HUNG_CHILD_S,
+        "shutdownGraceMillis": SHUTDOWN_GRACE_S * 1000,
+        "metricsLevel": "SUMMARY",
+        **TIMING[settings.kcl_timing],
+    }
+    if settings.aws_endpoint_url:
+        # There is no key for CloudWatch's endpoint, so metrics are only sent to AWS itself.
+        properties |= {
+            "kinesisEndpoint": settings.aws_endpoint_url,
+            "dynamoDBEndpoint": settings.aws_endpoint_url,
+            "metricsLevel": "NONE",
+        }
+    return "".join(f"{key} = {value}\n" for key, value in properties.items())
