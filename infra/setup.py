@@ -1,0 +1,125 @@
+"""Makes the stream and the tables that `resources.json` defines, and the pointer to the first generation.
+
+`python -m infra.setup` may be run again and interrupted at any time: it makes what is missing and touches nothing that is
+there. Terraform reads the same definition. All keys are text; tables are billed per request.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from projections.generations import make_pointer, stream_created
+from telemetry.aws import dynamodb_client, kinesis_client
+from telemetry.errors import InvalidSettings, StoreUnavailable
+from telemetry.names import ResourceNames
+from telemetry.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_kinesis import KinesisClient
+
+_DEFINITION = Path(__file__).with_name("resources.json")
+_ACTIVE_WAIT_S = 120
+_ACTIVE_POLL_S = 0.1
+
+
+def load_definition(names: ResourceNames) -> dict[str, Any]:
+    """The definition with the names of one prefix and generation filled in."""
+    text = Template(_DEFINITION.read_text()).substitute(prefix=names.prefix, generation=names.generation)
+    definition: dict[str, Any] = json.loads(text)
+    return definition
+
+
+def set_up(kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: ResourceNames, *, shards: int | None = None) -> None:
+    """Make stream, tables and pointer where they are missing; returns when all of them can be used.
+
+    `shards` overrides the definition's number for a stream that is made now.
+    """
+    definition = load_definition(names)
+    tables = definition["tables"].values()
+    _make_stream(kinesis, definition["stream"], shards)
+    for table in tables:
+        _make_table(dynamodb, table)
+    _wait(names.stream, partial(_stream_status, kinesis, names.stream))
+    for table in tables:
+        _wait(table["name"], partial(_table_status, dynamodb, table["name"]))
+    _keep_for(kinesis, names.stream, definition["stream"]["retention_hours"])
+    make_pointer(dynamodb, names, stream_created(kinesis, names))
+
+
+def _make_stream(kinesis: "KinesisClient", stream: Mapping[str, Any], shards: int | None) -> None:
+    _unless_there(lambda: kinesis.create_stream(StreamName=stream["name"], ShardCount=shards or stream["shards"]))
+
+
+def _make_table(dynamodb: "DynamoDBClient", table: Mapping[str, Any]) -> None:
+    request: dict[str, Any] = {"TableName": table["name"], "KeySchema": _keys(table), "BillingMode": "PAY_PER_REQUEST"}
+    attributes = {key["AttributeName"] for key in request["KeySchema"]}
+    if index := table.get("index"):
+        keys = _keys(index)
+        attributes |= {key["AttributeName"] for key in keys}
+        request["GlobalSecondaryIndexes"] = [
+            {"IndexName": index["name"], "KeySchema": keys, "Projection": {"ProjectionType": "KEYS_ONLY"}}
+        ]
+    request["AttributeDefinitions"] = [{"AttributeName": name, "AttributeType": "S"} for name in sorted(attributes)]
+    _unless_there(lambda: dynamodb.create_table(**request))
+
+
+def _keys(table: Mapping[str, Any]) -> list[dict[str, str]]:
+    keys = [{"AttributeName": table["hash_key"], "KeyType": "HASH"}]
+    if "range_key" in table:
+        keys.append({"AttributeName": table["range_key"], "KeyType": "RANGE"})
+    return keys
+
+
+def _keep_for(kinesis: "KinesisClient", stream: str, hours: int) -> None:
+    summary = kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]
+    if summary["RetentionPeriodHours"] < hours:
+        kinesis.increase_stream_retention_period(StreamName=stream, RetentionPeriodHours=hours)
+        _wait(stream, partial(_stream_status, kinesis, stream))
+
+
+def _stream_status(kinesis: "KinesisClient", stream: str) -> str:
+    return kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["StreamStatus"]
+
+
+def _table_status(dynamodb: "DynamoDBClient", table: str) -> str:
+    return dynamodb.describe_table(TableName=table)["Table"]["TableStatus"]
+
+
+def _unless_there(make: Callable[[], object]) -> None:
+    try:
+        make()
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceInUseException":
+            raise
+
+
+def _wait(name: str, status: Callable[[], str]) -> None:
+    deadline = time.monotonic() + _ACTIVE_WAIT_S
+    while (seen := status()) != "ACTIVE":
+        if time.monotonic() > deadline:
+            raise StoreUnavailable(f"{name} is still {seen} after {_ACTIVE_WAIT_S} s")
+        time.sleep(_ACTIVE_POLL_S)
+
+
+def main() -> None:
+    """Set up what the environment's settings name."""
+    try:
+        settings = Settings.from_environment(os.environ)
+    except InvalidSettings as error:
+        sys.exit(str(error))
+    names = ResourceNames(settings.prefix)
+    set_up(kinesis_client(settings), dynamodb_client(settings), names)
+    sys.stderr.write(f"{names.stream} and its tables are ready\n")
+
+
+if __name__ == "__main__":
+    main()
