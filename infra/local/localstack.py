@@ -1,0 +1,188 @@
+"""Starts and stops one LocalStack (Kinesis, DynamoDB and friends) on loopback, with nothing kept afterwards.
+
+Responsible for its environment, readiness, log lines and end. Not responsible for installing it (downloads.py), nor
+for streams and tables.
+"""
+
+import errno
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from infra.local.downloads import ensure_localstack
+from infra.local.instance import environment, kinesis_port, make_root
+
+KEEPER = Path(__file__).with_name("keeper.py")
+LAUNCHER = Path(__file__).with_name("launcher.py")
+HOST = "127.0.0.1"
+START_TIMEOUT_S = 90.0
+STOP_TIMEOUT_S = 15.0
+POLL_S = 0.1
+LOG_LINES_SHOWN = 30
+# LocalStack loads a service at its first call, so asking both at once loads them side by side.
+FIRST_CALLS = {"kinesis": "Kinesis_20131202.ListStreams", "dynamodb": "DynamoDB_20120810.ListTables"}
+
+
+class LocalStackError(Exception):
+    """LocalStack did not start or stop; the message holds its last log lines, or names the fix."""
+
+
+class PortTakenError(LocalStackError):
+    """Another program listens on the port that was asked for."""
+
+
+class LocalStack:
+    """One LocalStack process tree, as a context manager or by start() and stop().
+
+    `port` 0 means any free one. `on_log` gets every log line, without its end, from a thread of its own.
+    After start(): `endpoint` is LocalStack's URL; `dynamodb_endpoint` and `kinesis_endpoint` are those of the emulators
+    behind it, which answer faster but know neither accounts nor regions as LocalStack does: DynamoDB Local keeps
+    LocalStack's tables under the access key `000000000000<region without dashes>`.
+    """
+
+    def __init__(self, port: int = 0, on_log: Callable[[str], None] | None = None) -> None:
+        self.port = port
+        self._on_log = on_log or (lambda line: None)
+        self._last_lines: deque[str] = deque(maxlen=LOG_LINES_SHOWN)
+        self._process: subprocess.Popen[str] | None = None
+        self._reader: threading.Thread | None = None
+        self._root = Path()
+        self._dynamodb_port = 0
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def dynamodb_endpoint(self) -> str:
+        return f"http://{HOST}:{self._dynamodb_port}"
+
+    @property
+    def kinesis_endpoint(self) -> str:
+        return f"http://{HOST}:{kinesis_port(self._root)}"
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Install what is missing, start, and return once Kinesis and DynamoDB answer.
+
+        Raises PortTakenError, LocalStackError (died or was not ready in time), DownloadError, MissingToolError.
+        """
+        home = ensure_localstack()
+        self.port = _free_port(self.port)
+        self._dynamodb_port = _free_port()
+        self._root = make_root(home)
+        keeper = [sys.executable, "-I", str(KEEPER), str(self._root)]
+        self._process = subprocess.Popen(
+            [*keeper, str(home.python), "-P", str(LAUNCHER)],
+            env=environment(home, self._root, f"{HOST}:{self.port}", self._dynamodb_port),
+            cwd=self._root,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,  # Ctrl-C in a terminal is for the asker, who then stops us in order
+        )
+        self._reader = threading.Thread(target=self._read_log, name="localstack-log", daemon=True)
+        self._reader.start()
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End LocalStack and everything it started, and remove its folder. Does nothing when it is not running."""
+        process, self._process = self._process, None
+        if process is None or process.stdin is None:
+            return
+        process.stdin.close()  # the keeper's sign to end everything
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise LocalStackError(f"LocalStack did not stop within {STOP_TIMEOUT_S:.0f} s; it was killed") from None
+        finally:
+            shutil.rmtree(self._root, ignore_errors=True)
+        if self._reader:
+            self._reader.join(timeout=1)
+
+    def wait(self, timeout_s: float | None = None) -> int | None:
+        """The exit code once LocalStack ends of itself; None while it runs after `timeout_s` seconds."""
+        assert self._process is not None, "not started"
+        try:
+            return self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def _read_log(self) -> None:
+        assert self._process is not None and self._process.stdout is not None
+        for line in self._process.stdout:
+            self._last_lines.append(line.rstrip())
+            self._on_log(line.rstrip())
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + START_TIMEOUT_S
+        self._poll(deadline, lambda: _responds(f"{self.endpoint}/_localstack/health"))
+        with ThreadPoolExecutor(len(FIRST_CALLS)) as pool:
+            for _ in pool.map(lambda service: self._poll(deadline, lambda: self._answers(service)), FIRST_CALLS):
+                pass
+
+    def _answers(self, service: str) -> bool:
+        headers = {
+            "X-Amz-Target": FIRST_CALLS[service],
+            "Content-Type": "application/x-amz-json-1.0",
+            "Authorization": f"AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request, "
+            "SignedHeaders=host, Signature=0",
+        }
+        return _responds(self.endpoint, headers, b"{}")
+
+    def _poll(self, deadline: float, answers: Callable[[], bool]) -> None:
+        while not answers():
+            if (code := self.wait(POLL_S)) is not None:
+                raise self._failure(f"LocalStack ended with code {code} while starting")
+            if time.monotonic() > deadline:
+                raise self._failure(f"LocalStack was not ready within {START_TIMEOUT_S:.0f} s")
+
+    def _failure(self, what: str) -> LocalStackError:
+        return LocalStackError("\n".join([f"{what}. Its last log lines:", *self._last_lines]))
+
+
+def _responds(url: str, headers: dict[str, str] | None = None, body: bytes | None = None) -> bool:
+    """Whether the answer is a success. Proxies are for the internet, so the environment's are not used."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(urllib.request.Request(url, body, headers or {}), timeout=START_TIMEOUT_S):
+            return True
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def _free_port(port: int = 0) -> int:
+    """`port` itself when nobody listens on it, or some free port for 0. Raises PortTakenError."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+            raise PortTakenError(f"port {port} is in use by another program: choose another with PORT=… or stop it") from None
+        return int(probe.getsockname()[1])

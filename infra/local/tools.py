@@ -1,0 +1,64 @@
+"""Finds the programs the local platform runs with: uv, java, node.
+
+Responsible for looking on PATH and judging versions. Not responsible for fetching what is missing; see downloads.py.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+JAVA_VERSION_MIN = 17  # DynamoDB Local 3 needs it
+NODE_VERSION_MIN = 18  # kinesis-local 0.5 needs it
+
+
+class MissingToolError(Exception):
+    """A program is missing and could not be fetched; the message names the fix."""
+
+
+def find_uv() -> Path:
+    """The uv named by the environment variable UV (uv itself sets it for what it runs), on PATH, or beside python."""
+    found = os.environ.get("UV") or shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
+    if not os.access(found, os.X_OK):
+        raise MissingToolError("uv not found: `pip install uv`, or set UV to the path of the uv program")
+    return Path(found)
+
+
+def find_java() -> Path | None:
+    """A java of version 17 or newer from JAVA_HOME or PATH; None when there is none."""
+    home = os.environ.get("JAVA_HOME")
+    candidates = [str(Path(home) / "bin" / "java")] if home else []
+    candidates.append("java")
+    for candidate in candidates:
+        found = shutil.which(candidate)
+        if found and _java_version(Path(found)) >= JAVA_VERSION_MIN:
+            return Path(found).resolve()
+    return None
+
+
+def find_node_bin() -> Path | None:
+    """The folder on PATH that has node 18 or newer and npm; None when there is none."""
+    node = shutil.which("node")
+    if not node or not (Path(node).parent / "npm").exists():
+        return None
+    return Path(node).parent if _first_number([node, "--version"]) >= NODE_VERSION_MIN else None
+
+
+def _java_version(java: Path) -> int:
+    """The major version. The file `release` of a Java home says it without the 0.1 s that starting a JVM takes."""
+    release = java.resolve().parent.parent / "release"
+    if release.is_file() and (found := re.search(r'^JAVA_VERSION="(\d+)', release.read_text(), re.MULTILINE)):
+        return int(found[1])
+    return _first_number([str(java), "-version"])
+
+
+def _first_number(command: list[str]) -> int:
+    """The first number a program prints about itself, or 0 when it does not run."""
+    try:
+        done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return 0
+    found = re.search(r"\d+", done.stdout) if done.returncode == 0 else None
+    return int(found[0]) if found else 0

@@ -1,0 +1,50 @@
+"""Fixtures: one LocalStack for the whole run, a stack of its own for each module that asks for one."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.local.downloads import ensure_java
+from infra.local.localstack import LocalStack
+from tests.support.processes import running_api
+from tests.support.stack import Stack, new_stack
+
+
+@pytest.fixture(scope="session")
+def java() -> str:
+    """The java that KCL's daemon runs on."""
+    return str(ensure_java())
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[str]:
+    """The address of a LocalStack: the one AWS_ENDPOINT_URL names, or one started for this run."""
+    os.environ.setdefault("AWS_ACCESS_KEY_ID", "test")
+    os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "test")
+    if given := os.environ.get("AWS_ENDPOINT_URL"):
+        yield given
+        return
+    with LocalStack() as localstack:
+        yield localstack.endpoint
+
+
+@pytest.fixture(scope="module")
+def stack(endpoint: str, java: str) -> Iterator[Stack]:
+    """A stream of two shards and its tables, for one module."""
+    with new_stack(endpoint, java) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def api(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The base URL of a running API on the module's stack; no consumer runs beside it."""
+    with running_api(stack.environ, tmp_path_factory.mktemp("api") / "api.log") as url:
+        yield url
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """A file for the output of the processes of one test."""
+    return tmp_path / "processes.log"
