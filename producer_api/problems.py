@@ -41,7 +41,7 @@ def problem(status: int, detail: str, *, headers: Mapping[str, str] | None = Non
 
 async def invalid_reading(_: Request, error: Exception) -> Response:
     """400: every bad field at once, under `message` as the original did and under `errors` as RFC 9457 suggests."""
-    assert isinstance(error, InvalidReading)  # noqa: S101  the table in app.py says so
+    assert isinstance(error, InvalidReading)  # the table in app.py says so
     faults = [{"pointer": f"/{name}" if name != "body" else "", "detail": text} for name, text in error.fields.items()]
     return problem(400, f"The reading was refused: {error}", message=error.fields, errors=faults)
 
@@ -55,7 +55,7 @@ async def unavailable(request: Request, error: Exception) -> Response:
 
 async def http_error(request: Request, error: Exception) -> Response:
     """What Starlette or an endpoint refused: 404, 405, 413, 415. OPTIONS of a known path is not an error (contract C15)."""
-    assert isinstance(error, HTTPException)  # noqa: S101  the table in app.py says so
+    assert isinstance(error, HTTPException)  # the table in app.py says so
     if error.status_code == 405:
         allow = ", ".join(sorted({"OPTIONS", *(error.headers or {}).get("Allow", "").split(", ")}))
         if request.method == "OPTIONS":

@@ -74,11 +74,12 @@ class AwsStores:
             self._append(chunk)
 
     def _put_row(self, shard_id: str, row: Row, known: Row) -> bool:
+        unmoved = f"{_still('position', known.position)} AND {_still('flushed_position', known.flushed_position)}"
         call = partial(
             self._dynamodb.put_item,
             TableName=self._names.stats,
             Item=row_item(shard_id, row),
-            ConditionExpression=f"{_still('position', known.position)} AND {_still('flushed_position', known.flushed_position)}",
+            ConditionExpression=unmoved,
             ExpressionAttributeNames={"#position": "position", "#flushed_position": "flushed_position"},
             ExpressionAttributeValues={
                 ":position": {"S": str(known.position)},

@@ -66,7 +66,7 @@ def check_stream(kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: Re
     if created != pointer.stream_created:
         raise WrongStream(
             f"{names.stream} was created at {created}, but the projection was filled from one created at "
-            f"{pointer.stream_created}. Delete the tables of this prefix and set up again; the log's readings are then folded anew."
+            f"{pointer.stream_created}. Delete this prefix's tables and set up again; the log is then folded anew."
         )
     return pointer
 

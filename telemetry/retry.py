@@ -15,6 +15,8 @@ _BACKOFF_MAX_S = 2.0
 _LASTING = frozenset(
     {
         "AccessDeniedException",
+        "ConditionalCheckFailedException",
+        "ExpiredIteratorException",
         "InvalidArgumentException",
         "InvalidSignatureException",
         "SerializationException",

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.local.fetch import DownloadError, Progress, fetch_all, parse_lock
-from infra.local.tools import MissingToolError, find_java, find_node_bin, find_uv
+from infra.local.tools import MissingToolError, find_java, find_node_bin, find_uv, npm_command
 
 HERE = Path(__file__).parent
 MARKER = ".complete"
@@ -175,7 +175,7 @@ def _ensure_kinesis_local(cache: Path, node_bin: Path) -> Path:
         # `ci` checks each package against the lock's SHA-512 and starts by removing what an interrupted run left.
         options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error"]
         path = f"{node_bin}{os.pathsep}{os.environ.get('PATH', '')}"
-        _run([str(node_bin / "npm"), "ci", "--prefix", str(folder), *options], PATH=path)
+        _run([*npm_command(node_bin), "ci", "--prefix", str(folder), *options], PATH=path)
 
     return install_once(cache / f"kinesis-local-{_digest(lock)}", build)
 
@@ -189,7 +189,7 @@ def _run(command: list[str], **environment: str) -> str:
     done = subprocess.run(command, check=False, env=os.environ | environment, capture_output=True, text=True)
     if done.returncode != 0:
         said = "\n".join((done.stderr or done.stdout).strip().splitlines()[-15:])
-        raise DownloadError(f"`{Path(command[0]).name} {command[1]}` failed with code {done.returncode}: {said}")
+        raise DownloadError(f"`{' '.join(command)}` failed with code {done.returncode}: {said}")
     return done.stdout
 
 

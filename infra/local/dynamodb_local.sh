@@ -12,5 +12,5 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-exec "$DYNAMODB_LOCAL_JAVA" "$heap" -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:-UsePerfData "-Djava.io.tmpdir=$TEMP" "-Djava.library.path=$jars" -cp "$jars/*" \
+exec "$DYNAMODB_LOCAL_JAVA" "$heap" -XX:+UseSerialGC -XX:-UsePerfData "-Djava.io.tmpdir=$TEMP" "-Djava.library.path=$jars" -cp "$jars/*" \
   org.eclipse.jetty.xml.XmlConfiguration "port=$port" "$DYNAMODB_LOCAL_XML"

@@ -53,7 +53,7 @@ class LocalStack:
 
     def __init__(self, port: int = 0, on_log: Callable[[str], None] | None = None) -> None:
         self.port = port
-        self._on_log = on_log or (lambda line: None)
+        self._on_log = on_log or (lambda _: None)
         self._last_lines: deque[str] = deque(maxlen=LOG_LINES_SHOWN)
         self._process: subprocess.Popen[str] | None = None
         self._reader: threading.Thread | None = None
@@ -85,8 +85,8 @@ class LocalStack:
         Raises PortTakenError, LocalStackError (died or was not ready in time), DownloadError, MissingToolError.
         """
         home = ensure_localstack()
-        self.port = _free_port(self.port)
-        self._dynamodb_port = _free_port()
+        self.port = free_port(self.port, "LOCALSTACK_PORT")
+        self._dynamodb_port = free_port()
         self._root = make_root(home)
         keeper = [sys.executable, "-I", str(KEEPER), str(self._root)]
         self._process = subprocess.Popen(
@@ -133,10 +133,12 @@ class LocalStack:
             return None
 
     def _read_log(self) -> None:
-        assert self._process is not None and self._process.stdout is not None
-        for line in self._process.stdout:
-            self._last_lines.append(line.rstrip())
-            self._on_log(line.rstrip())
+        assert self._process is not None
+        assert self._process.stdout is not None
+        with self._process.stdout as lines:
+            for line in lines:
+                self._last_lines.append(line.rstrip())
+                self._on_log(line.rstrip())
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_TIMEOUT_S
@@ -148,7 +150,7 @@ class LocalStack:
     def _answers(self, service: str) -> bool:
         headers = {
             "X-Amz-Target": FIRST_CALLS[service],
-            "Content-Type": "application/x-amz-json-1.0",
+            "Content-Type": "application/x-amz-json-1.1",
             "Authorization": f"AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/{service}/aws4_request, "
             "SignedHeaders=host, Signature=0",
         }
@@ -175,8 +177,11 @@ def _responds(url: str, headers: dict[str, str] | None = None, body: bytes | Non
         return False
 
 
-def _free_port(port: int = 0) -> int:
-    """`port` itself when nobody listens on it, or some free port for 0. Raises PortTakenError."""
+def free_port(port: int = 0, variable: str = "PORT") -> int:
+    """`port` itself when nobody listens on it, or some free port for 0.
+
+    Raises PortTakenError, which names the variable that chooses another.
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -184,5 +189,7 @@ def _free_port(port: int = 0) -> int:
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
-            raise PortTakenError(f"port {port} is in use by another program: choose another with PORT=… or stop it") from None
+            raise PortTakenError(
+                f"port {port} is in use by another program: choose another with {variable}=… (0: any) or stop it"
+            ) from None
         return int(probe.getsockname()[1])

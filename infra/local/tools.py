@@ -46,6 +46,12 @@ def find_node_bin() -> Path | None:
     return Path(node).parent if _first_number([node, "--version"]) >= NODE_VERSION_MIN else None
 
 
+def npm_command(node_bin: Path) -> list[str]:
+    """npm's own program file where it lies beside node: the wheel's bin/npm is a copy that does not find the rest."""
+    program = node_bin.parent / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    return [str(node_bin / "node"), str(program)] if program.exists() else [str(node_bin / "npm")]
+
+
 def _java_version(java: Path) -> int:
     """The major version. The file `release` of a Java home says it without the 0.1 s that starting a JVM takes."""
     release = java.resolve().parent.parent / "release"

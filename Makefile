@@ -1,0 +1,53 @@
+# `make` alone lists the targets. Everything is installed from locks; nothing is installed outside this folder and the
+# user's cache.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help run test check fix lock clean setup
+
+# uv from PATH, or else from the package index into .tools.
+UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.tools/bin/uv)
+BIN := .venv/bin
+export UV
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: setup ## run the whole pipeline on this machine (DEMO=1 adds simulated sensors; PORT=, LOCALSTACK_PORT=)
+	@$(BIN)/python -m infra.local.run
+
+test: setup ## run every test; starts and stops all it needs
+	@$(BIN)/pytest
+
+check: setup ## lint, formatting and types; edits nothing
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/mypy --no-error-summary
+	@echo "lint, formatting and types are fine"
+
+fix: setup ## mend what the linter and the formatter can
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format --quiet .
+
+lock: setup ## make the locks anew
+	@sh requirements/lock.sh
+
+clean: ## remove what the other targets made in this folder
+	rm -rf .venv .tools .local .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+setup: .venv/.ready
+
+.venv/.ready: requirements/dev.txt pyproject.toml | $(UV)
+	@echo "installing the Python packages of requirements/dev.txt"
+	@$(UV) venv --quiet --allow-existing --python 3.13 .venv
+	@$(UV) pip sync --quiet --require-hashes --python $(BIN)/python requirements/dev.txt
+	@$(UV) pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
+	@touch $@
+
+.tools/bin/uv $(CURDIR)/.tools/bin/uv:
+	@echo "installing uv into .tools"
+	@PY=$$(command -v python3.13 || command -v python3) && "$$PY" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 13))' \
+	  || { echo "Python 3.13 or uv is needed and neither was found: install one of them first." >&2; exit 1; }
+	@PY=$$(command -v python3.13 || command -v python3) && "$$PY" -m venv .tools
+	@.tools/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/tools.txt

@@ -1,0 +1,56 @@
+"""`telemetry`: what analysts and operators type."""
+
+import os
+import sys
+from typing import Any
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+
+from replay.events import Choice, Passed, replay
+from replay.log import read_log
+from telemetry.aws import kinesis_client
+from telemetry.errors import TelemetryError
+from telemetry.names import ResourceNames
+from telemetry.reading import parse_timestamp
+from telemetry.settings import Settings
+
+
+class _Time(click.ParamType[int]):
+    """ISO 8601, UTC unless it names an offset; a date alone is its midnight."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Microseconds since 1970."""
+        try:
+            return parse_timestamp(f"{value}T00:00" if len(value) == len("2021-11-26") else value)
+        except ValueError as error:
+            self.fail(f"{value!r}: {error}", param, ctx)
+
+
+@click.group()
+def telemetry() -> None:
+    """Work with the telemetry log. AWS is found by the standard AWS variables, the stream by PREFIX."""
+
+
+@telemetry.command("replay")
+@click.option("--from", "from_us", type=_Time(), help="Measured at this time or later, e.g. 2021-11-26T18:10:00.")
+@click.option("--to", "to_us", type=_Time(), help="Measured before this time.")
+@click.option("--sensor", "sensor_id", help="Measured by this sensor.")
+def replay_command(from_us: int | None, to_us: int | None, sensor_id: str | None) -> None:
+    """Print the log's events as JSON lines, oldest record first within each shard, repeats included."""
+    passed = Passed()
+    try:
+        settings = Settings.from_environment(os.environ)
+        log = read_log(kinesis_client(settings), ResourceNames(settings.prefix).stream)
+        for line in replay(log, Choice(from_us, to_us, sensor_id), passed):
+            sys.stdout.buffer.write(line + b"\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads us has enough (`| head`). Python would complain once more when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (TelemetryError, ClientError, BotoCoreError) as error:
+        raise click.ClickException(str(error)) from None
+    if passed.lines:
+        click.echo(f"{passed.lines} lines are not events; the dead letters hold them.", err=True)

@@ -1,0 +1,57 @@
+"""Our own processes under `make run`: started with labelled logs, watched, and ended in order."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+
+from infra.local.console import Console
+
+_STOP_WAIT_S = 40
+"""Longer than the consumer's own grace, so that nothing is cut short that still makes progress."""
+
+
+class Service:
+    """`python -m module`, its output behind a label."""
+
+    def __init__(self, label: str, module: str, environ: Mapping[str, str], console: Console) -> None:
+        self.label = label
+        self._console = console
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", module],
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,  # Ctrl-C in a terminal is for `make run`, which then stops us in order
+        )
+        self._reader = threading.Thread(target=self._pass_on, name=f"{label}-log", daemon=True)
+        self._reader.start()
+
+    def ended(self) -> int | None:
+        """Its exit status once it has ended, None while it runs."""
+        return self._process.poll()
+
+    def stop(self) -> None:
+        """SIGTERM, then SIGKILL to it and its children when it takes too long."""
+        if self.ended() is None:
+            self._console.say("run", f"stopping {self.label}")
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(_STOP_WAIT_S)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        self._reader.join(1)
+
+    def _pass_on(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as lines:
+            for line in lines:
+                self._console.say(self.label, line)

@@ -1,0 +1,1 @@
+"""The log for analysts: read without touching the consumer's checkpoints."""

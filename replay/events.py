@@ -1,0 +1,56 @@
+"""Replay: the events of the log, chosen by when they were measured and by whom."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from replay.log import LogRecord
+from telemetry.errors import UndecodableEvent
+from telemetry.events import decode_event
+from telemetry.reading import Reading
+from telemetry.records import split_record
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which events: measured from `from_us` on and before `to_us` (microseconds since 1970), by one sensor or by all."""
+
+    from_us: int | None = None
+    to_us: int | None = None
+    sensor_id: str | None = None
+
+    def holds(self, reading: Reading) -> bool:
+        """Whether a reading is chosen."""
+        return (
+            (self.from_us is None or reading.measured_at_us >= self.from_us)
+            and (self.to_us is None or reading.measured_at_us < self.to_us)
+            and (self.sensor_id is None or reading.sensor_id == self.sensor_id)
+        )
+
+
+@dataclass(slots=True)
+class Passed:
+    """What a replay passed over because it is not an event: the consumer has it in the dead letters."""
+
+    lines: int = 0
+    reasons: set[str] = field(default_factory=set)
+
+    def note(self, error: UndecodableEvent) -> None:
+        """Count one."""
+        self.lines += 1
+        self.reasons.add(str(error))
+
+
+def replay(log: Iterable[LogRecord], choice: Choice, passed: Passed) -> Iterator[bytes]:
+    """The chosen events as the lines the log holds, repeats included, in the order of the log."""
+    for record in log:
+        try:
+            for line in split_record(record.data):
+                try:
+                    reading = decode_event(line.data)
+                except UndecodableEvent as error:
+                    passed.note(error)
+                    continue
+                if choice.holds(reading):
+                    yield line.data
+        except UndecodableEvent as error:
+            passed.note(error)

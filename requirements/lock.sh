@@ -1,0 +1,10 @@
+#!/bin/sh
+# Makes the locks of the project's own environments anew: with hashes, without addresses. Run by `make lock`.
+set -eu
+compile() {
+    "$UV" pip compile --quiet --python-version 3.13 --generate-hashes --no-emit-index-url --upgrade \
+        --custom-compile-command 'make lock' "$@"
+}
+compile pyproject.toml --output-file requirements/runtime.txt
+compile pyproject.toml --group dev --output-file requirements/dev.txt
+echo uv | compile - --output-file requirements/tools.txt
