@@ -90,7 +90,11 @@ class ShardProjector:
                 durable = (yield from self._flush_if_due(now=False)) or durable
         if caught_up:
             self._as_of_us = int(self._clock_s() * MICRO)
-        durable = (yield from self._flush_if_due(now=caught_up)) or durable
+        # Nothing came and nothing waits: no later reading could share these writes.
+        idle = caught_up and not records
+        durable = (
+            yield from (self.flush() if idle and self._rows.dirty_count else self._flush_if_due(now=caught_up))
+        ) or durable
         if caught_up and self._as_of_us - self._rows.progress.as_of_us >= self._policy.renew_every_s * MICRO:
             yield from self._rows.write_progress(self._completed, self._as_of_us, self._decisions, everything=False)
         return durable

@@ -1,0 +1,1 @@
+"""Through HTTP, the real stream, the real daemon and the real tables."""

@@ -1,0 +1,154 @@
+"""Promises 1 to 4 from outside: what was acknowledged is stored and counted once, whatever was sent and whoever was killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from projections.queries import fleet_stats
+from telemetry.events import decode_event
+from telemetry.reading import Reading, rfc3339
+from tests.end_to_end.conftest import Pipeline
+from tests.support.oracle import assert_tables_equal
+from tests.support.processes import children
+from tests.support.sensors import Reply, send_all, workload
+from tests.support.waiting import eventually
+
+PUTS = 5_000
+SENSORS = 200
+
+stored: set[Reading] = set()
+"""Every reading acknowledged on this module's pipeline; the tests below run in order and add to it."""
+
+
+def check_replies(replies: Iterable[Reply]) -> None:
+    """Malformed messages got their 4xx, all others 200 and a position; those join what must be stored."""
+    for reply in replies:
+        if reply.message.reading is None:
+            assert 400 <= reply.status < 500, reply
+        else:
+            assert (reply.status, bool(reply.position)) == (200, True), reply
+            stored.add(reply.message.reading)
+
+
+def settled(pipeline: Pipeline) -> None:
+    """Wait until the fleet has counted as many readings as were stored; then every table must be exactly right."""
+
+    def counted() -> None:
+        count = fleet_stats(pipeline.stack.dynamodb, pipeline.stack.names).stats.count
+        assert count == len(stored), f"{count} of {len(stored)}\n{pipeline.log.read_text()[-3000:]}"
+
+    eventually(counted, within_s=90)
+    eventually(lambda: assert_tables_equal(pipeline.stack, stored), within_s=60)
+
+
+def test_a_reading_is_in_the_stats_within_two_seconds(pipeline: Pipeline) -> None:
+    """The thinnest path: PUT, then GET shows it."""
+    body = {"sensorId": "sensor-000", "temperature": 21.5, "timestamp": "2026-03-01T12:00:00"}
+    assert httpx.put(f"{pipeline.url}/api/temperature", json=body).status_code == 200
+    stored.add(decode_event(_event(body)))
+
+    def shown() -> None:
+        assert httpx.get(f"{pipeline.url}/api/stats").json() == {"Maximum": 21.5, "Minimum": 21.5, "Average": 21.5}
+
+    eventually(shown, within_s=10)
+
+
+def test_five_thousand_puts_of_two_hundred_sensors_are_counted_once_each(pipeline: Pipeline) -> None:
+    """Repeats, late and malformed ones among them, over two shards, by concurrent clients."""
+    replies = send_all(pipeline.url, workload(1, PUTS, SENSORS))
+    check_replies(replies)
+    assert {reply.position.partition(":")[0] for reply in replies if reply.position} == {
+        "shardId-000000000000",
+        "shardId-000000000001",
+    }
+    settled(pipeline)
+    stats = httpx.get(f"{pipeline.url}/api/stats").json()
+    temperatures = [reading.temperature_micro for reading in stored]
+    assert stats["Maximum"] == max(temperatures) / 1e6
+    assert stats["Minimum"] == min(temperatures) / 1e6
+    assert stats["Average"] == pytest.approx(sum(temperatures) / len(temperatures) / 1e6, abs=0.00501)
+
+
+@pytest.mark.parametrize("victim", ["record processor", "daemon"])
+def test_nothing_is_lost_or_doubled_when_a_process_is_killed(pipeline: Pipeline, victim: str) -> None:
+    """kill -9 of a record processor, and of KCL's daemon, in the middle of the load."""
+    daemon = eventually(lambda: _one(children(pipeline.consumer_pid)), within_s=30)
+    target = daemon if victim == "daemon" else eventually(lambda: _first(children(daemon)), within_s=30)
+
+    def killed() -> None:
+        os.kill(target, signal.SIGKILL)
+
+    seed = 2 if victim == "daemon" else 3
+    check_replies(send_all(pipeline.url, workload(seed, PUTS // 2, SENSORS), after=(PUTS // 6, killed)))
+    settled(pipeline)
+
+
+def test_replay_prints_every_acknowledged_event(pipeline: Pipeline) -> None:
+    """The set of replayed readings is the set of raw readings."""
+    lines = replayed(pipeline)
+    assert {decode_event(line) for line in lines} == stored
+    assert all(json.loads(line)["type"] == "telemetry.temperature.recorded.v1" for line in lines)
+
+
+def test_replay_selects_by_time_and_sensor_exactly(pipeline: Pipeline) -> None:
+    """From is included, to is not; a sensor's events are its own."""
+    times = sorted({reading.measured_at_us for reading in stored})
+    first, last = times[len(times) // 4], times[len(times) // 2]
+    lines = replayed(pipeline, "--from", rfc3339(first), "--to", rfc3339(last), "--sensor", "sensor-007")
+    expected = {r for r in stored if first <= r.measured_at_us < last and r.sensor_id == "sensor-007"}
+    assert expected
+    assert {decode_event(line) for line in lines} == expected
+    in_range = {decode_event(line) for line in replayed(pipeline, "--from", rfc3339(first), "--to", rfc3339(last))}
+    assert in_range == {r for r in stored if first <= r.measured_at_us < last}
+
+
+def test_garbage_in_the_stream_becomes_dead_letters_and_stops_nothing(pipeline: Pipeline) -> None:
+    """Two records of garbage and an unknown event type are kept with bytes, position and reason; the shard goes on."""
+    unknown = b'{"specversion":"1.0","type":"telemetry.humidity.recorded.v1","source":"/x","id":"1","data":{}}'
+    garbage = [b"\x00\xff\xfenot an event", b"\x1f\x8bbroken gzip", unknown]
+    records = [{"PartitionKey": f"garbage-{number}", "Data": data} for number, data in enumerate(garbage)]
+    places = pipeline.stack.kinesis.put_records(StreamName=pipeline.stack.names.stream, Records=records)["Records"]  # type: ignore[arg-type]
+    check_replies(send_all(pipeline.url, workload(4, 200, SENSORS)))
+    settled(pipeline)
+    letters = pipeline.stack.dynamodb.scan(TableName=pipeline.stack.names.dead_letters)["Items"]
+    found = {(item["shard_id"]["S"], item["place"]["S"].split("#")[0]): item for item in letters}
+    assert len(found) == len(garbage)
+    for data, place, reason in zip(garbage, places, ("not JSON", "broken gzip", "unknown event type"), strict=True):
+        item = found[place["ShardId"], place["SequenceNumber"]]
+        assert bytes(item["data"]["B"]) == data
+        assert reason in item["reason"]["S"]
+
+
+def replayed(pipeline: Pipeline, *options: str) -> list[bytes]:
+    """What `telemetry replay` prints."""
+    command = [str(Path(sys.executable).with_name("telemetry")), "replay", *options]
+    done = subprocess.run(command, env=pipeline.stack.environ, capture_output=True, check=True, timeout=120)
+    return done.stdout.splitlines()
+
+
+def _event(body: dict[str, object]) -> bytes:
+    event = {
+        "specversion": "1.0",
+        "type": "telemetry.temperature.recorded.v1",
+        "subject": body["sensorId"],
+        "time": body["timestamp"],
+        "data": {"temperature": body["temperature"]},
+    }
+    return json.dumps(event).encode()
+
+
+def _one(pids: list[int]) -> int:
+    assert len(pids) == 1, pids
+    return pids[0]
+
+
+def _first(pids: list[int]) -> int:
+    assert pids
+    return pids[0]
