@@ -19,6 +19,7 @@ _LASTING = frozenset(
         "ExpiredIteratorException",
         "InvalidArgumentException",
         "InvalidSignatureException",
+        "ResourceNotFoundException",
         "SerializationException",
         "UnrecognizedClientException",
         "ValidationException",

@@ -39,6 +39,7 @@ class LockedFile:
 
     @property
     def name(self) -> str:
+        """The file's own name."""
         return self.path.rpartition("/")[2]
 
 
@@ -73,6 +74,7 @@ class Progress:
         self._show()
 
     def add(self, size_bytes: int, files: int = 0) -> None:
+        """Count what has come; may be called from several threads."""
         with self._lock:
             self._files += files
             self._size_bytes += size_bytes

@@ -62,14 +62,17 @@ class LocalStack:
 
     @property
     def endpoint(self) -> str:
+        """LocalStack's URL."""
         return f"http://{HOST}:{self.port}"
 
     @property
     def dynamodb_endpoint(self) -> str:
+        """DynamoDB Local's own URL."""
         return f"http://{HOST}:{self._dynamodb_port}"
 
     @property
     def kinesis_endpoint(self) -> str:
+        """kinesis-local's own URL."""
         return f"http://{HOST}:{kinesis_port(self._root)}"
 
     def __enter__(self) -> Self:

@@ -106,7 +106,9 @@ def test_nothing_outlives_a_parent_that_was_killed(folders: Path) -> None:
 
 def test_a_taken_port_is_reported_with_its_fix(home: LocalStackHome, taken_port: int) -> None:
     """Before anything is started."""
-    with pytest.raises(PortTakenError, match=f"port {taken_port} is in use by another program: choose another with PORT="):
+    with pytest.raises(
+        PortTakenError, match=f"port {taken_port} is in use by another program: choose another with LOCALSTACK_PORT="
+    ):
         LocalStack(taken_port).start()
 
 

@@ -1,0 +1,113 @@
+"""The consumer as an operator meets it: it starts fast, reads what was there before it, and stops in order."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from consumer.leases import make_leases
+from projections.queries import fleet_stats
+from telemetry.shards import list_shards
+from tests.support.processes import children, running, running_api, stop
+from tests.support.stack import Stack
+from tests.support.waiting import eventually
+
+
+def log_lines(log: Path) -> list[dict[str, Any]]:
+    """The JSON lines of a log."""
+    return [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
+
+
+def events(log: Path) -> list[str]:
+    """What happened, in order."""
+    return [line["event"] for line in log_lines(log)]
+
+
+def wait_for_count(stack: Stack, count: int, log: Path) -> None:
+    """Until the fleet's total has so many readings."""
+
+    def counted() -> None:
+        assert fleet_stats(stack.dynamodb, stack.names).stats.count == count, log.read_text()
+
+    eventually(counted, within_s=60)
+
+
+def put_readings(url: str, first: int, count: int) -> None:
+    """PUT readings of as many sensors, so that every shard gets some."""
+    for number in range(first, first + count):
+        body = {"sensorId": f"s-{number}", "temperature": number, "timestamp": "2026-03-01T00:00:00"}
+        assert httpx.put(f"{url}/api/temperature", json=body).status_code == 200
+
+
+def test_h08_h10_h12_the_consumer_starts_fast_misses_nothing_and_stops_in_order(stack: Stack, log: Path) -> None:
+    """What was written before the first lease is projected; leases are there before the daemon; SIGTERM reaches every child."""
+    with running_api(stack.environ, log) as url:
+        put_readings(url, 0, 20)  # before any consumer ever ran (hazard H12)
+        with running("consumer", stack.environ, log) as consumer:
+            wait_for_count(stack, 20, log)
+            happened = events(log)
+            assert happened.index("leases_made") < happened.index("daemon_started")  # hazard H10
+            put_readings(url, 20, 20)
+            daemon = eventually(lambda: _only(children(consumer.pid)))
+            processors = children(daemon)
+            assert stop(consumer) == 0
+        stopped = [line["shard_id"] for line in log_lines(log) if line["event"] == "shutdown_requested"]
+        assert sorted(stopped) == ["shardId-000000000000", "shardId-000000000001"]  # hazard H8
+        assert not [pid for pid in (daemon, *processors) if _alive(pid)]
+        with running("consumer", stack.environ, log):
+            wait_for_count(stack, 40, log)
+
+
+def test_h10_lease_rows_are_made_once_and_left_alone(stack: Stack) -> None:
+    """A second worker's preparation changes nothing."""
+    shards = list_shards(stack.kinesis, stack.names.stream)
+    make_leases(stack.dynamodb, stack.names.application, shards, "worker-1")
+    before = stack.dynamodb.scan(TableName=stack.names.application)["Items"]
+    assert make_leases(stack.dynamodb, stack.names.application, shards, "worker-2") == []
+    assert stack.dynamodb.scan(TableName=stack.names.application)["Items"] == before
+
+
+def test_two_workers_of_one_name_are_refused(stack: Stack, log: Path) -> None:
+    """KCL would take them for the same worker."""
+    with running("consumer", stack.environ, log):
+        eventually(lambda: _contains(events(log), "daemon_started"))
+        second = subprocess.run(
+            [sys.executable, "-m", "consumer"], env=stack.environ, capture_output=True, text=True, timeout=60, check=False
+        )
+    assert second.returncode != 0
+    assert "WORKER_ID" in second.stderr
+
+
+def test_a_daemon_that_was_killed_is_started_again(stack: Stack, log: Path) -> None:
+    """And what was sent meanwhile is counted."""
+    before = fleet_stats(stack.dynamodb, stack.names).stats.count
+    with running_api(stack.environ, log) as url, running("consumer", stack.environ, log) as consumer:
+        daemon = eventually(lambda: _only(children(consumer.pid)), within_s=30)
+        eventually(lambda: _contains(events(log), "shard_started"), within_s=60)
+        os.kill(daemon, signal.SIGKILL)
+        put_readings(url, 100, 10)
+        wait_for_count(stack, before + 10, log)
+    assert events(log).count("daemon_started") == 2
+    assert "daemon_ended" in events(log)
+
+
+def _only(pids: list[int]) -> int:
+    assert len(pids) == 1, pids
+    return pids[0]
+
+
+def _contains(seen: list[str], wanted: str) -> None:
+    assert wanted in seen, seen
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,110 @@
+"""The README's commands, run as they stand: `make run`, both curl calls and the replay, then Ctrl-C's signal."""
+
+import re
+import shlex
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.processes import free_port
+from tests.support.waiting import eventually
+from tests.tidy.tree import ROOT
+
+README = (ROOT / "README.md").read_text()
+
+
+class MakeRun:
+    """`make run` on free ports."""
+
+    def __init__(self, log: Path, environ: dict[str, str]) -> None:
+        self.port, self.localstack_port, self.log, self.environ = free_port(), free_port(), log, environ
+        ports = [f"PORT={self.port}", f"LOCALSTACK_PORT={self.localstack_port}", "DEMO=1"]
+        with log.open("w") as out:
+            self.process = subprocess.Popen(["make", "run", *ports], cwd=ROOT, env=environ, stdout=out, stderr=out)
+
+    def shows(self, text: str) -> None:
+        """Assert that the text has been printed."""
+        assert text in self.log.read_text(), self.log.read_text()
+
+    def adapt(self, command: str) -> str:
+        """A command of the README with this run's ports."""
+        return command.replace("127.0.0.1:8080", f"127.0.0.1:{self.port}").replace("4566", str(self.localstack_port))
+
+
+@pytest.fixture(scope="module")
+def make_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeRun]:
+    """A `make run` that is ready."""
+    from os import environ
+
+    own = {name: value for name, value in environ.items() if not name.startswith(("AWS_", "MAKE", "MFLAGS"))}
+    run = MakeRun(tmp_path_factory.mktemp("run") / "run.log", {**own, "PREFIX": "readme"})
+    eventually(lambda: run.shows("Ready. Open"), within_s=120)
+    yield run
+    if run.process.poll() is None:
+        run.process.send_signal(signal.SIGTERM)
+        run.process.wait(60)
+
+
+def console_blocks() -> list[tuple[str, str]]:
+    """Every command of the README's console blocks and the output shown under it."""
+    text = "\n".join(re.findall(r"```console\n(.*?)```", README, re.DOTALL))
+    return [(command, output) for command, output in re.findall(r"^\$ (.*)\n((?:(?!\$ ).+\n)*)", text, re.MULTILINE)]
+
+
+def test_the_commands_print_what_the_readme_shows(make_run: MakeRun) -> None:
+    """Each in turn; the numbers may be those of the simulated sensors too, so stats are compared by their keys."""
+    blocks = console_blocks()
+    assert len(blocks) == 3
+    for command, shown in blocks:
+        words = shlex.split(make_run.adapt(command))
+        done = subprocess.run(
+            ["env", *words], cwd=ROOT, env=make_run.environ, capture_output=True, text=True, timeout=60, check=True
+        )
+        if "Maximum" in shown:
+            assert re.findall(r'"(\w+)":', done.stdout) == ["Maximum", "Minimum", "Average"]
+        elif shown:
+            assert done.stdout == shown
+        else:
+            assert '"subject":"202"' in done.stdout
+
+
+def test_demo_sensors_send_readings(make_run: MakeRun) -> None:
+    """DEMO=1 fills the statistics by itself."""
+
+    def warm() -> None:
+        url = f"http://127.0.0.1:{make_run.port}/api/stats"
+        stats = subprocess.run(["curl", "-s", url], capture_output=True, text=True, check=True).stdout
+        assert "null" not in stats, stats
+
+    eventually(warm)
+
+
+def test_a_signal_stops_everything_it_started_in_order(make_run: MakeRun) -> None:
+    """Sensors and API first, then the consumer, then LocalStack; and it says that the data is forgotten."""
+    make_run.process.send_signal(signal.SIGTERM)
+    make_run.process.wait(60)
+    log = make_run.log.read_text()
+    order = [log.index(f"stopping {label}") for label in ("sensors", "api", "consumer", "LocalStack")]
+    assert order == sorted(order), log
+    make_run.shows("the local data is forgotten")
+    listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    assert str(make_run.localstack_port) not in listed
+    assert "readme-projector" not in listed
+
+
+def test_a_taken_port_is_named_with_its_fix(make_run: MakeRun) -> None:
+    """Before anything is started."""
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            ["make", "run", f"PORT={port}"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+        )
+    assert done.returncode != 0
+    assert f"port {port} is in use by another program: choose another with PORT=" in done.stdout

@@ -1,0 +1,83 @@
+"""Imports point one way, along the data's path (design, "Layout")."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.tidy.tree import PARTS, modules
+
+ALLOWED = {
+    "telemetry": set(),
+    "projections": {"telemetry"},
+    "consumer": {"telemetry", "projections"},
+    "producer_api": {"telemetry", "projections"},
+    "replay": {"telemetry", "projections"},
+    "cli": {"telemetry", "projections", "replay"},
+    "infra": {"telemetry", "projections"},
+}
+READ_SIDE = {"projections.fold", "projections.generations", "projections.queries"}
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    """Full names of the modules a module imports, wherever in it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def ours(path: Path) -> str:
+    """The part a file belongs to."""
+    return path.parts[0]
+
+
+def test_a_part_imports_only_what_lies_before_it() -> None:
+    """telemetry ← projections ← consumer; telemetry ← producer_api; replay and cli above them."""
+    wrong = [
+        f"{path} imports {name}: {ours(path)}/ may import {sorted(ALLOWED[ours(path)]) or 'nothing'} of ours"
+        for path, tree in modules().items()
+        if ours(path) != "tests"
+        for name in imported(tree)
+        if (part := name.partition(".")[0]) in PARTS and part not in ALLOWED[ours(path)] | {ours(path)}
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_api_uses_only_the_read_side_of_the_projections() -> None:
+    """What writes tables stays out of the API."""
+    wrong = [
+        f"{path} imports {name}: move what it needs into projections/queries.py"
+        for path, tree in modules().items()
+        if ours(path) == "producer_api"
+        for name in imported(tree)
+        if name.startswith("projections.") and ".".join(name.split(".")[:2]) not in READ_SIDE
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_amazon_kclpy_is_imported_under_consumer_only() -> None:
+    """Nobody else knows KCL."""
+    wrong = [
+        f"{path} imports {name}"
+        for path, tree in modules().items()
+        if ours(path) not in ("consumer", "tests")
+        for name in imported(tree)
+        if name.startswith("amazon_kclpy")
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_pure_modules_import_no_clock_no_thread_and_no_client() -> None:
+    """The simulator can drive them because they hold none of these."""
+    core = ("fold", "rows", "effects", "cache", "decoding", "projector")
+    pure = [*(f"projections/{name}.py" for name in core), "producer_api/commit.py"]
+    impure = {"time", "threading", "asyncio", "random", "socket", "boto3", "botocore", "concurrent"}
+    wrong = [
+        f"{name} imports {module}: hand it in as an argument"
+        for name in pure
+        for module in imported(modules()[Path(name)])
+        if module.partition(".")[0] in impure
+    ]
+    assert not wrong, "\n".join(wrong)
