@@ -6,6 +6,7 @@ exception leaves here: whatever the projection could not cope with ends the proc
 
 import functools
 from collections.abc import Callable
+from itertools import batched
 from typing import Any
 
 import structlog
@@ -28,6 +29,10 @@ log = structlog.get_logger(__name__)
 
 EXIT_STATUS = 70
 """EX_SOFTWARE: the daemon ends with its child and the supervisor starts both again."""
+
+RECORDS_AT_ONCE = 500
+"""A larger delivery is projected in parts, with a checkpoint after each part that has become durable: the daemon's patience
+with us begins anew at every message, and whoever repeats the delivery need not repeat all of it."""
 
 _LAST_CHECKPOINT_PATIENCE_S = 10
 
@@ -68,10 +73,13 @@ class ShardRecordProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon
             Record(int(record.sequence_number), record.binary_data, record.timestamp_millis)
             for record in process_records_input.records
         ]
-        caught_up = not process_records_input.millis_behind_latest
-        durable = self._run(self._projector.project(records, caught_up=caught_up))
-        if durable > self._checkpointed and self._checkpoint(process_records_input.checkpointer, str(durable)):
-            self._checkpointed = durable
+        parts = list(batched(records, RECORDS_AT_ONCE, strict=False)) or [()]
+        # What took several parts took a while: the next delivery, within a moment, knows whether the log has grown.
+        caught_up = not process_records_input.millis_behind_latest and len(parts) == 1
+        for part in parts:
+            durable = self._run(self._projector.project(part, caught_up=caught_up))
+            if durable > self._checkpointed and self._checkpoint(process_records_input.checkpointer, str(durable)):
+                self._checkpointed = durable
 
     @_or_exit
     def lease_lost(self, _: LeaseLostInput) -> None:

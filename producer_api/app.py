@@ -7,12 +7,13 @@ from functools import partial
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from producer_api.health import check_readiness, livez, readyz
 from producer_api.home import home
-from producer_api.problems import UNAVAILABLE, http_error, internal_error, invalid_reading, unavailable
+from producer_api.problems import UNAVAILABLE, http_error, hung_up, internal_error, invalid_reading, unavailable
 from producer_api.request_id import RequestId
 from producer_api.services import Services, Shared
 from producer_api.stats import fleet_stats
@@ -40,6 +41,7 @@ ROUTES = [
 ERRORS = {
     InvalidReading: invalid_reading,
     HTTPException: http_error,
+    ClientDisconnect: hung_up,
     **dict.fromkeys(UNAVAILABLE, unavailable),
     Exception: internal_error,
 }

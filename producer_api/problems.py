@@ -66,6 +66,12 @@ async def http_error(request: Request, error: Exception) -> Response:
     return problem(error.status_code, error.detail, headers=error.headers)
 
 
+async def hung_up(request: Request, _: Exception) -> Response:
+    """The client went away before it had sent everything: no fault of ours, and nobody is there to read the answer."""
+    log.info("client_hung_up", path=request.url.path)
+    return problem(400, "The request ended before its body did.")
+
+
 async def internal_error(request: Request, error: Exception) -> Response:
     """500: our mistake. The log has it; the client learns only that."""
     log.error("internal_error", method=request.method, path=request.url.path, exc_info=error)

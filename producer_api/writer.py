@@ -136,11 +136,12 @@ class Writer:
         ]
         try:
             results = self._kinesis.put_records(StreamName=self._stream, Records=records)["Records"]
-        except (ClientError, BotoCoreError) as error:
-            # The call may have been carried out all the same; the same event ids make trying again safe (hazard H15).
-            log.warning("put_records_failed", error=str(error), records=len(entries))
+            answers = [Answer(entry, _receipt(result)) for entry, result in zip(entries, results, strict=True)]
+        except (ClientError, BotoCoreError, LookupError, TypeError, ValueError) as error:
+            # Refused, unreachable, or an answer that is none, as a broken proxy gives with status 200. The call may have been
+            # carried out all the same; the same event ids make trying again safe (hazard H15).
+            log.warning("put_records_failed", error=repr(error), records=len(entries))
             return [Answer(entry, None) for entry in entries], None
-        answers = [Answer(entry, _receipt(result)) for entry, result in zip(entries, results, strict=True)]
         if any(answer.receipt is None for answer in answers):
             codes = {result.get("ErrorCode") for result in results if not result.get("SequenceNumber")}
             log.warning("put_records_refused_entries", codes=sorted(map(str, codes)))

@@ -86,12 +86,15 @@ class RowCache:
         """
         pending = {key for key in self._dirty if key != PROGRESS and (everything or key.scope == FLEET)}
         while pending:
-            rows = [(Row(key, position, entry.stats, as_of_us), entry.known) for key, entry in self._held(pending)]
+            rows = [
+                (Row(key, position, entry.stats, max(as_of_us, entry.known.as_of_us)), entry.known)
+                for key, entry in self._held(pending)
+            ]
             pending = yield from self._store(rows, decisions)
         yield from self.write_progress(position, as_of_us, decisions, everything=everything)
 
     def write_progress(self, position: int, as_of_us: int, decisions: Sequence[Decision], *, everything: bool) -> Steps[None]:
-        """Write the progress row; none of its positions ever goes back."""
+        """Write the progress row; neither its positions nor its time ever go back."""
         pending = {PROGRESS}
         while pending:
             entry = self._entries[PROGRESS]
@@ -99,7 +102,7 @@ class RowCache:
                 PROGRESS,
                 max(position, entry.known.position),
                 entry.stats,
-                as_of_us,
+                max(as_of_us, entry.known.as_of_us),
                 max(position if everything else 0, entry.known.flushed_position),
             )
             refused = yield from self._store([(row, entry.known)], decisions)

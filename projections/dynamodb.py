@@ -46,7 +46,7 @@ class AwsStores:
 
     def find_readings(self, readings: Collection[Reading]) -> Mapping[Reading, Origin]:
         """The origin of each of these that is stored; strongly consistent."""
-        return dict(map(read_reading, self._get(self._names.readings, [reading_key(reading) for reading in readings])))
+        return dict(map(read_reading, self._get(self._names.readings, [reading_key(reading) for reading in set(readings)])))
 
     def store_readings(self, readings: Mapping[Reading, Origin]) -> None:
         """Write raw readings."""
@@ -54,7 +54,7 @@ class AwsStores:
 
     def load_rows(self, shard_id: str, keys: Collection[RowKey]) -> Mapping[RowKey, Row]:
         """Those rows that exist; strongly consistent."""
-        items = self._get(self._names.stats, [row_key(shard_id, key) for key in keys])
+        items = self._get(self._names.stats, [row_key(shard_id, key) for key in set(keys)])
         return {row.key: row for _, row in map(read_row, items)}
 
     def store_rows(self, shard_id: str, rows: Sequence[tuple[Row, Row]]) -> Collection[RowKey]:

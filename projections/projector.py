@@ -81,6 +81,7 @@ class ShardProjector:
 
         Returns the sequence number up to which everything is durable everywhere, for the checkpoint; 0 when that is not known.
         """
+        delivered_us = int(self._clock_s() * MICRO)
         durable = 0
         for piece in self._slices(records):
             yield from self._apply(piece)
@@ -89,7 +90,7 @@ class ShardProjector:
                 self._as_of_us = piece.completed.arrived_at_ms * 1000
                 durable = (yield from self._flush_if_due(now=False)) or durable
         if caught_up:
-            self._as_of_us = int(self._clock_s() * MICRO)
+            self._as_of_us = delivered_us
         # Nothing came and nothing waits: no later reading could share these writes.
         idle = caught_up and not records
         durable = (
@@ -102,14 +103,19 @@ class ShardProjector:
     def flush(self) -> Steps[int]:
         """Make everything applied so far durable. Returns the sequence number it reaches, 0 before any record."""
         yield from self._rows.write(self._completed, self._as_of_us, self._decisions, everything=True)
-        self._decisions.clear()
-        self._rows.evict(self._policy.rows_held_max)
+        self._forget()
         self._fleet_flushed_s = self._all_flushed_s = self._clock_s()
         return self._completed
+
+    def _forget(self) -> None:
+        """Let go of what no row needs folded again, now that all rows cover the log up to here."""
+        self._decisions.clear()
+        self._rows.evict(self._policy.rows_held_max)
 
     def _flush_if_due(self, *, now: bool) -> Steps[int]:
         """Flush, between records, what the policy says; `now` when the fleet's rows are due whatever the clock says."""
         if self._completed <= self._rows.progress.flushed_position and not self._rows.dirty_count:
+            self._forget()
             return self._completed
         elapsed_s = self._clock_s() - self._all_flushed_s
         if len(self._decisions) >= self._policy.decisions_max or elapsed_s >= self._policy.everything_every_s:

@@ -2,6 +2,8 @@
 
 import logging
 import sys
+from collections.abc import MutableMapping
+from typing import Any
 
 import structlog
 
@@ -11,7 +13,13 @@ def configure_logs(level: str, **context: str) -> None:
 
     `context` is added to every line of this process.
     """
+
+    # Not a context variable: those are unknown to other threads, and the writer logs from its own.
+    def add_context(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        return {**context, **event}
+
     shared: list[structlog.typing.Processor] = [
+        add_context,
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -33,4 +41,3 @@ def configure_logs(level: str, **context: str) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(**context)

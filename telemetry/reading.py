@@ -50,7 +50,8 @@ def parse_sensor_id(value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError('Expected a string. e.g. "202"')
     sensor_id = value.strip()
-    if len(sensor_id) > SENSOR_ID_CHARS_MAX:
+    # In UTF-16, as Java and JavaScript count: one key that a Kinesis finds too long fails the whole call it is in.
+    if len(sensor_id.encode("utf-16-le", "surrogatepass")) > 2 * SENSOR_ID_CHARS_MAX:
         raise ValueError(f"Expected at most {SENSOR_ID_CHARS_MAX} characters.")
     if _FORBIDDEN_IN_ID.search(sensor_id):
         raise ValueError("Expected text without control characters and lone surrogates.")

@@ -1,0 +1,90 @@
+"""The daemon's properties file."""
+
+from pathlib import Path
+
+import pytest
+
+from consumer.properties import HUNG_CHILD_S, SHUTDOWN_GRACE_S, TIMING, render_properties
+from telemetry.names import ResourceNames
+from telemetry.settings import Settings
+
+NAMES = ResourceNames("telemetry-test", 3)
+
+
+def rendered(**environ: str) -> dict[str, str]:
+    """The properties for these settings, read back."""
+    text = render_properties(Settings.from_environment(environ), NAMES, Path("/tmp/child"))  # noqa: S108  only rendered
+    assert text.endswith("\n")
+    pairs = [line.split(" = ") for line in text.splitlines()]
+    assert all(len(pair) == 2 and pair[1].strip() == pair[1] != "" for pair in pairs)
+    properties = {key: value for key, value in pairs}  # noqa: C416  keys are counted below
+    assert len(properties) == len(pairs), "a key is there twice"
+    return properties
+
+
+def test_stream_application_and_worker_are_named() -> None:
+    """They come from the names of the generation and from the settings."""
+    properties = rendered(WORKER_ID="worker-7", AWS_REGION="eu-central-1")
+    assert properties["streamName"] == NAMES.stream
+    assert properties["applicationName"] == NAMES.application
+    assert properties["workerIdentifier"] == "worker-7"
+    assert properties["regionName"] == "eu-central-1"
+    assert properties["executableName"] == "/tmp/child"  # noqa: S108
+
+
+def test_h11_retrieval_is_polling_said_out_loud() -> None:
+    """The default is billed fan-out, and any polling property would switch it silently."""
+    properties = rendered()
+    assert properties["retrievalMode"] == "POLLING"
+    assert int(properties["idleTimeBetweenReadsInMillis"]) >= 200, "a shard allows five reads a second"
+
+
+def test_h12_starts_at_trim_horizon() -> None:
+    """LATEST would lose what was written before the first lease."""
+    assert rendered()["initialPositionInStream"] == "TRIM_HORIZON"
+
+
+def test_h08_a_shutdown_has_its_grace() -> None:
+    """Without a grace, SIGTERM ends the daemon before any child hears of it."""
+    assert 20_000 <= int(rendered()["shutdownGraceMillis"]) == SHUTDOWN_GRACE_S * 1000 <= 25_000
+
+
+def test_h07_a_hung_child_is_ended_after_it_could_have_exited_by_itself() -> None:
+    """The daemon's patience is above the longest time for which a child may be set to retry in place."""
+    assert int(rendered()["timeoutInSeconds"]) == HUNG_CHILD_S
+    assert Settings(store_retry_s=50).store_retry_s < HUNG_CHILD_S
+    with pytest.raises(ValueError, match="less than or equal to 50"):
+        Settings(store_retry_s=51)
+
+
+def test_idle_shards_are_called_too() -> None:
+    """Flushes that are due and the renewal of the progress mark hang on the empty deliveries."""
+    assert rendered()["callProcessRecordsEvenForEmptyRecordList"] == "true"
+
+
+@pytest.mark.parametrize("timing", ["local", "aws"])
+def test_there_are_two_sets_of_intervals(timing: str) -> None:
+    """The setting picks one of the two, whole."""
+    properties = rendered(KCL_TIMING=timing)
+    assert {key: int(properties[key]) for key in TIMING[timing]} == TIMING[timing]
+
+
+def test_leases_last_longer_on_aws() -> None:
+    """Both sets name the same keys; on AWS a busy core would lose its leases at one second."""
+    assert TIMING["local"].keys() == TIMING["aws"].keys()
+    assert TIMING["local"]["failoverTimeMillis"] == 1000
+    assert TIMING["aws"]["failoverTimeMillis"] == 10_000
+
+
+def test_with_an_endpoint_everything_goes_there_and_metrics_are_off() -> None:
+    """There is no key for CloudWatch's endpoint, so metrics would go to AWS itself."""
+    properties = rendered(AWS_ENDPOINT_URL="http://127.0.0.1:4566")
+    assert properties["kinesisEndpoint"] == properties["dynamoDBEndpoint"] == "http://127.0.0.1:4566"
+    assert properties["metricsLevel"] == "NONE"
+
+
+def test_without_an_endpoint_it_is_aws_with_metrics() -> None:
+    """No endpoint is written down, and KCL's summary goes to CloudWatch."""
+    properties = rendered()
+    assert not [key for key in properties if key.endswith("Endpoint")]
+    assert properties["metricsLevel"] == "SUMMARY"

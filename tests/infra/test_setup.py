@@ -1,0 +1,95 @@
+"""The set-up of stream, tables and pointer from the one definition."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from infra.setup import load_definition, set_up
+from projections.generations import check_stream, read_pointer
+from telemetry.names import ResourceNames
+from telemetry.settings import Settings
+from tests.support.stack import Stack, new_stack
+
+
+@pytest.fixture
+def own_stack(endpoint: str, java: str) -> Iterator[Stack]:
+    """A stack that the test may spoil."""
+    with new_stack(endpoint, java, shards=1) as made:
+        yield made
+
+
+@pytest.mark.parametrize("names", [ResourceNames("telemetry-dev"), ResourceNames("a.b_c", 12)])
+def test_the_definition_and_the_code_use_the_same_names(names: ResourceNames) -> None:
+    """Terraform reads the one, the processes the other: they must never part."""
+    definition = load_definition(names)
+    assert definition["stream"]["name"] == names.stream
+    assert {key: table["name"] for key, table in definition["tables"].items()} == {
+        "readings": names.readings,
+        "stats": names.stats,
+        "dead_letters": names.dead_letters,
+        "generations": names.generations,
+        "leases": names.application,
+        "coordinator": f"{names.application}-CoordinatorState",
+        "workers": f"{names.application}-WorkerMetricStats",
+    }
+
+
+def test_two_prefixes_share_nothing() -> None:
+    """Every name begins with the prefix, so deployments live side by side in one account."""
+    definition = load_definition(ResourceNames("mine"))
+    names = [definition["stream"]["name"], *(table["name"] for table in definition["tables"].values())]
+    assert all(name.startswith("mine-") for name in names)
+    assert len(set(names)) == len(names)
+
+
+def test_stream_and_tables_are_as_defined(stack: Stack) -> None:
+    """Everything is active, with the keys that the code uses, billed per request; the log is kept for seven days."""
+    definition = load_definition(stack.names)
+    summary = stack.kinesis.describe_stream_summary(StreamName=stack.names.stream)["StreamDescriptionSummary"]
+    assert (summary["StreamStatus"], summary["OpenShardCount"], summary["RetentionPeriodHours"]) == ("ACTIVE", 2, 168)
+    for table in definition["tables"].values():
+        made = stack.dynamodb.describe_table(TableName=table["name"])["Table"]
+        keys = [key["AttributeName"] for key in made["KeySchema"]]
+        assert keys == [table["hash_key"], *([table["range_key"]] if "range_key" in table else [])]
+        assert made["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+        assert {attribute["AttributeType"] for attribute in made["AttributeDefinitions"]} == {"S"}
+
+
+def test_h10_kcls_lease_table_has_its_index(stack: Stack) -> None:
+    """KCL polls for ten seconds at a time until LeaseOwnerToLeaseKeyIndex is there, so it is made beforehand."""
+    (index,) = stack.dynamodb.describe_table(TableName=stack.names.application)["Table"]["GlobalSecondaryIndexes"]
+    assert index["IndexName"] == "LeaseOwnerToLeaseKeyIndex"
+    assert [(key["AttributeName"], key["KeyType"]) for key in index["KeySchema"]] == [
+        ("leaseOwner", "HASH"),
+        ("leaseKey", "RANGE"),
+    ]
+    assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+
+
+def test_setting_up_again_changes_nothing(stack: Stack) -> None:
+    """What is there is left alone: the items in a table, the pointer, the number of shards."""
+    key = {"name": {"S": "a mark"}}
+    stack.dynamodb.put_item(TableName=stack.names.generations, Item=key)
+    pointer = read_pointer(stack.dynamodb, stack.names)
+    set_up(stack.kinesis, stack.dynamodb, stack.names, shards=5)
+    assert stack.dynamodb.get_item(TableName=stack.names.generations, Key=key)["Item"] == key
+    assert read_pointer(stack.dynamodb, stack.names) == pointer
+    assert len(stack.kinesis.list_shards(StreamName=stack.names.stream)["Shards"]) == 2
+
+
+@pytest.mark.parametrize("missing", [["stats", "workers"], ["readings", "generations", "leases"]])
+def test_an_interrupted_set_up_is_completed(own_stack: Stack, missing: list[str]) -> None:
+    """Whatever was not made yet, some tables or the pointer with its table, is made by the next run."""
+    tables = load_definition(own_stack.names)["tables"]
+    for name in missing:
+        own_stack.dynamodb.delete_table(TableName=tables[name]["name"])
+    set_up(own_stack.kinesis, own_stack.dynamodb, own_stack.names)
+    for table in tables.values():
+        assert own_stack.dynamodb.describe_table(TableName=table["name"])["Table"]["TableStatus"] == "ACTIVE"
+    assert check_stream(own_stack.kinesis, own_stack.dynamodb, own_stack.names).generation == 1
+
+
+def test_the_pointer_is_made(stack: Stack) -> None:
+    """After the set-up everything may start: the pointer names the generation and the stream that is there."""
+    pointer = check_stream(stack.kinesis, stack.dynamodb, ResourceNames(Settings(prefix=stack.names.prefix).prefix))
+    assert pointer.generation == stack.names.generation

@@ -1,0 +1,225 @@
+"""AwsStores when AWS answers badly: what an answer leaves undone is asked again; what lasts is raised."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from projections.dynamodb import AwsStores
+from projections.effects import Origin, run
+from projections.items import reading_item
+from projections.rows import PROGRESS, Row
+from telemetry.errors import StoreUnavailable
+from telemetry.names import ResourceNames
+from tests.projections.logs import SHARD, projector, reading, record
+
+NAMES = ResourceNames("faults")
+ONE, TWO = reading("one"), reading("two")
+ORIGIN = Origin(SHARD.shard_id, 7, 0)
+
+
+class Scripted:
+    """A client whose calls take the next answer of a script, or raise it; `asked` holds each operation with its request."""
+
+    def __init__(self, *answers: Any) -> None:
+        self._answers = list(answers)
+        self.asked: list[tuple[str, Any]] = []
+
+    def __getattr__(self, operation: str) -> Any:
+        def call(**request: Any) -> Any:
+            self.asked.append((operation, request))
+            answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        return call
+
+
+class Opened:
+    """Makes stores on scripted clients and closes them all."""
+
+    def __init__(self) -> None:
+        self._made: list[AwsStores] = []
+
+    def __call__(self, client: Any, patience_s: float = 5) -> AwsStores:
+        stores = AwsStores(client, client, NAMES, patience_s)
+        self._made.append(stores)
+        return stores
+
+    def close(self) -> None:
+        for stores in self._made:
+            stores.close()
+
+
+@pytest.fixture
+def stores_on() -> Iterator[Opened]:
+    """AwsStores on a scripted client: `stores_on(client)`."""
+    opened = Opened()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(autouse=True)
+def no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tries follow each other at once."""
+    monkeypatch.setattr("telemetry.retry.backoff_s", lambda _: 0.001)
+
+
+def client_error(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "scripted"}}, "Scripted")
+
+
+def test_h16_unprocessed_items_are_written_again(stores_on: Opened) -> None:
+    """BatchWriteItem answers 200 and leaves items undone: those, and only those, are asked again until none is left."""
+    left = {NAMES.readings: [{"PutRequest": {"Item": reading_item(TWO, ORIGIN)}}]}
+    client = Scripted({"UnprocessedItems": left}, {"UnprocessedItems": left}, {"UnprocessedItems": {}})
+    stores_on(client).store_readings({ONE: ORIGIN, TWO: ORIGIN})
+    assert len(client.asked[0][1]["RequestItems"][NAMES.readings]) == 2
+    assert [request["RequestItems"] for _, request in client.asked[1:]] == [left, left]
+
+
+def test_h16_unprocessed_keys_are_asked_again_never_absent(stores_on: Opened) -> None:
+    """BatchGetItem answers 200 and leaves a key undone: the reading behind it is found by asking again."""
+    left = {NAMES.readings: {"Keys": [{"sensor_id": {"S": "two"}}], "ConsistentRead": True}}
+    client = Scripted(
+        {"Responses": {NAMES.readings: [reading_item(ONE, ORIGIN)]}, "UnprocessedKeys": left},
+        {"Responses": {}, "UnprocessedKeys": left},
+        {"Responses": {NAMES.readings: [reading_item(TWO, ORIGIN)]}, "UnprocessedKeys": {}},
+    )
+    assert stores_on(client).find_readings([ONE, TWO]) == {ONE: ORIGIN, TWO: ORIGIN}
+    assert [request["RequestItems"] for _, request in client.asked[1:]] == [left, left]
+
+
+def test_h16_no_request_exceeds_its_limit(stores_on: Opened) -> None:
+    """BatchGetItem takes 100 keys and BatchWriteItem 25 items; reads are strongly consistent."""
+    many = [reading("many", number) for number in range(130)]
+    client = Scripted({"Responses": {}, "UnprocessedKeys": {}, "UnprocessedItems": {}})
+    stores = stores_on(client)
+    stores.find_readings(many)
+    asked = [request["RequestItems"][NAMES.readings] for _, request in client.asked]
+    assert sorted(len(request["Keys"]) for request in asked) == [30, 100]
+    assert all(request["ConsistentRead"] for request in asked)
+    client.asked.clear()
+    stores.store_readings(dict.fromkeys(many, ORIGIN))
+    sizes = [len(request["RequestItems"][NAMES.readings]) for _, request in client.asked]
+    assert sorted(sizes) == [5, 25, 25, 25, 25, 25]
+
+
+def test_h14_append_again_judges_every_entry(stores_on: Opened) -> None:
+    """PutRecords answers 200 with a wrong count of failures: entries with an ErrorCode, and only they, go out again."""
+    stored = {"SequenceNumber": "1", "ShardId": "shardId-000000000000"}
+    failed = {"ErrorCode": "ProvisionedThroughputExceededException", "ErrorMessage": "scripted"}
+    client = Scripted(
+        {"FailedRecordCount": 0, "Records": [failed, stored, failed]},
+        {"FailedRecordCount": 1, "Records": [stored, failed]},
+        {"FailedRecordCount": 1, "Records": [stored]},
+    )
+    stores_on(client).append_again([("a", b"1"), ("b", b"2"), ("c", b"3")])
+    keys = [[entry["PartitionKey"] for entry in request["Records"]] for _, request in client.asked]
+    assert keys == [["a", "b", "c"], ["a", "c"], ["c"]]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        client_error("ProvisionedThroughputExceededException"),
+        client_error("InternalServerError"),
+        client_error("LimitExceededException"),
+        ReadTimeoutError(endpoint_url="http://127.0.0.1"),
+    ],
+    ids=lambda error: str(error)[:60],
+)
+def test_errors_that_may_pass_are_tried_again(stores_on: Opened, error: Exception) -> None:
+    """Throttling, failures of AWS and time-outs are retried in place until there is an answer."""
+    client = Scripted(error, error, {"Responses": {}, "UnprocessedKeys": {}})
+    assert stores_on(client).find_readings([ONE]) == {}
+    assert len(client.asked) == 3
+
+
+@pytest.mark.parametrize("question", ["find", "store", "load", "store rows", "append"])
+def test_patience_ends_in_store_unavailable(stores_on: Opened, question: str) -> None:
+    """What does not pass within the patience is raised as StoreUnavailable, never returned as if done."""
+    client = Scripted(client_error("InternalServerError"))
+    with pytest.raises(StoreUnavailable):
+        ask(stores_on(client, patience_s=0.02), question)
+    assert len(client.asked) > 1
+
+
+@pytest.mark.parametrize("question", ["find", "store", "append"])
+def test_what_stays_undone_ends_in_store_unavailable(stores_on: Opened, question: str) -> None:
+    """An answer of 200 that leaves everything undone each time is no success either."""
+    undone = {
+        "Responses": {},
+        "UnprocessedKeys": {NAMES.readings: {"Keys": []}},
+        "UnprocessedItems": {NAMES.readings: []},
+        "Records": [{"ErrorCode": "InternalFailure"}],
+    }
+    with pytest.raises(StoreUnavailable):
+        ask(stores_on(Scripted(undone), patience_s=0.02), question)
+
+
+@pytest.mark.parametrize("question", ["find", "store", "load", "store rows", "append"])
+@pytest.mark.parametrize("code", ["ValidationException", "AccessDeniedException"])
+def test_lasting_errors_are_raised_at_once(stores_on: Opened, question: str, code: str) -> None:
+    """Our own mistakes and missing rights are not tried twice."""
+    client = Scripted(client_error(code))
+    with pytest.raises(ClientError, match=code):
+        ask(stores_on(client), question)
+    assert len(client.asked) == 1
+
+
+def ask(stores: AwsStores, question: str) -> None:
+    match question:
+        case "find":
+            stores.find_readings([ONE])
+        case "store":
+            stores.store_readings({ONE: ORIGIN})
+        case "load":
+            stores.load_rows(SHARD.shard_id, [PROGRESS])
+        case "store rows":
+            stores.store_rows(SHARD.shard_id, [(Row(PROGRESS, 2), Row(PROGRESS, 1))])
+        case "append":
+            stores.append_again([("a", b"1")])
+
+
+class LosingAnswers:
+    """A DynamoDB of rows whose conditional puts take effect, while the answer to the first of each row is lost."""
+
+    def __init__(self) -> None:
+        self.items: dict[tuple[str, str], Any] = {}
+        self.lost: set[tuple[str, str]] = set()
+        self.refused = 0
+
+    def batch_get_item(self, **request: Any) -> Any:
+        ((table, wanted),) = request["RequestItems"].items()
+        keys = [(key["scope"]["S"], key["window"]["S"]) for key in wanted["Keys"] if "scope" in key]
+        return {"Responses": {table: [self.items[key] for key in keys if key in self.items]}}
+
+    def batch_write_item(self, **_: Any) -> Any:
+        return {"UnprocessedItems": {}}
+
+    def put_item(self, **request: Any) -> None:
+        item = request["Item"]
+        key = item["scope"]["S"], item["window"]["S"]
+        stored = self.items.get(key, {"position": {"S": "0"}})
+        if stored["position"] != request["ExpressionAttributeValues"][":position"]:
+            self.refused += 1
+            raise client_error("ConditionalCheckFailedException")
+        self.items[key] = item
+        if key not in self.lost:
+            self.lost.add(key)
+            raise ReadTimeoutError(endpoint_url="http://127.0.0.1")
+
+
+def test_a_conditional_put_whose_answer_was_lost_counts_as_moved_on(stores_on: Opened) -> None:
+    """The retry is refused; loaded again, the row is our own, so nothing is folded twice and the flush is complete."""
+    client = LosingAnswers()
+    subject = projector()
+    stores = stores_on(client)
+    run(subject.start(), stores)
+    assert run(subject.project([record(7, reading())], caught_up=True), stores) == 7
+    assert client.refused == 6
+    assert {item["count"]["N"] for item in client.items.values()} == {"1"}
+    assert {item["position"]["S"] for item in client.items.values()} == {"7"}

@@ -1,0 +1,579 @@
+"""The batch algorithm on stores in memory: each reading once, whatever crashes, comes again or works beside it."""
+
+import gzip
+from unittest import mock
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from projections.decoding import Record
+from projections.effects import Origin, run
+from projections.memory import MemoryStores
+from projections.projector import FlushPolicy
+from projections.rows import FLEET, PROGRESS, RowKey, sensor_scope
+from telemetry.events import encode_event
+from telemetry.limits import HASH_KEY_MAX
+from telemetry.reading import Reading
+from telemetry.shards import Shard
+from tests.projections.logs import (
+    NEVER,
+    NOW_S,
+    SHARD,
+    START_S,
+    Checkpoint,
+    Clock,
+    Walk,
+    WatchedStores,
+    check_rows,
+    few_readings,
+    oracle,
+    origins,
+    projector,
+    reading,
+    record,
+    sensors_of,
+    stats_by_key,
+    work,
+)
+
+EAGER = FlushPolicy(fleet_every_s=0)
+"""Everything is flushed after every slice."""
+FLEET_ONLY = FlushPolicy(few_rows=-1, fleet_every_s=0, everything_every_s=NEVER, rows_held_max=1)
+"""Fleet rows are flushed after every slice, sensor rows at the end of the shard only."""
+LAZY = FlushPolicy(fleet_every_s=NEVER, everything_every_s=NEVER)
+"""Nothing is flushed before the log is caught up with."""
+FEW_DECISIONS = FlushPolicy(few_rows=-1, fleet_every_s=0, decisions_max=3, rows_held_max=1)
+"""Fleet rows are flushed after every slice, everything after three decisions, and hardly a row is held."""
+policies = st.sampled_from([EAGER, FLEET_ONLY, LAZY, FEW_DECISIONS])
+
+OTHER_HALF = Shard("shardId-000000000001", 2**127, HASH_KEY_MAX)
+SMALL_LOG = [
+    record(1, reading("a", 0), reading("b", 0), reading("a", 0)),
+    record(2, b"{broken", reading("a", 0), reading("a", 3600, celsius=-3)),
+    record(3),
+    record(4, reading("b", 1, celsius=99), reading("b", 0)),
+    record(5, reading("c", 2)),
+]
+"""Repeats within a record and across records and deliveries, a broken line, an empty record."""
+
+lines = st.one_of(few_readings, few_readings, few_readings, st.sampled_from([b"{broken", b"", b"[]"]))
+logs = st.lists(st.lists(lines, max_size=4), max_size=8).map(
+    lambda bodies: [record(number, *body) for number, body in enumerate(bodies, 1)]
+)
+schedules = st.lists(st.tuples(st.integers(0, 1), st.sampled_from([*["step"] * 8, "die", "die, answered"])), max_size=60)
+
+
+def project(*log: Record) -> MemoryStores:
+    """The stores after a worker's whole life on a log."""
+    stores = WatchedStores()
+    run(work(projector(), log, Checkpoint()), stores)
+    return stores
+
+
+# --- Each reading once ---
+
+
+def test_a_new_reading_is_stored_and_folded_into_all_its_rows() -> None:
+    """One reading: a raw reading with its origin, six rows, a progress mark."""
+    one = reading("202", celsius=18.7)
+    stores = project(record(7, one))
+    assert stores.readings == {one: Origin(SHARD.shard_id, 7, 0)}
+    assert stats_by_key(stores) == oracle([record(7, one)])
+    assert len(stores.rows) == 6
+    assert stores.total_rows()[SHARD.shard_id].flushed_position == 7
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        [record(1, reading(), reading())],
+        [record(1, reading()), record(2, reading())],
+        [record(1, reading()), record(2), record(3), record(4, reading())],
+    ],
+    ids=["in one record", "in two records of a delivery", "in two deliveries"],
+)
+def test_the_same_reading_again_counts_once_and_as_a_duplicate(log: list[Record]) -> None:
+    """A repeat is seen as one wherever it comes: the line is part of a reading's origin."""
+    rows = stats_by_key(project(*log))
+    assert (rows[PROGRESS].count, rows[PROGRESS].duplicates) == (1, 1)
+    assert rows == oracle(log)
+
+
+def test_a_reading_that_another_shard_brought_first_counts_there_only() -> None:
+    """After a reshard the original lies in the parent and its retry in the child: the child sees a duplicate (H20)."""
+    parent, child = Shard("parent", 0, HASH_KEY_MAX, closed=True), Shard("child", 0, HASH_KEY_MAX, parents=("parent",))
+    stores = MemoryStores()
+    for shard in (parent, child):
+        run(work(projector(shard=shard), [record(1, reading())], Checkpoint()), stores)
+    assert {shard: (row.stats.count, row.stats.duplicates) for shard, row in stores.total_rows().items()} == {
+        "parent": (1, 0),
+        "child": (0, 1),
+    }
+
+
+@given(logs, policies, st.integers(1, 3), st.sampled_from([1, 2, 1000]))
+def test_any_log_projects_to_what_the_oracle_says(log: list[Record], policy: FlushPolicy, size: int, lines_max: int) -> None:
+    """Whatever the log, the size of deliveries and slices and the policy: rows and readings equal the oracle's."""
+    stores, checkpoint = WatchedStores(), Checkpoint()
+    with mock.patch("projections.projector.SLICE_LINES", lines_max):
+        run(work(projector(policy=policy), log, checkpoint, records_max=size), stores)
+    assert stats_by_key(stores) == oracle(log)
+    assert stores.readings == origins(log)
+    assert checkpoint.sequence_number == len(log)
+
+
+def test_a_projection_is_wiped_replayed_and_equal() -> None:
+    """Projecting the log twice, each time from nothing, writes the same tables: rows, readings, dead letters."""
+    first, second = project(*SMALL_LOG), project(*SMALL_LOG)
+    assert (first.rows, first.readings, first.dead_letters) == (second.rows, second.readings, second.dead_letters)
+
+
+def test_replaying_the_whole_log_over_its_projection_changes_nothing() -> None:
+    """A lost checkpoint costs work only: what a line itself brought earlier is not a duplicate and not folded again."""
+    stores = project(*SMALL_LOG)
+    before = dict(stores.rows)
+    run(work(projector(), SMALL_LOG, Checkpoint(), flush=False), stores)
+    assert stores.rows == before
+
+
+# --- Crashes ---
+
+
+@pytest.mark.parametrize("answered", [False, True], ids=["before it took effect", "after it took effect"])
+@pytest.mark.parametrize(
+    "policy", [EAGER, FLEET_ONLY, LAZY, FEW_DECISIONS], ids=["eager", "fleet only", "lazy", "few decisions"]
+)
+def test_a_crash_at_any_question_costs_nothing(policy: FlushPolicy, answered: bool) -> None:
+    """A worker dies at its n-th question, for every n; the next one starts from the checkpoint and ends at the oracle."""
+    crashes = 0
+    while True:
+        stores, checkpoint = WatchedStores(), Checkpoint()
+        doomed = Walk(work(projector(policy=policy), SMALL_LOG, checkpoint))
+        for _ in range(crashes):
+            doomed.step(stores)
+        survived = doomed.done
+        doomed.die(stores, answered=answered)
+        check_rows(stores, SMALL_LOG, checkpoint.sequence_number)
+        run(work(projector(policy=policy), SMALL_LOG, checkpoint), stores)
+        assert stats_by_key(stores) == oracle(SMALL_LOG)
+        assert stores.readings == origins(SMALL_LOG)
+        assert set(stores.dead_letters) == {Origin(SHARD.shard_id, 2, 0)}
+        if survived:
+            break
+        crashes += 1
+    assert crashes > 10, "the log is too small to prove anything"
+
+
+@given(logs, st.lists(st.tuples(st.integers(0, 12), st.booleans(), policies), max_size=5))
+def test_any_series_of_crashes_costs_nothing(log: list[Record], deaths: list[tuple[int, bool, FlushPolicy]]) -> None:
+    """Workers of different policies die one after the other; the last one finds tables it can finish."""
+    stores, checkpoint = WatchedStores(), Checkpoint()
+    for questions, answered, policy in deaths:
+        doomed = Walk(work(projector(policy=policy), log, checkpoint))
+        for _ in range(questions):
+            if not doomed.done:
+                doomed.step(stores)
+        doomed.die(stores, answered=answered)
+        check_rows(stores, log, checkpoint.sequence_number)
+    run(work(projector(), log, checkpoint), stores)
+    assert stats_by_key(stores) == oracle(log)
+
+
+def test_each_row_decides_by_its_own_position() -> None:
+    """Fleet rows were written, sensor rows were not, the worker dies: the replay is folded into sensor rows only."""
+    log = [record(1, reading("a")), record(2, reading("b"))]
+    stores, checkpoint = WatchedStores(), Checkpoint()
+    run(work(projector(policy=FLEET_ONLY), log, checkpoint, flush=False), stores)
+    assert {key.scope for _, key in stores.rows} == {FLEET}
+    assert checkpoint.sequence_number == 0
+    run(work(projector(), log, checkpoint), stores)
+    assert stats_by_key(stores) == oracle(log)
+
+
+# --- Two workers on one shard ---
+
+
+def test_a_row_that_another_worker_moved_is_loaded_and_folded_again() -> None:
+    """A refused write loses nothing and adds nothing twice: only what lies after the row's new position is folded."""
+    log = [record(1, reading("a", 1)), record(2, reading("a", 2)), record(3, reading("a", 3))]
+    stores = WatchedStores()
+    slow = projector(policy=LAZY)
+    run(slow.start(), stores)
+    run(slow.project(log, caught_up=False), stores)
+    assert not stores.rows
+    run(work(projector(), log[:2], Checkpoint()), stores)
+    assert run(slow.flush(), stores) == 3
+    assert stats_by_key(stores) == oracle(log)
+    assert stores.rows[SHARD.shard_id, PROGRESS].position == 3
+
+
+def test_decisions_are_kept_until_sensor_rows_are_written() -> None:
+    """Fleet rows were written meanwhile; a sensor row that another worker moved still gets all that lies after it."""
+    log = [record(number, reading("a", number)) for number in (1, 2, 3)]
+    stores = WatchedStores(alone=False)
+    slow = projector(policy=FLEET_ONLY)
+    run(slow.start(), stores)
+    run(slow.project(log[:2], caught_up=False), stores)
+    run(work(projector(), log[:1], Checkpoint()), stores)
+    run(slow.project(log[2:], caught_up=False), stores)
+    assert run(slow.flush(), stores) == 3
+    assert stats_by_key(stores) == oracle(log)
+
+
+def test_a_worker_that_fell_behind_writes_nothing_old() -> None:
+    """A zombie whose decisions are all covered by another's rows leaves every row as it is."""
+    log = [record(1, reading("a", 1)), record(2, reading("a", 2))]
+    stores = WatchedStores()
+    zombie = projector(policy=LAZY)
+    run(zombie.start(), stores)
+    run(zombie.project(log[:1], caught_up=False), stores)
+    run(work(projector(), log, Checkpoint()), stores)
+    before = dict(stores.rows)
+    assert run(zombie.flush(), stores) == 1
+    assert stores.rows == before
+
+
+@settings(max_examples=400)
+@given(logs, schedules, st.tuples(policies, policies), st.tuples(st.integers(1, 3), st.integers(1, 3)))
+def test_two_workers_interleaved_at_every_question_spoil_nothing(
+    log: list[Record], schedule: list[tuple[int, str]], policy: tuple[FlushPolicy, FlushPolicy], size: tuple[int, int]
+) -> None:
+    """A zombie and its successor, crossed and crashing in any order: equal tables, and positions never go back."""
+    stores, checkpoint = WatchedStores(alone=False), Checkpoint()
+
+    def start(who: int) -> Walk:
+        return Walk(work(projector(policy=policy[who]), log, checkpoint, records_max=size[who], idle=True))
+
+    workers = [start(0), start(1)]
+    for who, what in schedule:
+        if what == "step" and not workers[who].done:
+            workers[who].step(stores)
+        elif what != "step":
+            workers[who].die(stores, answered=what == "die, answered")
+            workers[who] = start(who)
+        check_rows(stores, log, checkpoint.sequence_number)
+    for worker in workers:
+        while not worker.done:
+            worker.step(stores)
+    assert stats_by_key(stores) == oracle(log)
+    assert stores.readings == origins(log)
+
+
+# --- Misrouted events ---
+
+
+def test_an_event_of_another_shard_is_sent_home_and_not_folded() -> None:
+    """It is appended under its own key, its bytes unchanged, and neither stored nor counted here."""
+    (own,), (foreign,) = sensors_of(OTHER_HALF, 1), sensors_of(OTHER_HALF, 1, inside=False)
+    log = [record(1, reading(foreign), reading(own))]
+    stores = MemoryStores()
+    run(work(projector(shard=OTHER_HALF), log, Checkpoint()), stores)
+    assert stores.appended == [(foreign, log[0].data.split(b"\n")[0])]
+    assert set(stores.readings) == {reading(own)}
+    assert stats_by_key(stores) == oracle(log, OTHER_HALF)
+
+
+def test_an_event_is_sent_home_before_the_checkpoint_passes_it() -> None:
+    """A worker that dies while appending starts before the record again; appending twice is harmless."""
+    (foreign,) = sensors_of(OTHER_HALF, 1, inside=False)
+    log = [record(1, reading(foreign))]
+    stores, checkpoint = MemoryStores(), Checkpoint()
+    doomed = Walk(work(projector(shard=OTHER_HALF, policy=EAGER), log, checkpoint))
+    while not stores.appended:
+        doomed.step(stores)
+    doomed.die(stores, answered=False)
+    assert checkpoint.sequence_number == 0
+    run(work(projector(shard=OTHER_HALF), log, checkpoint), stores)
+    assert [sensor_id for sensor_id, _ in stores.appended] == [foreign, foreign]
+
+
+def test_a_closed_parents_range_counts_as_its_own() -> None:
+    """What lies in a closed shard's range is folded there, although an open child holds that range now."""
+    closed = Shard("parent", 2**127, HASH_KEY_MAX, closed=True)
+    (own,) = sensors_of(closed, 1)
+    stores = MemoryStores()
+    run(work(projector(shard=closed), [record(1, reading(own))], Checkpoint()), stores)
+    assert stores.total_rows()["parent"].stats.count == 1
+    assert not stores.appended
+
+
+# --- When rows are written ---
+
+
+def test_few_rows_are_written_at_once_when_caught_up() -> None:
+    """At the end of the log everything is flushed with the delivery, and may be checkpointed."""
+    stores, subject = WatchedStores(), projector()
+    run(subject.start(), stores)
+    assert run(subject.project([record(1, reading())], caught_up=True), stores) == 1
+    assert stats_by_key(stores) == oracle([record(1, reading())])
+
+
+def test_many_sensor_rows_wait_while_the_fleets_are_written() -> None:
+    """With more dirty sensor rows than few, a caught-up delivery writes the fleet's rows and allows no checkpoint."""
+    stores, subject = WatchedStores(), projector(policy=FlushPolicy(few_rows=1))
+    run(subject.start(), stores)
+    assert run(subject.project([record(1, reading())], caught_up=True), stores) == 0
+    progress = stores.total_rows()[SHARD.shard_id]
+    assert {key.scope for _, key in stores.rows} == {FLEET}
+    assert (progress.position, progress.flushed_position) == (1, 0)
+
+
+def test_an_idle_shard_writes_what_waits() -> None:
+    """When nothing came, no later reading could share the writes: many dirty sensor rows are written all the same."""
+    stores, subject = WatchedStores(), projector(policy=FlushPolicy(few_rows=1))
+    run(subject.start(), stores)
+    run(subject.project([record(1, reading())], caught_up=True), stores)
+    assert run(subject.project([], caught_up=False), stores) == 0
+    assert run(subject.project([], caught_up=True), stores) == 1
+    assert stats_by_key(stores) == oracle([record(1, reading())])
+
+
+def test_behind_the_log_rows_are_written_once_a_second() -> None:
+    """Records that come before a second has gone by are folded in memory; then one flush covers them all."""
+    stores, clock = WatchedStores(), Clock()
+    subject = projector(clock)
+    run(subject.start(), stores)
+    clock.now_s += 0.9
+    assert run(subject.project([record(1, reading("a"))], caught_up=False), stores) == 0
+    assert not stores.rows
+    clock.now_s += 0.1
+    assert run(subject.project([record(2, reading("b"))], caught_up=False), stores) == 2
+    clock.now_s += 0.9
+    assert run(subject.project([record(3, reading("c"))], caught_up=False), stores) == 0
+    assert stats_by_key(stores)[PROGRESS].count == 2
+
+
+def test_sensor_rows_wait_thirty_seconds_at_most() -> None:
+    """Many dirty sensor rows are written half a minute after the last flush of everything; then a checkpoint is due."""
+    stores, clock = WatchedStores(), Clock()
+    subject = projector(clock, FlushPolicy(few_rows=0))
+    run(subject.start(), stores)
+    for number in range(1, 30):
+        clock.now_s += 1
+        assert run(subject.project([record(number, reading("a", number))], caught_up=False), stores) == 0
+    clock.now_s += 1
+    assert run(subject.project([record(30, reading("a", 30))], caught_up=False), stores) == 30
+    assert stores.rows[SHARD.shard_id, RowKey(sensor_scope("a"), "total")].stats.count == 30
+
+
+def test_many_decisions_make_a_flush_of_everything() -> None:
+    """What is kept for folding again is bounded: at so many decisions all rows are written, whatever the clock says."""
+    stores, subject = WatchedStores(), projector(policy=FlushPolicy(few_rows=-1, decisions_max=3))
+    run(subject.start(), stores)
+    assert run(subject.project([record(1, reading("a"), reading("b"))], caught_up=False), stores) == 0
+    assert run(subject.project([record(2, reading("c"))], caught_up=False), stores) == 2
+
+
+def test_nothing_is_kept_while_others_rows_are_ahead() -> None:
+    """A replay of a projected log, however long, keeps neither decisions nor more rows than it may hold."""
+    log = [record(number, reading(f"sensor-{number}", number)) for number in range(1, 20)]
+    stores = project(*log)
+    subject = projector(policy=FlushPolicy(fleet_every_s=NEVER, everything_every_s=NEVER, rows_held_max=4))
+    run(subject.start(), stores)
+    run(subject.project(log, caught_up=False), stores)
+    assert subject._decisions == []
+    assert len(subject._rows._entries) <= 4
+
+
+def test_an_idle_shard_says_every_ten_seconds_that_it_is_caught_up() -> None:
+    """The progress row's time is renewed when idle and caught up, not oftener, and never while behind."""
+    stores, clock = WatchedStores(), Clock()
+    subject = projector(clock)
+    run(subject.start(), stores)
+    seen = []
+    for caught_up, later_s in [(True, 0), (True, 9.5), (False, 60), (True, 0), (True, 9), (True, 1)]:
+        clock.now_s += later_s
+        run(subject.project([], caught_up=caught_up), stores)
+        seen.append(stores.total_rows()[SHARD.shard_id].as_of_us / 1_000_000 - NOW_S)
+    assert seen == [0, 0, 0, 69.5, 69.5, 79.5]
+
+
+def test_as_of_is_the_last_arrival_while_behind_and_now_when_caught_up() -> None:
+    """Behind, a row covers the log up to its last record; caught up, up to the moment the delivery came."""
+    stores, clock = WatchedStores(), Clock()
+    subject = projector(clock, EAGER)
+    run(subject.start(), stores)
+    run(subject.project([record(5, reading())], caught_up=False), stores)
+    assert stores.total_rows()[SHARD.shard_id].as_of_us == (START_S + 5) * 1_000_000
+    run(subject.project([record(6, reading("b"))], caught_up=True), stores)
+    assert stores.total_rows()[SHARD.shard_id].as_of_us == NOW_S * 1_000_000
+
+
+def test_time_spent_on_a_delivery_is_not_covered_by_it() -> None:
+    """While stores were slow the log may have grown: as_of is the moment the delivery came, not the one it was done."""
+    stores, clock = WatchedStores(), Clock()
+    subject = projector(clock)
+    run(subject.start(), stores)
+    delivery = Walk(subject.project([record(1, reading())], caught_up=True))
+    while not delivery.done:
+        clock.now_s += 30
+        delivery.step(stores)
+    assert stores.total_rows()[SHARD.shard_id].as_of_us == NOW_S * 1_000_000
+
+
+def test_as_of_never_goes_back() -> None:
+    """A worker that starts and stops without a record, or replays old ones, leaves the time that others vouched for."""
+    stores, clock = WatchedStores(), Clock()
+    run(work(projector(clock), SMALL_LOG, Checkpoint()), stores)
+    run(work(projector(clock), [], Checkpoint()), stores)
+    run(work(projector(clock), SMALL_LOG[:1], Checkpoint()), stores)
+    assert stores.total_rows()[SHARD.shard_id].as_of_us == NOW_S * 1_000_000
+
+
+def test_positions_advance_past_records_in_which_nothing_is_folded() -> None:
+    """Empty and broken records move the progress mark and the checkpoint like any other."""
+    checkpoint, stores = Checkpoint(), WatchedStores()
+    run(work(projector(), [record(1), record(2, b"{broken"), record(3)], checkpoint, flush=False), stores)
+    assert checkpoint.sequence_number == 3
+    assert stores.total_rows()[SHARD.shard_id].flushed_position == 3
+
+
+@pytest.mark.parametrize(
+    "policy", [EAGER, FLEET_ONLY, LAZY, FEW_DECISIONS], ids=["eager", "fleet only", "lazy", "few decisions"]
+)
+def test_the_checkpoint_never_passes_what_is_durable(policy: FlushPolicy) -> None:
+    """After every question: all that lies before the checkpoint is in every row and in the raw readings."""
+    stores, checkpoint = WatchedStores(), Checkpoint()
+    worker = Walk(work(projector(policy=policy), SMALL_LOG, checkpoint, records_max=1))
+    while not worker.done:
+        worker.step(stores)
+        check_rows(stores, SMALL_LOG, checkpoint.sequence_number)
+    assert checkpoint.sequence_number == 5
+
+
+def test_nothing_is_written_inside_a_record() -> None:
+    """A record larger than a slice is folded slice by slice, and its rows are written when it is whole."""
+    log = [record(1, reading("a")), record(2, *(reading("a", number) for number in range(1, 8)))]
+    stores = WatchedStores()
+    with mock.patch("projections.projector.SLICE_LINES", 2):
+        worker = Walk(work(projector(policy=EAGER), log, Checkpoint(), records_max=2))
+        while not worker.done:
+            worker.step(stores)
+            assert {row.stats.count for row in stores.total_rows().values()} <= {0, 1, 8}
+    assert stats_by_key(stores) == oracle(log)
+
+
+def test_a_repeat_in_a_later_slice_of_its_record_is_a_duplicate() -> None:
+    """A raw reading is stored before the next slice is looked up, and its origin names the line."""
+    log = [record(1, *(reading("a", number % 3) for number in range(10)))]
+    with mock.patch("projections.projector.SLICE_LINES", 2):
+        rows = stats_by_key(project(*log))
+    assert (rows[PROGRESS].count, rows[PROGRESS].duplicates) == (3, 7)
+
+
+def test_rows_leave_the_cache_only_when_they_are_written() -> None:
+    """With room for one row, unwritten ones stay; written ones go, and are loaded again for the next reading."""
+    log = [record(number, reading(f"sensor-{number % 2}", number)) for number in range(1, 9)]
+    stores, subject = WatchedStores(), projector(policy=FlushPolicy(few_rows=-1, decisions_max=4, rows_held_max=1))
+    run(subject.start(), stores)
+    held = []
+    for one in log:
+        run(subject.project([one], caught_up=False), stores)
+        held.append(len(subject._rows._entries))
+    assert held[3] == held[7] == 1, "every fourth decision flushes everything"
+    assert min(held[:3] + held[4:7]) > 1
+    assert stats_by_key(stores) == oracle(log)
+
+
+# --- Poison ---
+
+
+def test_broken_lines_become_dead_letters_and_later_readings_count() -> None:
+    """Each bad line is kept with its bytes, place, reason and arrival; the shard goes on."""
+    log = [record(7, b"{broken", reading("a"), b'{"specversion":"1.0","type":"unheard.of.v9"}'), record(8, reading("b"))]
+    stores = project(*log)
+    broken, unknown = (stores.dead_letters[Origin(SHARD.shard_id, 7, line)] for line in (0, 2))
+    assert (broken.data, broken.arrived_at_ms) == (b"{broken", (START_S + 7) * 1000)
+    assert "not JSON" in broken.reason
+    assert "unheard.of.v9" in unknown.reason
+    assert stats_by_key(stores)[PROGRESS].count == 2
+
+
+def test_dead_letters_are_stored_before_the_checkpoint_passes_them() -> None:
+    """A worker that dies before keeping a broken line is given it again."""
+    log = [record(1, b"{broken")]
+    stores, checkpoint = WatchedStores(), Checkpoint()
+    worker = Walk(work(projector(policy=EAGER), log, checkpoint))
+    while not worker.done:
+        assert checkpoint.sequence_number == 0 or stores.dead_letters
+        worker.step(stores)
+    assert checkpoint.sequence_number == 1
+
+
+def test_a_broken_record_is_kept_whole() -> None:
+    """Gzip that ends too early: lines before the fault count, and all the record's bytes are in one dead letter."""
+    events = [encode_event(reading(f"sensor-{number}"), 0) for number in range(3000)]
+    broken = Record(1, gzip.compress(b"\n".join(events), mtime=0)[:-20], START_S * 1000)
+    stores = project(broken, record(2, reading("after")))
+    (letter,) = stores.dead_letters.values()
+    count = stats_by_key(stores)[PROGRESS].count
+    assert letter.data == broken.data
+    assert 1 < count <= 3001
+    assert letter.origin.line == count - 1, "the letter's line follows the last one that could be read"
+
+
+@given(st.lists(st.binary(max_size=200), max_size=4))
+def test_no_bytes_stop_the_shard(junk: list[bytes]) -> None:
+    """Whatever a record holds, the reading after it is counted and the checkpoint passes."""
+    log = [*(Record(number, data, START_S * 1000) for number, data in enumerate(junk, 1)), record(9, reading("after"))]
+    stores, checkpoint = WatchedStores(), Checkpoint()
+    run(work(projector(), log, checkpoint), stores)
+    assert stores.total_rows(sensor_scope("after"))[SHARD.shard_id].stats.count == 1
+    assert checkpoint.sequence_number == 9
+
+
+def test_h21_a_record_in_the_kpls_format_is_kept_as_a_dead_letter() -> None:
+    """KPL's magic bytes are nothing to us: such a record is neither taken apart nor lost."""
+    aggregate = b"\xf3\x89\x9a\xc2" + bytes(40)
+    (letter,) = project(Record(1, aggregate, START_S * 1000)).dead_letters.values()
+    assert letter.data == aggregate
+
+
+def test_h27_a_gzip_bomb_is_kept_packed_and_the_shard_goes_on() -> None:
+    """A record that inflates beyond the bound is one dead letter of its packed bytes."""
+    bomb = Record(1, gzip.compress(bytes(20 * 2**20), mtime=0), START_S * 1000)
+    stores = project(bomb, record(2, reading()))
+    (letter,) = stores.dead_letters.values()
+    assert letter.data == bomb.data
+    assert "inflates beyond" in letter.reason
+    assert stats_by_key(stores)[PROGRESS].count == 1
+
+
+def test_h27_two_bad_lines_of_one_record_are_two_dead_letters() -> None:
+    """Letters are kept by line, so the second does not overwrite the first."""
+    stores = project(record(1, b"{one", b"{two"))
+    assert {origin.line: letter.data for origin, letter in stores.dead_letters.items()} == {0: b"{one", 1: b"{two"}
+
+
+def test_h27_garbage_larger_than_an_item_is_kept_whole() -> None:
+    """A megabyte of one senseless line is a dead letter of a megabyte; the store splits it up."""
+    garbage = b"x" * 2**20
+    (letter,) = project(Record(1, garbage, START_S * 1000)).dead_letters.values()
+    assert letter.data == garbage
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("subject", '""'),
+        ("subject", '"\\ud800"'),
+        ("subject", '"' + "ü" * 257 + '"'),
+        ("data", '{"temperature":1e300}'),
+        ("data", '{"temperature":NaN}'),
+        ("time", '"0000-01-01T00:00:00Z"'),
+    ],
+)
+def test_h27_a_value_that_dynamodb_would_reject_is_a_dead_letter(member: str, value: str) -> None:
+    """Keys that are empty, too long or no UTF-8, and numbers beyond 38 digits, never reach a request."""
+    members = {"subject": '"a"', "time": '"2026-11-23T10:00:00Z"', "data": '{"temperature":1}', member: value}
+    body = ",".join(f'"{name}":{text}' for name, text in members.items())
+    stores = project(record(1, f'{{"specversion":"1.0","type":"telemetry.temperature.recorded.v1",{body}}}'.encode()))
+    assert len(stores.dead_letters) == 1
+    assert not stores.readings
+
+
+def test_readings_of_one_instant_and_different_temperatures_are_two() -> None:
+    """The temperature belongs to the identity."""
+    log = [record(1, Reading(START_S * 1_000_000, "a", 1), Reading(START_S * 1_000_000, "a", 2))]
+    assert stats_by_key(project(*log))[PROGRESS].count == 2

@@ -1,0 +1,227 @@
+"""One contract for the stores in memory and the stores on DynamoDB and Kinesis."""
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import pytest
+
+from projections.dynamodb import AwsStores
+from projections.effects import DeadLetter, Origin, Stores
+from projections.fold import Stats
+from projections.memory import MemoryStores
+from projections.rows import FLEET, PROGRESS, Row, RowKey, sensor_scope
+from telemetry.aws import dynamodb_client, kinesis_client
+from telemetry.reading import Reading
+from telemetry.shards import hash_key, list_shards
+from tests.projections.logs import reading
+from tests.support.stack import Stack
+
+BIG = 10**55
+"""Sequence numbers have 56 digits; 10⁵⁵ is the first of them."""
+
+
+@dataclass
+class Subject:
+    """Stores under the contract, and how a test looks into them."""
+
+    stores: Stores
+    dead_letters: Callable[[str], dict[Origin, bytes]]
+    """The dead letters of a shard, parts joined."""
+    appended: Callable[[], list[tuple[str, bytes]]]
+    """Partition key and data of what was appended, in no order."""
+
+
+@pytest.fixture(params=["memory", "aws"])
+def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
+    """Empty stores in memory, or AwsStores on the module's stack."""
+    if request.param == "memory":
+        yield in_memory()
+    else:
+        stack: Stack = request.getfixturevalue("stack")
+        dynamodb, kinesis = dynamodb_client(stack.settings), kinesis_client(stack.settings)
+        stores = AwsStores(dynamodb, kinesis, stack.names, patience_s=10)
+        yield Subject(stores, lambda shard: letters_in_table(stack, shard), lambda: records_of(stack))
+        stores.close()
+        dynamodb.close()
+        kinesis.close()
+
+
+@pytest.fixture
+def shard() -> str:
+    """A shard id that no other test uses, since tests share tables."""
+    return f"shardId-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def sensor() -> str:
+    """A sensor id that no other test uses, with characters that need care."""
+    return f"{uuid.uuid4().hex[:12]}#ü 🌡"
+
+
+def in_memory() -> Subject:
+    stores = MemoryStores()
+    return Subject(
+        stores,
+        lambda shard: {origin: letter.data for origin, letter in stores.dead_letters.items() if origin.shard_id == shard},
+        lambda: [(key, line + b"\n") for key, line in stores.appended],
+    )
+
+
+def letters_in_table(stack: Stack, shard: str) -> dict[Origin, bytes]:
+    pages = stack.dynamodb.get_paginator("query").paginate(
+        TableName=stack.names.dead_letters,
+        KeyConditionExpression="shard_id = :shard",
+        ExpressionAttributeValues={":shard": {"S": shard}},
+        ConsistentRead=True,
+    )
+    parts: dict[Origin, dict[int, bytes]] = {}
+    for item in (item for page in pages for item in page["Items"]):
+        sequence_number, line, part = map(int, item["place"]["S"].split("#"))
+        found = parts.setdefault(Origin(shard, sequence_number, line), {})
+        found[part] = bytes(item["data"]["B"])
+        assert part < int(item["parts"]["N"])
+    return {origin: b"".join(found[part] for part in range(len(found))) for origin, found in parts.items()}
+
+
+def records_of(stack: Stack) -> list[tuple[str, bytes]]:
+    """Every record of the stream; each was found in the shard its key hashes into."""
+    found = []
+    shards = list_shards(stack.kinesis, stack.names.stream)
+    for shard in shards.open:
+        iterator = stack.kinesis.get_shard_iterator(
+            StreamName=stack.names.stream, ShardId=shard.shard_id, ShardIteratorType="TRIM_HORIZON"
+        )["ShardIterator"]
+        records = stack.kinesis.get_records(ShardIterator=iterator)["Records"]
+        assert all(shards.owner(hash_key(record["PartitionKey"])) == shard for record in records)
+        found += [(record["PartitionKey"], record["Data"]) for record in records]
+    return found
+
+
+def many(sensor: str, count: int) -> list[Reading]:
+    return [reading(sensor, number, celsius=number / 8) for number in range(count)]
+
+
+class TestReadings:
+    def test_what_was_stored_is_found_with_its_origin(self, subject: Subject, shard: str, sensor: str) -> None:
+        """More readings than a request holds are found, each with the place that brought it."""
+        stored = {one: Origin(shard, BIG + number, number) for number, one in enumerate(many(sensor, 130))}
+        subject.stores.store_readings(stored)
+        assert subject.stores.find_readings(list(stored)) == stored
+
+    def test_what_was_not_stored_is_absent(self, subject: Subject, shard: str, sensor: str) -> None:
+        """Among more keys than a request holds, those that are not there are left out and the others are found."""
+        asked = many(sensor, 230)
+        stored = {one: Origin(shard, BIG, 0) for one in asked[::2]}
+        subject.stores.store_readings(stored)
+        assert subject.stores.find_readings(asked) == stored
+
+    def test_writing_again_changes_nothing(self, subject: Subject, shard: str, sensor: str) -> None:
+        """The same readings with the same origins may be written any number of times."""
+        stored = {one: Origin(shard, BIG, 0) for one in many(sensor, 30)}
+        subject.stores.store_readings(stored)
+        subject.stores.store_readings(stored)
+        assert subject.stores.find_readings(list(stored)) == stored
+
+    def test_h16_a_reading_asked_for_twice_is_found_once(self, subject: Subject, shard: str, sensor: str) -> None:
+        """BatchGetItem takes no key twice in one request: repeats are left out before."""
+        one = reading(sensor)
+        subject.stores.store_readings({one: Origin(shard, BIG, 0)})
+        assert subject.stores.find_readings([one, one]) == {one: Origin(shard, BIG, 0)}
+
+    def test_readings_that_differ_in_one_field_are_different(self, subject: Subject, shard: str, sensor: str) -> None:
+        """Sensor, timestamp to the microsecond and temperature to 10⁻⁶ °C make the identity."""
+        one = Reading(1, sensor, 1)
+        subject.stores.store_readings({one: Origin(shard, BIG, 0)})
+        others = [replace(one, measured_at_us=2), replace(one, temperature_micro=2), replace(one, sensor_id=sensor + "#")]
+        assert subject.stores.find_readings(others) == {}
+
+    def test_nothing_is_asked_and_written_in_vain(self, subject: Subject) -> None:
+        """Empty questions have empty answers."""
+        subject.stores.store_readings({})
+        assert subject.stores.find_readings([]) == {}
+
+
+class TestRows:
+    def test_rows_that_do_not_exist_are_absent(self, subject: Subject, shard: str) -> None:
+        """A new shard has no rows."""
+        assert subject.stores.load_rows(shard, [PROGRESS]) == {}
+
+    def test_a_new_row_is_written_over_nothing(self, subject: Subject, shard: str, sensor: str) -> None:
+        """More rows than a request holds are written and loaded again, whole."""
+        one = reading(sensor)
+        keys = [RowKey(sensor_scope(sensor), f"hour#{number}") for number in range(110)]
+        rows = [Row(key, BIG, Stats().with_reading(one).with_duplicate(), 1_700_000_000_000_001) for key in keys]
+        assert not subject.stores.store_rows(shard, [(row, Row(row.key)) for row in rows])
+        assert subject.stores.load_rows(shard, keys) == {row.key: row for row in rows}
+
+    def test_a_row_asked_for_twice_is_loaded_once(self, subject: Subject, shard: str) -> None:
+        """Repeated keys are left out before the request."""
+        subject.stores.store_rows(shard, [(Row(PROGRESS, BIG), Row(PROGRESS))])
+        assert subject.stores.load_rows(shard, [PROGRESS, PROGRESS]) == {PROGRESS: Row(PROGRESS, BIG)}
+
+    def test_a_row_moves_on_from_the_position_that_was_read(self, subject: Subject, shard: str) -> None:
+        """The condition holds when nobody else wrote."""
+        first, second = Row(PROGRESS, BIG), Row(PROGRESS, BIG + 1, flushed_position=BIG + 1)
+        assert not subject.stores.store_rows(shard, [(first, Row(PROGRESS))])
+        assert not subject.stores.store_rows(shard, [(second, first)])
+        assert subject.stores.load_rows(shard, [PROGRESS]) == {PROGRESS: second}
+
+    def test_a_row_that_somebody_moved_is_refused(self, subject: Subject, shard: str) -> None:
+        """Known as absent, or at another position, and there is another by now: nothing is written, the key comes back."""
+        theirs = Row(PROGRESS, BIG + 1)
+        subject.stores.store_rows(shard, [(theirs, Row(PROGRESS))])
+        for known in (Row(PROGRESS), Row(PROGRESS, BIG), Row(PROGRESS, BIG + 2)):
+            assert list(subject.stores.store_rows(shard, [(Row(PROGRESS, BIG + 3), known)])) == [PROGRESS]
+        assert subject.stores.load_rows(shard, [PROGRESS]) == {PROGRESS: theirs}
+
+    def test_a_row_that_vanished_is_refused(self, subject: Subject, shard: str) -> None:
+        """Known at a position, and not there any more (a projection wiped under a worker): refused."""
+        assert list(subject.stores.store_rows(shard, [(Row(PROGRESS, BIG + 1), Row(PROGRESS, BIG))])) == [PROGRESS]
+        assert subject.stores.load_rows(shard, [PROGRESS]) == {}
+
+    def test_a_row_whose_mark_of_the_flushed_somebody_moved_is_refused(self, subject: Subject, shard: str) -> None:
+        """The flushed position is part of the condition: two workers at one position may have flushed differently."""
+        theirs = Row(PROGRESS, BIG, flushed_position=BIG)
+        subject.stores.store_rows(shard, [(theirs, Row(PROGRESS))])
+        assert list(subject.stores.store_rows(shard, [(Row(PROGRESS, BIG + 1), Row(PROGRESS, BIG))])) == [PROGRESS]
+        assert subject.stores.load_rows(shard, [PROGRESS]) == {PROGRESS: theirs}
+
+    def test_refused_rows_do_not_hold_up_the_others(self, subject: Subject, shard: str) -> None:
+        """Of many rows only those that somebody moved are refused."""
+        keys = [RowKey(FLEET, f"minute#{number}") for number in range(20)]
+        subject.stores.store_rows(shard, [(Row(key, BIG), Row(key)) for key in keys[::3]])
+        refused = subject.stores.store_rows(shard, [(Row(key, BIG + 1), Row(key)) for key in keys])
+        assert set(refused) == set(keys[::3])
+        positions = {key: row.position for key, row in subject.stores.load_rows(shard, keys).items()}
+        assert positions == {key: BIG if key in refused else BIG + 1 for key in keys}
+
+    def test_shards_do_not_share_rows(self, subject: Subject, shard: str) -> None:
+        """The same key in another shard is another row."""
+        subject.stores.store_rows(shard, [(Row(PROGRESS, BIG), Row(PROGRESS))])
+        assert subject.stores.load_rows(shard + "0", [PROGRESS]) == {}
+
+
+class TestDeadLetters:
+    @pytest.mark.parametrize("data", [b"{broken", b"", bytes(range(256)) * 4096], ids=["short", "empty", "1 MB"])
+    def test_a_dead_letter_is_kept_whole(self, subject: Subject, shard: str, data: bytes) -> None:
+        """Bytes of any length, more than an item of 400 KB holds as well as none, are kept under their place."""
+        letter = DeadLetter(Origin(shard, BIG, 3), data, "not JSON", 1_700_000_000_250)
+        subject.stores.store_dead_letters([letter])
+        subject.stores.store_dead_letters([letter])
+        assert subject.dead_letters(shard) == {letter.origin: data}
+
+    def test_h27_letters_of_one_record_are_kept_by_line(self, subject: Subject, shard: str) -> None:
+        """Two bad lines of one record do not overwrite one another."""
+        letters = [DeadLetter(Origin(shard, BIG, line), b"%d" % line, "why", 0) for line in (2, 10)]
+        subject.stores.store_dead_letters(letters)
+        assert subject.dead_letters(shard) == {letter.origin: letter.data for letter in letters}
+
+
+class TestAppendAgain:
+    def test_events_go_to_the_stream_each_under_its_own_key(self, subject: Subject, sensor: str) -> None:
+        """More events than one call takes are appended as records of one line, where their keys hash to."""
+        events: Sequence[tuple[str, bytes]] = [(f"{sensor}{number}", b'{"n":%d}' % number) for number in range(50)]
+        subject.stores.append_again(events)
+        appended = [(key, data) for key, data in subject.appended() if key.startswith(sensor)]
+        assert sorted(appended) == sorted((key, line + b"\n") for key, line in events)

@@ -1,0 +1,71 @@
+"""A sensor id is trimmed text that fits Kinesis and DynamoDB (contract C2, C10, C21)."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telemetry.reading import parse_sensor_id
+from tests.telemetry.strategies import SENSOR_IDS
+
+
+@pytest.mark.parametrize(
+    ("given_id", "sensor_id"), [("202", "202"), ("  202 ", "202"), ("roof north", "roof north"), ("Dach 東 🌡", "Dach 東 🌡")]
+)
+def test_an_id_is_any_text_without_the_spaces_around_it(given_id: str, sensor_id: str) -> None:
+    """Spaces inside stay."""
+    assert parse_sensor_id(given_id) == sensor_id
+
+
+@pytest.mark.parametrize("value", [None, "", "   ", "\t\n", "\u3000"])
+def test_a_blank_id_is_refused_in_the_originals_words(value: Any) -> None:
+    """C2."""
+    with pytest.raises(ValueError, match=r"^This field cannot be blank\.$"):
+        parse_sensor_id(value)
+
+
+@pytest.mark.parametrize("value", [202, 2.5, True, ["202"], {"id": "202"}, b"200"])
+def test_an_id_that_is_no_text_is_refused(value: Any) -> None:
+    """C10."""
+    with pytest.raises(ValueError, match="Expected a string"):
+        parse_sensor_id(value)
+
+
+def test_an_id_has_at_most_256_characters() -> None:
+    """C21: characters, not bytes; the spaces around do not count."""
+    assert parse_sensor_id(" " + "東" * 256 + " ") == "東" * 256
+    with pytest.raises(ValueError, match="at most 256 characters"):
+        parse_sensor_id("a" * 257)
+
+
+def test_a_character_beyond_the_basic_plane_counts_as_two() -> None:
+    """As in LocalStack's Kinesis, which refuses the whole call for one longer key, everybody's records with it."""
+    assert parse_sensor_id("🌡" * 128) == "🌡" * 128
+    with pytest.raises(ValueError, match="at most 256 characters"):
+        parse_sensor_id("🌡" * 129)
+
+
+@pytest.mark.parametrize("character", ["\x00", "\n", "\x1f", "\x7f", "\x80", "\x85", "\x9f", "\ud800"])
+def test_control_characters_and_lone_surrogates_are_refused(character: str) -> None:
+    """C21: a line break would break the log's lines, a surrogate has no UTF-8."""
+    with pytest.raises(ValueError, match="without control characters and lone surrogates"):
+        parse_sensor_id(f"2{character}2")
+
+
+@given(SENSOR_IDS)
+def test_a_trimmed_id_is_itself(sensor_id: str) -> None:
+    """Reading it from the log again changes nothing."""
+    assert parse_sensor_id(sensor_id) == sensor_id
+
+
+@given(st.text(st.characters(codec=None), max_size=300))
+def test_whatever_is_accepted_fits_the_stream_and_the_tables(text: str) -> None:
+    """1 to 256 characters, 1 kB of UTF-8 at most, on one line."""
+    try:
+        sensor_id = parse_sensor_id(text)
+    except ValueError:
+        return
+    assert 1 <= len(sensor_id) <= 256
+    assert len(sensor_id.encode()) <= 1024
+    assert "\n" not in sensor_id

@@ -1,0 +1,98 @@
+"""Settings: defaults, the environment, and all mistakes at once."""
+
+from decimal import Decimal
+
+import pytest
+from pydantic import ValidationError
+
+from telemetry.errors import InvalidSettings
+from telemetry.settings import Settings
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    """Those of the original, and nothing that is open to the network."""
+    settings = Settings.from_environment({})
+    assert settings == Settings()
+    assert (settings.prefix, settings.host, settings.port) == ("telemetry-dev", "127.0.0.1", 8080)
+    assert (settings.put_in_flight_max, settings.put_deadline_s) == (4, 5)
+    assert (settings.temperature_min, settings.temperature_max) == (Decimal("-273.15"), Decimal(10_000))
+    assert settings.clock_skew_h_max == 24
+    assert settings.aws_endpoint_url is None
+
+
+def test_a_variable_is_the_settings_name_in_upper_case() -> None:
+    """Numbers are parsed, decimals exactly; other variables are none of ours."""
+    settings = Settings.from_environment({"PORT": "0", "TEMPERATURE_MAX": "99.9", "PREFIX": "t-1", "HOME": "/", "port": "1"})
+    assert (settings.port, settings.temperature_max, settings.prefix) == (0, Decimal("99.9"), "t-1")
+
+
+def test_an_empty_variable_is_one_that_is_not_set() -> None:
+    """As compose files and CI systems pass them."""
+    assert Settings.from_environment({"PORT": "", "AWS_REGION": "", "AWS_DEFAULT_REGION": ""}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("environ", "region"),
+    [
+        ({}, "eu-west-1"),
+        ({"AWS_DEFAULT_REGION": "us-east-2"}, "us-east-2"),
+        ({"AWS_REGION": "eu-north-1"}, "eu-north-1"),
+        ({"AWS_REGION": "eu-north-1", "AWS_DEFAULT_REGION": "us-east-2"}, "eu-north-1"),
+    ],
+    ids=["neither", "default", "region", "both"],
+)
+def test_the_region_is_found_under_either_of_its_names(environ: dict[str, str], region: str) -> None:
+    """AWS_REGION goes first, as in AWS's own SDKs of today."""
+    assert Settings.from_environment(environ).aws_region == region
+
+
+def test_all_mistakes_are_told_at_once_with_their_fixes() -> None:
+    """Each with its variable, its value and what the setting is for."""
+    environ = {"PORT": "70000", "PREFIX": "no spaces", "TEMPERATURE_MAX": "hot", "LOG_LEVEL": "loud", "HOST": "127.0.0.1"}
+    with pytest.raises(InvalidSettings) as refused:
+        Settings.from_environment(environ)
+    first, *mistakes = str(refused.value).splitlines()
+    assert first == "These settings cannot be used:"
+    assert [mistake.split(":")[0].strip() for mistake in mistakes] == [
+        "PREFIX='no spaces'",
+        "LOG_LEVEL='loud'",
+        "PORT='70000'",
+        "TEMPERATURE_MAX='hot'",
+    ]
+    assert mistakes[2].endswith("less than or equal to 65535. The port the API listens on.")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PUT_DEADLINE_S", "0"),
+        ("PUT_DEADLINE_S", "nan"),
+        ("PUT_IN_FLIGHT_MAX", "0"),
+        ("PUT_IN_FLIGHT_MAX", "2.5"),
+        ("QUEUE_EVENTS_MAX", "-1"),
+        ("CLOCK_SKEW_H_MAX", "inf"),
+        ("TEMPERATURE_MIN", "-274"),
+        ("TEMPERATURE_MIN", "NaN"),
+        ("AWS_ENDPOINT_URL", "localhost:4566"),
+        ("AWS_REGION", "Ireland, West"),
+        ("PREFIX", "telemetry\n"),
+        ("PREFIX", "a" * 65),
+        ("STORE_RETRY_S", "60"),
+        ("WORKER_ID", "a b"),
+    ],
+)
+def test_a_setting_beyond_its_bounds_is_refused_by_name(name: str, value: str) -> None:
+    """Before anything is started with it."""
+    with pytest.raises(InvalidSettings, match=f"{name}="):
+        Settings.from_environment({name: value})
+
+
+def test_settings_cannot_be_changed() -> None:
+    """One object for the life of a process."""
+    with pytest.raises(ValidationError, match="frozen"):
+        Settings().port = 1
+
+
+def test_every_setting_says_what_it_is_for() -> None:
+    """The text stands beside each mistake and in the documentation."""
+    assert [name for name, field in Settings.model_fields.items() if not (field.description or "").endswith(".")] == []

@@ -1,0 +1,79 @@
+"""JSON without the standard library's leniencies (contract C12)."""
+
+import json
+import time
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from telemetry import strict_json
+
+TEXTS = st.text(st.characters(codec="utf-8"))
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**18), 10**18) | TEXTS,
+    lambda inner: st.lists(inner) | st.dictionaries(TEXTS, inner),
+)
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        (b"", "Expecting value"),
+        (b"{", "Expecting property name"),
+        (b"{'a': 1}", "Expecting property name"),
+        (b'{"a": 1,}', "trailing comma"),
+        (b'{"a": 1} {}', "Extra data"),
+        (b"\xef\xbb\xbf{}", "Expecting value"),
+        (b'{"a": "\xff"}', "not UTF-8 at byte 7"),
+        (b'{"a": "\xed\xa0\x80"}', "not UTF-8"),
+        ('{"a": 1}'.encode("utf-16"), "not UTF-8"),
+        (b'{"a": 1, "b": 2, "a": 1}', "the name 'a' appears twice"),
+        (b'{"x": {"a": 1, "\\u0061": 2}}', "the name 'a' appears twice"),
+        (b'{"a": NaN}', "NaN is not a JSON number"),
+        (b'{"a": Infinity}', "Infinity is not a JSON number"),
+        (b'{"a": -Infinity}', "-Infinity is not a JSON number"),
+        (b'{"a": 01}', "Expecting"),
+        (b'{"a": 1e99999999999999999999}', "exponent beyond all use"),
+        (b'{"a": ' + b"9" * 5000 + b"}", "4300 digits"),
+        (b'{"a": "\n"}', "Invalid control character"),
+        (b"[" * 10_000, "nested too deeply"),
+        (b'{"a":' * 10_000, "nested too deeply"),
+    ],
+)
+def test_what_is_not_strictly_json_is_refused_with_a_reason(document: bytes, reason: str) -> None:
+    """A ValueError whatever it is, fit for the sender."""
+    with pytest.raises(ValueError, match=reason):
+        strict_json.loads(document)
+
+
+@given(VALUES, st.booleans())
+def test_every_json_value_is_read_as_written(value: Any, ascii_only: bool) -> None:
+    """Escaped or not."""
+    assert strict_json.loads(json.dumps(value, ensure_ascii=ascii_only).encode()) == value
+
+
+def test_fractions_are_exact_decimals() -> None:
+    """0.1 is a tenth, with all its digits."""
+    assert strict_json.loads(b"[0.1, 1.10, 1e2]") == [Decimal("0.1"), Decimal("1.1"), Decimal(100)]
+    assert str(strict_json.loads(b"0.1000000000000000055511151231257827")) == "0.1000000000000000055511151231257827"
+
+
+@given(st.binary() | st.text().map(lambda text: text.encode("utf-8", "surrogatepass")))
+def test_no_bytes_are_worse_than_a_value_error(data: bytes) -> None:
+    """Whatever comes in."""
+    try:
+        strict_json.loads(data)
+    except ValueError as error:
+        str(error).encode()  # and its text can be sent
+
+
+def test_a_repeated_name_among_thousands_is_found_quickly() -> None:
+    """Time grows with the document, not with its square: such lines fill records that must not hold up a shard."""
+    names = ",".join(f'"{number:x}":1' for number in range(20_000))
+    start_s = time.perf_counter()
+    with pytest.raises(ValueError, match="the name '4e1f' appears twice"):
+        strict_json.loads(f'{{{names},"4e1f":1}}'.encode())
+    assert time.perf_counter() - start_s < 1
