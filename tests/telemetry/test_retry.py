@@ -55,7 +55,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
         "InternalServerError",
         "ServiceUnavailable",
         "503",
-        "LimitExceededException",
         "ExpiredTokenException",
     ],
 )
