@@ -3,6 +3,7 @@
 import fcntl
 import hashlib
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -32,6 +33,8 @@ def main() -> None:
     try:
         settings = Settings.from_environment(os.environ)
         configure_logs(settings.log_level, process="supervisor")
+        if not shutil.which(settings.java):
+            sys.exit(f"JAVA={settings.java!r} is not a program: install Java 17 or newer, or set JAVA to its path.")
         stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())

@@ -10,8 +10,9 @@ from telemetry.settings import Settings
 SHUTDOWN_GRACE_S: Final = 20
 """Without it SIGTERM ends the daemon within milliseconds and no child hears of it (hazard H8)."""
 
-HUNG_CHILD_S: Final = 60
-"""A child that does not answer for this long is ended; above `store_retry_s`, within which it exits by itself (hazard H7)."""
+BEYOND_RETRIES_S: Final = 30
+"""A child retries AWS for up to twice `store_retry_s` and then exits by itself. One that stays silent for this much longer is
+hung, and the daemon ends itself and with it the child (hazard H7)."""
 
 TIMING: Final[Mapping[str, Mapping[str, int]]] = {
     # One machine: leases move after a second.
@@ -52,7 +53,7 @@ def render_properties(settings: Settings, names: ResourceNames, executable: Path
         "maxRecords": 10_000,
         # The idle tick: flushes what is due and renews the progress mark.
         "callProcessRecordsEvenForEmptyRecordList": "true",
-        "timeoutInSeconds": HUNG_CHILD_S,
+        "timeoutInSeconds": int(2 * settings.store_retry_s) + BEYOND_RETRIES_S,
         "shutdownGraceMillis": SHUTDOWN_GRACE_S * 1000,
         "metricsLevel": "SUMMARY",
         **TIMING[settings.kcl_timing],

@@ -1,6 +1,7 @@
 """`python -m producer_api`: serve the API as the environment's settings say, until SIGTERM or SIGINT."""
 
 import os
+import signal
 import sys
 
 import uvicorn
@@ -21,6 +22,8 @@ def main() -> None:
     except InvalidSettings as error:
         sys.exit(str(error))
     configure_logs(settings.log_level, process="api")
+    # uvicorn drains, then raises the signal once more: to have stopped as asked is a success, not a death by signal.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     uvicorn.run(
         create_app(settings),
         host=settings.host,

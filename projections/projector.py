@@ -27,7 +27,7 @@ class FlushPolicy:
     """While no more sensor rows than this are dirty, they are written together with the fleet's."""
     fleet_every_s: float = 1
     everything_every_s: float = 30
-    decisions_max: int = 50_000
+    decisions_max: int = 10_000
     """Decisions kept for folding again into a row that another worker moved; at this many everything is written."""
     rows_held_max: int = 50_000
     renew_every_s: float = 10

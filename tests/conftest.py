@@ -5,11 +5,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from infra.local.downloads import ensure_java
 from infra.local.localstack import LocalStack
 from tests.support.processes import running_api
 from tests.support.stack import Stack, new_stack
+
+# Examples are timed by nobody: the machine may be busy with LocalStack. Shrinking and replaying stay as they are.
+settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ours")
 
 
 @pytest.fixture(scope="session")

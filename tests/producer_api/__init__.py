@@ -1,1 +1,1 @@
-"""Tests of producer_api/."""
+"""Tests of the HTTP side."""

@@ -17,8 +17,15 @@ def records_by_shard(stack: Stack) -> dict[str, list[Record]]:
 def readings_at(stack: Stack, position: str) -> list[Reading]:
     """The readings in the record that a receipt names (`X-Stream-Position`)."""
     shard_id, _, sequence_number = position.partition(":")
-    found = [r for r in records_by_shard(stack)[shard_id] if r.sequence_number == int(sequence_number)]
-    return [decode_event(line.data) for record in found for line in split_record(record.data)]
+    iterator = stack.kinesis.get_shard_iterator(
+        StreamName=stack.names.stream,
+        ShardId=shard_id,
+        ShardIteratorType="AT_SEQUENCE_NUMBER",
+        StartingSequenceNumber=sequence_number,
+    )["ShardIterator"]
+    (record,) = stack.kinesis.get_records(ShardIterator=iterator, Limit=1)["Records"]
+    assert record["SequenceNumber"] == sequence_number
+    return [decode_event(line.data) for line in split_record(record["Data"])]
 
 
 def _records(stack: Stack, shard_id: str) -> list[Record]:

@@ -4,7 +4,7 @@ import json
 import re
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -131,9 +131,8 @@ def test_c02_all_bad_fields_are_told_at_once(sensor: Sensor) -> None:
 def test_c03_a_missing_temperature_and_one_that_is_no_number_are_refused(sensor: Sensor) -> None:
     """In the original's words, and in words that say what is expected."""
     assert sensor.refused('{"sensorId":"202","timestamp":"2021-11-26T18:10:00"}') == {"temperature": BLANK}
-    values: list[Any] = ["warm", "", [], {}, "18 °C"]
-    for value in values:
-        assert sensor.refused(temperature=value) == {"temperature": NUMBER}
+    values: list[Any] = ["warm", "", "18 °C", [], {}]
+    assert [sensor.refused(temperature=value) for value in values] == [{"temperature": NUMBER}] * 5
 
 
 @pytest.mark.parametrize("value", ["nope", "2021-11-26", "", 1637950200, "26.11.2021 18:10"])
@@ -461,11 +460,11 @@ def test_a_sane_request_id_is_taken_over(client: httpx.Client, given_id: str) ->
         assert client.get(path, headers={"X-Request-Id": given_id}).headers["X-Request-Id"] == given_id
 
 
-@pytest.mark.parametrize("given_id", ["", "a b", "A" * 129, "<script>", "a,b", "é".encode("latin-1"), '"'])
-def test_a_request_id_that_is_not_sane_is_replaced(client: httpx.Client, given_id: str | bytes) -> None:
+@pytest.mark.parametrize("given_id", ["", "a b", "A" * 129, "<script>", "a,b", "é", '"'])
+def test_a_request_id_that_is_not_sane_is_replaced(client: httpx.Client, given_id: str) -> None:
     """By one nobody else has."""
-    headers: Sequence[tuple[str, str | bytes]] = [("X-Request-Id", given_id)]
-    ids = {client.get("/livez", headers=dict(headers)).headers["X-Request-Id"] for _ in range(2)}  # type: ignore[arg-type]
+    headers = {b"X-Request-Id": given_id.encode("latin-1")}
+    ids = {client.get("/livez", headers=headers).headers["X-Request-Id"] for _ in range(2)}
     assert len(ids) == 2
     assert all(re.fullmatch(r"[0-9a-f]{32}", made) for made in ids)
 
@@ -519,15 +518,21 @@ def test_no_body_is_ever_a_server_error(client: httpx.Client, body: bytes) -> No
         problem(answer, 400)
 
 
+HEADER_VALUES = st.text(
+    st.characters(min_codepoint=0x20, max_codepoint=0x7E) | st.characters(min_codepoint=0xA0, max_codepoint=0xFF)
+)
+
+
 @settings(max_examples=100)
-@given(path=st.text(), query=st.text(), name=st.sampled_from(["Accept", "Host", "X-Request-Id", "Content-Type", "Cookie"]))
-def test_no_path_and_no_header_is_ever_a_server_error(client: httpx.Client, path: str, query: str, name: str) -> None:
+@given(
+    path=st.binary(max_size=30),
+    name=st.sampled_from(["Accept", "Host", "X-Request-Id", "Content-Type", "Cookie"]),
+    value=HEADER_VALUES,
+)
+def test_no_path_and_no_header_is_ever_a_server_error(client: httpx.Client, path: bytes, name: str, value: str) -> None:
     """It is answered, or refused with a problem."""
-    url = httpx.URL(client.base_url.join("/"), raw_path=_quoted(path) + b"?" + _quoted(query))
-    value = "".join(sign for sign in query if sign.isprintable()).strip().encode("utf-8", "replace")
-    answer = client.get(url, headers={name.encode(): value})
-    assert answer.status_code < 500, answer.text
-
-
-def _quoted(text: str) -> bytes:
-    return b"/" + b"".join(b"%%%02x" % byte for byte in text.encode("utf-8", "replace"))
+    quoted = "".join(f"%{byte:02x}" for byte in path)
+    for method, target in (("GET", f"/{quoted}"), ("GET", f"/api/stats?{quoted}={quoted}"), ("PUT", "/api/temperature")):
+        answer = client.request(method, target, headers={name.encode(): value.strip().encode("latin-1")})
+        if answer.status_code not in (200, 307):
+            assert problem(answer, answer.status_code)["status"] < 500

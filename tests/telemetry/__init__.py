@@ -1,1 +1,1 @@
-"""Tests of telemetry/."""
+"""Tests of the shared words."""
