@@ -56,7 +56,9 @@ def create_app(settings: Settings) -> ASGIApp:
         yield {"services": services}
         await services.writer.close()
 
-    return RequestId(Starlette(routes=ROUTES, exception_handlers=ERRORS, lifespan=lifespan))
+    app = Starlette(routes=ROUTES, exception_handlers=ERRORS, lifespan=lifespan)
+    app.router.redirect_slashes = False  # it would send clients to whatever their Host header says
+    return RequestId(app)
 
 
 async def _open(settings: Settings) -> Services:

@@ -7,6 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from producer_api.problems import problem
 from producer_api.services import services
 from projections.generations import check_stream
 from projections.queries import fleet_stats
@@ -27,7 +28,10 @@ async def readyz(request: Request) -> Response:
     """200 when stream and tables are reachable, 503 with the reasons when not."""
     checks = await services(request).readiness.get()
     ready = all(state == "ok" for state in checks.values())
-    return JSONResponse({"status": "ok" if ready else "unavailable", "checks": checks}, 200 if ready else 503)
+    if not ready:
+        reasons = "; ".join(f"{name}: {state}" for name, state in checks.items() if state != "ok")
+        return problem(503, f"Not ready. {reasons}", checks=checks)
+    return JSONResponse({"status": "ok", "checks": checks})
 
 
 def check_readiness(kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: ResourceNames) -> dict[str, Any]:

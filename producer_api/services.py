@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 
 class Shared[T]:
-    """One blocking read for all who ask within `for_s` of its start: under load a query answers many requests."""
+    """One blocking read for all who ask while it runs or within `for_s` of its start.
+
+    Under load one query answers many requests, and a store that hangs is asked once, not by every request anew.
+    """
 
     def __init__(self, read: Callable[[], T], for_s: float) -> None:
         self._read = read
@@ -28,9 +31,9 @@ class Shared[T]:
         self._started_s = 0.0
 
     async def get(self) -> T:
-        """The answer of a read that began at most `for_s` ago; raises what that read raised."""
+        """The read's answer; raises what the read raised."""
         now_s = asyncio.get_running_loop().time()
-        if self._task is None or now_s - self._started_s >= self._for_s:
+        if self._task is None or (self._task.done() and now_s - self._started_s >= self._for_s):
             self._started_s = now_s
             self._task = asyncio.create_task(asyncio.to_thread(self._read))
         return await asyncio.shield(self._task)

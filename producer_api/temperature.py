@@ -26,6 +26,8 @@ async def record_temperature(request: Request) -> Response:
     """Store one reading. The headers say which event it became and where the log holds it."""
     require_json(request)
     body = await read_body(request, BODY_BYTES_MAX)
+    if not body and request.url.query:
+        raise HTTPException(415, "Expected the reading as a JSON body, not in the query string.")
     now_us = time.time_ns() // 1000
     reading = parse_reading(body, services(request).settings, now_us)
     receipt = await services(request).writer.append(reading.sensor_id, encode_event(reading, now_us))

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from telemetry.errors import InvalidSettings
 
@@ -66,6 +67,12 @@ class Settings(BaseModel):
         float, Field(gt=0, le=50, description="How long the consumer retries AWS in place before it exits, in seconds.")
     ] = 30
 
+    @model_validator(mode="after")
+    def _leave_room(self) -> Self:
+        if self.temperature_min > self.temperature_max:
+            raise ValueError("TEMPERATURE_MIN is above TEMPERATURE_MAX, so every reading would be refused")
+        return self
+
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:
         """The settings that `environ` holds, defaults for the others. Raises InvalidSettings naming every bad one."""
@@ -75,12 +82,11 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(given)
         except ValidationError as error:
-            mistakes = [
-                f"{str(fault['loc'][0]).upper()}={fault['input']!r}: {fault['msg']}. {cls._hint(str(fault['loc'][0]))}"
-                for fault in error.errors()
-            ]
+            mistakes = [cls._mistake(str(fault["loc"][0]) if fault["loc"] else "", fault) for fault in error.errors()]
             raise InvalidSettings("These settings cannot be used:\n  " + "\n  ".join(mistakes)) from None
 
     @classmethod
-    def _hint(cls, name: str) -> str:
-        return cls.model_fields[name].description or ""
+    def _mistake(cls, name: str, fault: ErrorDetails) -> str:
+        if not name:  # it lies between several settings
+            return fault["msg"]
+        return f"{name.upper()}={fault['input']!r}: {fault['msg']}. {cls.model_fields[name].description}"

@@ -174,10 +174,10 @@ def test_c10_a_sensor_id_that_is_a_number_is_refused(sensor: Sensor) -> None:
 
 
 def test_c11_forms_and_query_strings_are_not_read(client: httpx.Client) -> None:
-    """A documented difference: a form is 415, values in the query string are none."""
+    """A documented difference: both are 415."""
     problem(client.put("/api/temperature", data=VALID), 415)
     problem(client.put("/api/temperature", params=VALID, files={"file": b"x"}), 415)
-    problem(client.put("/api/temperature", params=VALID), 400)
+    problem(client.put("/api/temperature", params=VALID), 415)
 
 
 @pytest.mark.parametrize(

@@ -96,3 +96,9 @@ def test_settings_cannot_be_changed() -> None:
 def test_every_setting_says_what_it_is_for() -> None:
     """The text stands beside each mistake and in the documentation."""
     assert [name for name, field in Settings.model_fields.items() if not (field.description or "").endswith(".")] == []
+
+
+def test_limits_that_leave_no_room_are_refused() -> None:
+    """Every reading would be."""
+    with pytest.raises(InvalidSettings, match="TEMPERATURE_MIN is above TEMPERATURE_MAX"):
+        Settings.from_environment({"TEMPERATURE_MIN": "30", "TEMPERATURE_MAX": "20"})
