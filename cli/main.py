@@ -52,5 +52,5 @@ def replay_command(from_us: int | None, to_us: int | None, sensor_id: str | None
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (TelemetryError, ClientError, BotoCoreError) as error:
         raise click.ClickException(str(error)) from None
-    if passed.lines:
-        click.echo(f"{passed.lines} lines are not events; the dead letters hold them.", err=True)
+    if passed.count:
+        click.echo(f"Passed over what is no event, in {passed.count} places; the dead letters hold it.", err=True)

@@ -30,17 +30,17 @@ log = structlog.get_logger(__name__)
 
 def main() -> None:
     """Work until told to stop."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: stopping.set())
     try:
         settings = Settings.from_environment(os.environ)
         configure_logs(settings.log_level, process="supervisor")
         if not shutil.which(settings.java):
             sys.exit(f"JAVA={settings.java!r} is not a program: install Java 17 or newer, or set JAVA to its path.")
-        stopping = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stopping.set())
         with _only_one(settings):
-            names = _prepare(settings)
-            supervise(lambda folder: Daemon(settings, names, folder, os.environ), stopping)
+            # Prepared before every run: the stream may have been made anew, or the pointer moved, since the last.
+            supervise(lambda folder: Daemon(settings, _prepare(settings), folder, os.environ), stopping)
     except TelemetryError as error:
         sys.exit(str(error))
 
@@ -63,7 +63,11 @@ def _only_one(settings: Settings) -> Iterator[None]:
     with path.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # The one before us removes the file as it goes; a lock on a removed file would keep nobody out.
+            mine = path.exists() and path.stat().st_ino == os.fstat(lock.fileno()).st_ino
         except BlockingIOError:
+            mine = False
+        if not mine:
             sys.exit(f"A worker named {settings.worker_id} already runs here. Stop it, or set WORKER_ID to another name.")
         yield
         path.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ import amazon_kclpy
 from consumer.composition import GENERATION_VARIABLE
 from consumer.properties import SHUTDOWN_GRACE_S, render_properties
 from telemetry.names import ResourceNames
+from telemetry.processes import end_with_parent
 from telemetry.settings import Settings
 
 _MAIN_CLASS = "software.amazon.kinesis.multilang.MultiLangDaemon"
@@ -50,6 +51,7 @@ class Daemon:
             # A group of its own: a terminal's Ctrl-C reaches the supervisor alone, which then ends things in order, and
             # what a killed daemon leaves behind can be ended with it.
             start_new_session=True,
+            preexec_fn=end_with_parent,  # noqa: PLW1509  the supervisor has one thread
         )
 
     @property

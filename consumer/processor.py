@@ -23,6 +23,7 @@ from amazon_kclpy.v3.processor import RecordProcessorBase
 from projections.decoding import Record
 from projections.effects import Steps, Stores, run
 from projections.projector import ShardProjector
+from telemetry.errors import StoreUnavailable
 from telemetry.retry import tries
 
 log = structlog.get_logger(__name__)
@@ -108,6 +109,7 @@ class ShardRecordProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon
         for _ in tries(_LAST_CHECKPOINT_PATIENCE_S):
             if self._checkpoint(checkpointer, sequence_number):
                 return
+        raise StoreUnavailable(f"no checkpoint within {_LAST_CHECKPOINT_PATIENCE_S} s")
 
     def _checkpoint(self, checkpointer: Checkpointer, sequence_number: str | None) -> bool:
         """Whether the checkpoint needs no other try. One that fails costs a redelivery, never a reading."""

@@ -77,5 +77,5 @@ async def _open(settings: Settings) -> Services:
         deadline_s=settings.put_deadline_s,
     )
     fleet = Shared(lambda: queries.fleet_stats(dynamodb, live.current()), _STATS_SHARED_S)
-    readiness = Shared(partial(check_readiness, kinesis, dynamodb, names), _READINESS_SHARED_S)
-    return Services(settings, names, writer, kinesis, dynamodb, live, fleet, readiness)
+    readiness = Shared(partial(check_readiness, kinesis, dynamodb, names, live), _READINESS_SHARED_S)
+    return Services(settings, writer, fleet, readiness)

@@ -9,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from producer_api.problems import problem
 from producer_api.services import services
-from projections.generations import check_stream
+from projections.generations import LiveNames, check_stream
 from projections.queries import fleet_stats
 from telemetry.errors import TelemetryError
 from telemetry.names import ResourceNames
@@ -34,11 +34,13 @@ async def readyz(request: Request) -> Response:
     return JSONResponse({"status": "ok", "checks": checks})
 
 
-def check_readiness(kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: ResourceNames) -> dict[str, Any]:
+def check_readiness(
+    kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: ResourceNames, live: LiveNames
+) -> dict[str, Any]:
     """What each thing the API needs says: `ok`, or the reason why not."""
     return {
         "stream": _state(lambda: check_stream(kinesis, dynamodb, names)),
-        "stats": _state(lambda: fleet_stats(dynamodb, names)),
+        "stats": _state(lambda: fleet_stats(dynamodb, live.current())),
     }
 
 

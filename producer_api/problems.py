@@ -22,7 +22,7 @@ _MAYBE_STORED = "The reading may be stored. Send it again: it is safe, the same 
 _READ_FAILED = "The projection cannot be read at the moment. Try again."
 
 UNAVAILABLE: Mapping[type[Exception], str] = {
-    Overloaded: "Too many readings are waiting. The reading was not stored; send it again.",
+    Overloaded: "Too many readings are waiting, or the server is stopping. The reading was not stored; send it again.",
     NotStored: _MAYBE_STORED,
     StoreUnavailable: _READ_FAILED,
     WrongStream: _READ_FAILED,

@@ -3,19 +3,13 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
 
 from producer_api.writer import Writer
-from projections.generations import LiveNames
 from projections.queries import FleetStats
-from telemetry.names import ResourceNames
 from telemetry.settings import Settings
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_kinesis import KinesisClient
 
 
 class Shared[T]:
@@ -44,11 +38,7 @@ class Services:
     """Everything an endpoint may use."""
 
     settings: Settings
-    names: ResourceNames
     writer: Writer
-    kinesis: "KinesisClient"
-    dynamodb: "DynamoDBClient"
-    live: LiveNames
     fleet: Shared[FleetStats]
     readiness: Shared[dict[str, Any]]
 

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -97,7 +98,7 @@ class Writer:
         while self._calls < self._in_flight_max and (entries := self._group.next_call(self._loop.time())):
             self._calls += 1
             call = self._loop.run_in_executor(self._threads, self._put, entries)
-            call.add_done_callback(self._returned)
+            call.add_done_callback(partial(self._returned, entries))
         if not len(self._group):
             self._drained.set()
         elif self._tick is None:
@@ -108,9 +109,13 @@ class Writer:
         self._group.expire(self._loop.time())
         self._pump()
 
-    def _returned(self, call: "asyncio.Future[tuple[Sequence[Answer], ShardMap | None]]") -> None:
+    def _returned(self, entries: Sequence[Entry], call: "asyncio.Future[tuple[Sequence[Answer], ShardMap | None]]") -> None:
         self._calls -= 1
-        answers, shards = call.result()
+        error = call.exception()
+        if error:
+            # An answer that is none, as a broken proxy gives with status 200: nobody knows, as after a time-out.
+            log.error("put_records_unreadable", exc_info=error)
+        answers, shards = ([Answer(entry, None) for entry in entries], None) if error else call.result()
         if shards:
             self._group.shards = shards
         self._count(answers)
@@ -136,12 +141,11 @@ class Writer:
         ]
         try:
             results = self._kinesis.put_records(StreamName=self._stream, Records=records)["Records"]
-            answers = [Answer(entry, _receipt(result)) for entry, result in zip(entries, results, strict=True)]
-        except (ClientError, BotoCoreError, LookupError, TypeError, ValueError) as error:
-            # Refused, unreachable, or an answer that is none, as a broken proxy gives with status 200. The call may have been
-            # carried out all the same; the same event ids make trying again safe (hazard H15).
+        except (ClientError, BotoCoreError) as error:
+            # The call may have been carried out all the same; the same event ids make trying again safe (hazard H15).
             log.warning("put_records_failed", error=repr(error), records=len(entries))
             return [Answer(entry, None) for entry in entries], None
+        answers = [Answer(entry, _receipt(result)) for entry, result in zip(entries, results, strict=True)]
         if any(answer.receipt is None for answer in answers):
             codes = {result.get("ErrorCode") for result in results if not result.get("SequenceNumber")}
             log.warning("put_records_refused_entries", codes=sorted(map(str, codes)))
@@ -149,11 +153,12 @@ class Writer:
 
     def _new_map(self) -> ShardMap | None:
         try:
-            return list_shards(self._kinesis, self._stream)
+            shards = list_shards(self._kinesis, self._stream)
         except (ClientError, BotoCoreError) as error:
             # With the old map every stray is sent again under its own key: more calls, the same result.
             log.warning("list_shards_failed", error=str(error))
             return None
+        return shards if shards.open else None  # a stream that is being deleted lists none
 
 
 def _receipt(result: Any) -> Receipt | None:

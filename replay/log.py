@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _READ_INTERVAL_S = 1.0
 _PATIENCE_S = 60.0
+_CLOCK_ALLOWANCE_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,8 @@ class LogRecord:
 
 def read_log(kinesis: "KinesisClient", stream: str) -> Iterator[LogRecord]:
     """Every record the stream retains, up to now. Raises StoreUnavailable when Kinesis stays away for a minute."""
-    until_ms = time.time_ns() // 1_000_000
+    # Arrival times are Kinesis's and approximate; a clock of ours that is behind must not cost the newest records.
+    until_ms = time.time_ns() // 1_000_000 + _CLOCK_ALLOWANCE_MS
     for shard in parents_first(patiently(lambda: list_shards(kinesis, stream), _PATIENCE_S)):
         yield from _read_shard(kinesis, stream, shard.shard_id, until_ms)
 

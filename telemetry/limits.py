@@ -48,4 +48,4 @@ DEAD_LETTER_PART_BYTES_MAX: Final = 256 * 1024
 
 assert PACKED_EVENT_BYTES_TARGET + EVENT_BYTES_MAX < RECORD_BYTES_MAX
 assert DEAD_LETTER_PART_BYTES_MAX < 400_000
-assert SENSOR_ID_CHARS_MAX * 4 <= 1024, "a sensor id must fit a DynamoDB sort key in UTF-8"
+assert SENSOR_ID_CHARS_MAX * 4 <= 1024, "a sensor id must fit a DynamoDB key in UTF-8"

@@ -64,7 +64,7 @@ class Settings(BaseModel):
     ] = "aws"
     java: Annotated[str, Field(description="The java that runs KCL's daemon, 17 or newer.")] = "java"
     store_retry_s: Annotated[
-        float, Field(gt=0, le=50, description="How long the consumer retries AWS in place before it exits, in seconds.")
+        float, Field(gt=0, le=50, description="How long the consumer retries a call to AWS before it exits, in seconds.")
     ] = 30
 
     @model_validator(mode="after")

@@ -9,6 +9,7 @@ localstack.py.
 import fcntl
 import hashlib
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -53,6 +54,10 @@ def ensure_localstack(cache: Path | None = None) -> LocalStackHome:
 
     Raises DownloadError and MissingToolError, whose messages name the fix.
     """
+    if (sys.platform, platform.machine()) != ("linux", "x86_64"):
+        raise MissingToolError(
+            "LocalStack without Docker runs on Linux on x86-64 only: elsewhere start it in Docker and set AWS_ENDPOINT_URL"
+        )
     cache = cache or cache_folder()
     python = _ensure_environment(cache, "localstack") / "bin" / "python"
     node_bin = ensure_node(cache)

@@ -189,10 +189,9 @@ def free_port(port: int = 0, variable: str = "PORT") -> int:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-            raise PortTakenError(
-                f"port {port} is in use by another program: choose another with {variable}=… (0: any) or stop it"
-            ) from None
+        except (OSError, OverflowError) as error:
+            taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+            why = "is in use by another program" if taken else f"cannot be used ({error})"
+            stop = " or stop it" if taken else ""
+            raise PortTakenError(f"port {port} {why}: choose another with {variable}=… (0: any){stop}") from None
         return int(probe.getsockname()[1])

@@ -7,12 +7,12 @@ says which URL to open once a first reading could be served. Stops everything it
 import os
 import signal
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import ExitStack
+from typing import NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -25,7 +25,7 @@ from infra.local.tools import MissingToolError
 from infra.setup import set_up
 from projections.queries import fleet_stats
 from telemetry.aws import dynamodb_client, kinesis_client
-from telemetry.errors import TelemetryError
+from telemetry.errors import InvalidSettings, TelemetryError
 from telemetry.names import ResourceNames
 from telemetry.settings import Settings
 from telemetry.shards import list_shards
@@ -39,109 +39,117 @@ EXAMPLE = """Ready. Open {url} or send a first reading:
   curl -X PUT {url}/api/temperature -H 'Content-Type: application/json' \\
     -d '{{"sensorId": "202", "temperature": 18.7, "timestamp": "2021-11-26T18:10:00"}}'
   curl {url}/api/stats
+
+The log itself, as JSON lines:
+
+  {environ} .venv/bin/telemetry replay
 """
+_SHOWN = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "PREFIX")
 
 
-class _StoppedError(Exception):
-    """Asked to stop before everything ran."""
+class _StopError(Exception):
+    """Asked to stop."""
 
 
 def main() -> int:
     """Exit status 0 after being asked to stop, 1 when something could not start or ended by itself."""
-    stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def stop(*_: object) -> NoReturn:
+        for number in signals:  # asked once is enough: stopping takes its time
+            signal.signal(number, signal.SIG_IGN)
+        raise _StopError
+
+    for number in signals:
+        signal.signal(number, stop)
     console = Console()
     try:
-        return _run(os.environ, console, stopping)
-    except _StoppedError:
+        _run(os.environ, console)
+    except _StopError:
         return 0
     except (TelemetryError, LocalStackError, DownloadError, MissingToolError, ClientError, BotoCoreError) as error:
         console.say("run", str(error))
-        return 1
+    return 1
 
 
-def _run(environ: MutableMapping[str, str], console: Console, stopping: threading.Event) -> int:
+def _run(environ: MutableMapping[str, str], console: Console) -> NoReturn:
+    """Start everything and watch it. Ends by _StopError, or LocalStackError when something ended by itself."""
     settings = Settings.from_environment(environ)
     environ["PORT"] = str(free_port(settings.port, "PORT"))
     with ExitStack() as stack:
-        java = str(ensure_java())
-        local = not settings.aws_endpoint_url
-        if local:
-            # Our own environment, because boto3 looks for credentials there and our processes inherit it.
-            environ.update(stack.enter_context(_localstack(environ, console)))
-        environ.setdefault("JAVA", java)
+        alive: dict[str, Callable[[], int | None]] = {}
+        environ.setdefault("JAVA", str(ensure_java()))
+        if not settings.aws_endpoint_url:
+            alive["LocalStack"] = _start_localstack(stack, environ, console)
+        began_us = time.time_ns() // 1000
         settings = Settings.from_environment(environ)
         console.say("run", f"making stream and tables {settings.prefix}-…")
         names = ResourceNames(settings.prefix)
         set_up(kinesis_client(settings), dynamodb_client(settings), names)
-        services: list[Service] = []
         for label, module in (("consumer", "consumer"), ("api", "producer_api")):
-            services.append(_started(stack, label, module, environ, console))
+            alive[label] = _start(stack, label, module, environ, console).ended
         url = f"http://{settings.host}:{settings.port}"
-        _wait_until_ready(lambda: _serves(url, settings, names), services, stopping)
-        console.say("run", EXAMPLE.format(url=url))
+        _wait_until_ready(lambda: _serves(url, settings, names, began_us), alive)
+        shown = " ".join(f"{name}={environ[name]}" for name in _SHOWN if name in environ)
+        console.say("run", EXAMPLE.format(url=url, environ=shown))
         if environ.get("DEMO", "0") not in ("", "0"):
-            services.append(_started(stack, "sensors", "infra.local.sensors", {**environ, "URL": url}, console))
-        ended = _watch(services, stopping)
-        if ended:
-            console.say("run", f"{ended.label} ended by itself with status {ended.ended()}; stopping the rest")
-    if local:
-        console.say("run", "stopped; the local data is forgotten")
-    return 1 if ended else 0
+            _start(stack, "sensors", "infra.local.sensors", {**environ, "URL": url}, console)
+        while True:
+            _check(alive)
+            time.sleep(_POLL_S)
 
 
-@contextmanager
-def _localstack(environ: Mapping[str, str], console: Console) -> Iterator[dict[str, str]]:
-    """A LocalStack of our own; yields the variables that make every process use it."""
+def _start_localstack(stack: ExitStack, environ: MutableMapping[str, str], console: Console) -> Callable[[], int | None]:
+    """A LocalStack of our own, which every process of ours will use; how to ask whether it has ended."""
+    port = environ.get("LOCALSTACK_PORT") or str(_LOCALSTACK_PORT)
+    if not port.isdecimal():
+        raise InvalidSettings(f"LOCALSTACK_PORT={port!r}: Expected a number; 0 takes any free port.")
     console.say("run", "starting LocalStack")
-    port = int(environ.get("LOCALSTACK_PORT") or _LOCALSTACK_PORT)
-    with LocalStack(port, on_log=lambda line: console.say("localstack", line) if line else None) as localstack:
-        yield {
-            "AWS_ENDPOINT_URL": localstack.endpoint,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "KCL_TIMING": "local",
-        }
-        console.say("run", "stopping LocalStack")
+    localstack = LocalStack(int(port), on_log=lambda line: console.say("localstack", line) if line else None)
+    stack.callback(lambda: console.say("run", "stopped; the local data is forgotten"))
+    stack.enter_context(localstack)
+    stack.callback(lambda: console.say("run", "stopping LocalStack"))
+    # Our own environment, because boto3 looks for credentials there and our processes inherit it.
+    environ.update(
+        AWS_ENDPOINT_URL=localstack.endpoint,
+        AWS_ACCESS_KEY_ID="test",
+        AWS_SECRET_ACCESS_KEY="test",  # noqa: S106  LocalStack takes any
+        KCL_TIMING="local",
+    )
+    return lambda: localstack.wait(0)
 
 
-def _started(stack: ExitStack, label: str, module: str, environ: Mapping[str, str], console: Console) -> Service:
+def _start(stack: ExitStack, label: str, module: str, environ: Mapping[str, str], console: Console) -> Service:
     service = Service(label, module, environ, console)
     stack.callback(service.stop)
     return service
 
 
-def _wait_until_ready(ready: Callable[[], bool], services: list[Service], stopping: threading.Event) -> None:
+def _wait_until_ready(ready: Callable[[], bool], alive: Mapping[str, Callable[[], int | None]]) -> None:
     deadline = time.monotonic() + _READY_WAIT_S
     while not ready():
-        if stopping.wait(_POLL_S):
-            raise _StoppedError
-        for service in services:
-            if service.ended() is not None:
-                raise LocalStackError(f"{service.label} ended with status {service.ended()} while starting")
+        _check(alive)
         if time.monotonic() > deadline:
             raise LocalStackError(f"not ready within {_READY_WAIT_S} s; the log above says why")
+        time.sleep(_POLL_S)
 
 
-def _serves(url: str, settings: Settings, names: ResourceNames) -> bool:
+def _check(alive: Mapping[str, Callable[[], int | None]]) -> None:
+    for label, ended in alive.items():
+        if (status := ended()) is not None:
+            raise LocalStackError(f"{label} ended by itself with status {status}; stopping the rest")
+
+
+def _serves(url: str, settings: Settings, names: ResourceNames, began_us: int) -> bool:
     """Whether a reading would be stored and counted: the API is ready, and every open shard has a projector at work."""
     try:
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{url}/readyz", timeout=5):
             pass
     except (urllib.error.URLError, OSError):
         return False
-    at_work = fleet_stats(dynamodb_client(settings), names).shards
-    return all(shard.shard_id in at_work for shard in list_shards(kinesis_client(settings), names.stream).open)
-
-
-def _watch(services: list[Service], stopping: threading.Event) -> Service | None:
-    """Wait until told to stop (None), or until a service ends by itself."""
-    while not stopping.wait(_POLL_S):
-        for service in services:
-            if service.ended() is not None:
-                return service
-    return None
+    rows = fleet_stats(dynamodb_client(settings), names).shards
+    at_work = {shard_id for shard_id, row in rows.items() if row.as_of_us >= began_us}
+    return at_work >= {shard.shard_id for shard in list_shards(kinesis_client(settings), names.stream).open}
 
 
 if __name__ == "__main__":

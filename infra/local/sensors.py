@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 _SENSORS = 12
 _PAUSE_S = 0.25
@@ -18,6 +18,7 @@ _LATE_SHARE = 0.1
 _REPEATED_SHARE = 0.05
 _LATE_MAX_S = 1800
 _TIMEOUT_S = 10
+_KEPT_MAX = 1000
 
 
 def temperature(sensor: int, at: datetime, noise: float) -> float:
@@ -42,25 +43,35 @@ def readings(chance: random.Random, now: datetime) -> Iterator[dict[str, object]
             yield body
 
 
+def _send(address: SplitResult, bodies: list[dict[str, object]]) -> list[dict[str, object]]:
+    """PUT readings over one connection; those that were not accepted, to be sent again."""
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=_TIMEOUT_S)
+    left = list(bodies)
+    try:
+        for body in bodies:
+            connection.request("PUT", "/api/temperature", json.dumps(body), {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status == 200:
+                left.remove(body)
+    except (OSError, http.client.HTTPException) as error:
+        sys.stderr.write(f"{error}\n")
+    finally:
+        connection.close()
+    if left:
+        sys.stderr.write(f"{len(left)} readings not accepted, to be sent again\n")
+    return left
+
+
 def main() -> int:
     """Send rounds of readings to the API at URL until told to stop."""
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     address = urlsplit(os.environ["URL"])
     chance = random.Random()  # noqa: S311  weather, not secrets
+    unsent: list[dict[str, object]] = []
     while not stopping.wait(_PAUSE_S):
-        connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=_TIMEOUT_S)
-        try:
-            for body in readings(chance, datetime.now(UTC)):
-                connection.request("PUT", "/api/temperature", json.dumps(body), {"Content-Type": "application/json"})
-                answer = connection.getresponse()
-                answer.read()
-                if answer.status != 200:
-                    sys.stderr.write(f"{body['sensorId']}: {answer.status}, to be sent again\n")
-        except OSError as error:
-            sys.stderr.write(f"{error}, to be tried again\n")
-        finally:
-            connection.close()
+        unsent = _send(address, [*unsent, *readings(chance, datetime.now(UTC))][-_KEPT_MAX:])
     return 0
 
 

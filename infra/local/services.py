@@ -9,6 +9,7 @@ import threading
 from collections.abc import Mapping
 
 from infra.local.console import Console
+from telemetry.processes import end_with_parent
 
 _STOP_WAIT_S = 40
 """Longer than the consumer's own grace, so that nothing is cut short that still makes progress."""
@@ -29,6 +30,7 @@ class Service:
             text=True,
             errors="replace",
             start_new_session=True,  # Ctrl-C in a terminal is for `make run`, which then stops us in order
+            preexec_fn=end_with_parent,  # noqa: PLW1509  it only makes a system call
         )
         self._reader = threading.Thread(target=self._pass_on, name=f"{label}-log", daemon=True)
         self._reader.start()
@@ -38,7 +40,7 @@ class Service:
         return self._process.poll()
 
     def stop(self) -> None:
-        """SIGTERM, then SIGKILL to it and its children when it takes too long."""
+        """SIGTERM, then SIGKILL when it takes too long."""
         if self.ended() is None:
             self._console.say("run", f"stopping {self.label}")
             self._process.send_signal(signal.SIGTERM)

@@ -6,8 +6,10 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from consumer.supervisor import supervise
+from telemetry.errors import WrongStream
 
 
 class Stopping(threading.Event):
@@ -64,9 +66,9 @@ def runs_of(make: Callable[[], FakeRun]) -> tuple[list[FakeRun], Callable[[Path]
 def test_h06_the_daemon_is_started_again_after_growing_pauses_for_ever() -> None:
     """However often it ends, and with whatever status, it is started again; pauses double up to ten seconds."""
     runs, start = runs_of(FakeRun)
-    stopping = Stopping(waits_max=30)
+    stopping = Stopping(waits_max=1100)
     supervise(start, stopping)
-    assert len(runs) == 30
+    assert len(runs) == 1100
     assert stopping.waits[:8] == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10])
     assert set(stopping.waits[8:]) == {10.0}
 
@@ -141,3 +143,25 @@ def test_the_folder_of_a_run_is_gone_when_it_has_ended() -> None:
     supervise(start, Stopping(waits_max=3))
     assert len(set(folders)) == 3
     assert not any(folder.exists() for folder in folders)
+
+
+def test_h06_aws_being_away_at_a_start_is_one_more_failure() -> None:
+    """The supervisor outlives it and tries again."""
+    starts = []
+
+    def start(_: Path) -> FakeRun:
+        starts.append("tried")
+        raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
+
+    supervise(start, Stopping(waits_max=3))
+    assert starts == ["tried"] * 3
+
+
+def test_h29_a_stream_made_again_ends_the_supervision() -> None:
+    """No restart would make the positions right."""
+
+    def start(_: Path) -> FakeRun:
+        raise WrongStream("made again")
+
+    with pytest.raises(WrongStream):
+        supervise(start, Stopping(waits_max=3))

@@ -96,6 +96,20 @@ def test_a_daemon_that_was_killed_is_started_again(stack: Stack, log: Path) -> N
     assert "daemon_ended" in events(log)
 
 
+def test_a_supervisor_that_was_killed_leaves_no_daemon_behind(stack: Stack, log: Path) -> None:
+    """Else its successor would run beside a daemon of the same worker's name."""
+    with running("consumer", stack.environ, log) as consumer:
+        daemon = eventually(lambda: _only(children(consumer.pid)), within_s=30)
+        eventually(lambda: _contains(events(log), "shard_started"), within_s=60)
+        processors = children(daemon)
+        consumer.kill()
+
+        def gone() -> None:
+            assert not [pid for pid in (daemon, *processors) if _alive(pid)]
+
+        eventually(gone, within_s=40)
+
+
 def _only(pids: list[int]) -> int:
     assert len(pids) == 1, pids
     return pids[0]

@@ -86,7 +86,7 @@ def test_nothing_is_lost_or_doubled_when_a_process_is_killed(pipeline: Pipeline,
         os.kill(target, signal.SIGKILL)
 
     seed = 2 if victim == "daemon" else 3
-    check_replies(send_all(pipeline.url, workload(seed, PUTS // 2, SENSORS), after=(PUTS // 6, killed)))
+    check_replies(send_all(pipeline.url, workload(seed, PUTS, SENSORS), after=(PUTS // 3, killed)))
     settled(pipeline)
 
 

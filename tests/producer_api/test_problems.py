@@ -47,7 +47,10 @@ def test_an_unforeseen_error_is_a_500_that_says_nothing() -> None:
 @pytest.mark.parametrize(
     ("error", "detail"),
     [
-        (Overloaded("queue"), "Too many readings are waiting. The reading was not stored; send it again."),
+        (
+            Overloaded("queue"),
+            "Too many readings are waiting, or the server is stopping. The reading was not stored; send it again.",
+        ),
         (StoreUnavailable("table x"), "The projection cannot be read at the moment. Try again."),
         (WrongStream("stream y"), "The projection cannot be read at the moment. Try again."),
     ],
