@@ -11,7 +11,7 @@ _PAGE = Template("""<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Telemetry</title>
 <style>
-  body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 3rem auto; padding: 0 1rem; color: #1c2430; }
+  body { font: 16px/1.5 system-ui, sans-serif; max-width: 54rem; margin: 3rem auto; padding: 0 1rem; color: #1c2430; }
   pre { background: #f2f4f7; padding: .8rem 1rem; overflow-x: auto; border-radius: 6px; }
   code { font-family: ui-monospace, monospace; }
 </style>
