@@ -1,0 +1,221 @@
+"""Schedules: one seed decides who does what, when, and what goes wrong; then faults stop and all must come to rest."""
+
+import hashlib
+from dataclasses import replace
+from random import Random
+
+from projections.projector import FlushPolicy, ShardProjector
+from telemetry.limits import HASH_KEY_MAX
+from telemetry.shards import Shard
+from tests.simulation.bugs import NONE, Bug, Bugs, seeded
+from tests.simulation.invariants import Invariants
+from tests.simulation.leases import Leases
+from tests.simulation.model_dynamodb import ModelStores
+from tests.simulation.model_kinesis import ModelKinesis, home_of
+from tests.simulation.violation import Violation
+from tests.simulation.workers import Worker
+from tests.simulation.writers import SENSORS, Sensors, Writer
+
+STEPS_TO_REST_MAX = 6_000
+TRACE_LINES_SHOWN = 15
+
+
+class Clock:
+    """A clock that the scheduler moves."""
+
+    def __init__(self) -> None:
+        self.now_s = 1_700_010_000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+class Simulation:
+    """One schedule. `trace` tells what happened, step by step."""
+
+    def __init__(self, seed: int, bugs: Bugs = NONE) -> None:
+        self._rng = rng = Random(seed)  # noqa: S311  # replayable, not secret
+        self._bugs = bugs
+        self._clock = Clock()
+        self._fault_rate = rng.choice((0, 0.05, 0.15, 0.3))
+        self.trace: list[str] = []
+        self._kinesis = ModelKinesis(rng, self._clock, rng.randint(1, 2))
+        self._invariants = Invariants(self._kinesis)
+        self._leases = Leases(self._kinesis, bugs, self._invariants.checkpoint_moved)
+        self._sensors = Sensors(self._kinesis, rng, rng.randint(2, 12))
+        self._writers = [self._new_writer() for _ in range(2)]
+        self._workers: list[Worker] = []
+        self._names = 0
+        self._slice_lines = rng.choice((1, 2, 3, 1000))
+
+    def run(self) -> None:
+        """Raises Violation."""
+        with seeded(self._bugs, self._slice_lines):
+            for _ in range(self._rng.randint(60, 220)):
+                self._disturb()
+            self._invariants.check_rows()
+            self._settle_writers()
+            self._come_to_rest()
+            self._invariants.check_at_rest(self._sensors.acknowledged)
+
+    def _disturb(self) -> None:
+        rng = self._rng
+        self._clock.now_s += rng.choice((0, 0, 0.05, 0.3, 1.5))
+        self._start_workers()
+        what = rng.random()
+        if what < 0.60 and self._workers:
+            self._step_worker(rng.choice(self._workers), self._fault_rate)
+        elif what < 0.82:
+            self._step_writer(rng.randrange(len(self._writers)), self._fault_rate)
+        elif what < 0.92:
+            number = rng.randrange(len(self._writers))
+            self._note(f"sensors send to writer {number}")
+            self._sensors.send_some(self._writers[number])
+        elif what < 0.95:
+            self._reshard()
+        elif what < 0.985:
+            self._trouble_a_worker()
+        else:
+            self._kill_writer(rng.randrange(len(self._writers)))
+
+    def _note(self, what: str) -> None:
+        self.trace.append(what)
+
+    def _new_writer(self) -> Writer:
+        return Writer(self._kinesis, self._rng, self._clock, self._bugs)
+
+    def _start_workers(self) -> None:
+        for shard in self._leases.available():
+            self._start_worker(shard)
+
+    def _start_worker(self, shard: Shard) -> None:
+        rng = self._rng
+        self._names += 1
+        name = f"worker {self._names}"
+        self._leases.owners[shard.shard_id] = name
+        policy = FlushPolicy(
+            few_rows=rng.choice((0, 1, 2, 200)),
+            fleet_every_s=rng.choice((0, 1, 5)),
+            everything_every_s=rng.choice((1, 10, 1000)),
+            decisions_max=rng.choice((2, 5, 10_000)),
+            rows_held_max=rng.choice((0, 2, 5, 50_000)),
+            renew_every_s=rng.choice((1, 10)),
+        )
+        owners = self._leases.owners
+        stores = ModelStores(
+            self._invariants.tables, self._kinesis, rng, self._bugs, lambda: owners.get(shard.shard_id) == name
+        )
+        home = (
+            replace(shard, first_hash_key=0, last_hash_key=HASH_KEY_MAX) if Bug.STRAYS_ARE_FOLDED_HERE in self._bugs else shard
+        )
+        projector = ShardProjector(home, self._clock, policy)
+        self._workers.append(
+            Worker(
+                name=name,
+                shard_id=shard.shard_id,
+                projector=projector,
+                stores=stores,
+                kinesis=self._kinesis,
+                leases=self._leases,
+                rng=rng,
+                bugs=self._bugs,
+            )
+        )
+        self._note(f"{name} takes {shard.shard_id} at {self._leases.checkpoints.get(shard.shard_id, 0)}")
+
+    def _step_worker(self, worker: Worker, fault_rate: float) -> None:
+        troubled = self._rng.random() < fault_rate
+        self._note(f"{worker.name} {worker.shard_id} step{' halfway' * troubled}")
+        worker.step(troubled=troubled)
+        if worker.done:
+            self._forget(worker)
+
+    def _forget(self, worker: Worker) -> None:
+        self._workers.remove(worker)
+        if self._leases.owners.get(worker.shard_id) == worker.name:
+            del self._leases.owners[worker.shard_id]
+
+    def _trouble_a_worker(self) -> None:
+        """Crash, theft of the lease, or an orderly stop."""
+        if not self._workers:
+            return
+        worker = self._rng.choice(self._workers)
+        what = self._rng.choice(("before", "halfway", "after", "steal", "steal", "steal", "stop"))
+        self._note(f"{worker.name} {worker.shard_id} {what}")
+        if what == "stop":
+            worker.asked_to_stop = True
+        elif what == "steal":
+            if self._leases.owners.get(worker.shard_id) == worker.name:
+                del self._leases.owners[worker.shard_id]
+        else:
+            worker.die(what)
+            self._forget(worker)
+
+    def _step_writer(self, number: int, fault_rate: float) -> None:
+        self._note(f"writer {number} step")
+        self._writers[number].step(fault_rate)
+
+    def _kill_writer(self, number: int) -> None:
+        self._note(f"writer {number} dies")
+        self._sensors.lose(self._writers[number])
+        self._writers[number] = self._new_writer()
+
+    def _reshard(self) -> None:
+        """Split between two sensors, or merge two neighbours."""
+        if len(self._kinesis.shards) > 9:
+            return
+        shards = sorted((model.shard for model in self._kinesis.open), key=lambda shard: shard.first_hash_key)
+        if len(shards) > 1 and self._rng.random() < 0.4:
+            low = self._rng.randrange(len(shards) - 1)
+            self._note(f"merge {shards[low].shard_id} and {shards[low + 1].shard_id}")
+            self._kinesis.merge(shards[low].shard_id, shards[low + 1].shard_id)
+            return
+        shard = self._rng.choice(shards)
+        keys = [key for key in map(home_of, SENSORS) if shard.first_hash_key < key <= shard.last_hash_key]
+        if keys:
+            self._note(f"split {shard.shard_id}")
+            self._kinesis.split(shard.shard_id, self._rng.choice(keys))
+
+    def _settle_writers(self) -> None:
+        self._note("faults end")
+        for number, writer in enumerate(self._writers):
+            for _ in range(STEPS_TO_REST_MAX):
+                if writer.idle:
+                    break
+                self._clock.now_s += 0.1
+                self._step_writer(number, 0)
+            else:
+                raise Violation(f"writer {number} does not come to rest")
+
+    def _come_to_rest(self) -> None:
+        for _ in range(STEPS_TO_REST_MAX):
+            self._start_workers()
+            if self._leases.at_rest:
+                return
+            self._clock.now_s += 0.01
+            self._step_worker(self._rng.choice(self._workers), 0)
+        raise Violation("the workers do not come to rest")
+
+    def left_behind(self) -> str:
+        """The log and the tables as text."""
+        tables = self._invariants.tables
+        rows = sorted((shard_id, key, repr(row)) for (shard_id, key), row in tables.rows.items())
+        log = [(shard_id, model.records) for shard_id, model in self._kinesis.shards.items()]
+        return repr((log, sorted(tables.readings.items()), rows))
+
+
+def run_schedule(seed: int, bugs: Bugs = NONE) -> None:
+    """Run one schedule to its end. Raises Violation with the seed and the last steps."""
+    simulation = Simulation(seed, bugs)
+    try:
+        simulation.run()
+    except Violation as violation:
+        last = "\n  ".join(simulation.trace[-TRACE_LINES_SHOWN:])
+        raise Violation(f"seed {seed}, step {len(simulation.trace)}: {violation}\n  {last}") from None
+
+
+def fingerprint(seed: int) -> str:
+    """A hash of everything that a schedule did and left behind."""
+    simulation = Simulation(seed)
+    simulation.run()
+    return hashlib.sha256("\n".join([*simulation.trace, simulation.left_behind()]).encode()).hexdigest()

@@ -1,0 +1,5 @@
+"""What the simulator raises when a promise is broken."""
+
+
+class Violation(AssertionError):
+    """A promise broken by a schedule."""
