@@ -44,7 +44,7 @@ def put_readings(url: str, first: int, count: int) -> None:
         assert httpx.put(f"{url}/api/temperature", json=body).status_code == 200
 
 
-def test_h08_h10_h12_the_consumer_starts_fast_misses_nothing_and_stops_in_order(stack: Stack, log: Path) -> None:
+def test_h03_h08_h10_h12_the_consumer_starts_fast_misses_nothing_and_stops_in_order(stack: Stack, log: Path) -> None:
     """What was written before the first lease is projected; leases are there before the daemon; SIGTERM reaches every child."""
     with running_api(stack.environ, log) as url:
         put_readings(url, 0, 20)  # before any consumer ever ran (hazard H12)
@@ -58,6 +58,7 @@ def test_h08_h10_h12_the_consumer_starts_fast_misses_nothing_and_stops_in_order(
             assert stop(consumer) == 0
         stopped = [line["shard_id"] for line in log_lines(log) if line["event"] == "shutdown_requested"]
         assert sorted(stopped) == ["shardId-000000000000", "shardId-000000000001"]  # hazard H8
+        assert "Received error line" not in log.read_text()  # hazard H3: each line of a child comes out once, as it is
         assert not [pid for pid in (daemon, *processors) if _alive(pid)]
         with running("consumer", stack.environ, log):
             wait_for_count(stack, 40, log)
