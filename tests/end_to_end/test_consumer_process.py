@@ -99,7 +99,8 @@ def test_a_daemon_that_was_killed_is_started_again(stack: Stack, log: Path) -> N
 
 def test_a_supervisor_that_was_killed_leaves_no_daemon_behind(stack: Stack, log: Path) -> None:
     """Else its successor would run beside a daemon of the same worker's name."""
-    with running("consumer", stack.environ, log) as consumer:
+    # Killed, it cannot remove its own files: they go with the test's.
+    with running("consumer", {**stack.environ, "TMPDIR": str(log.parent)}, log) as consumer:
         daemon = eventually(lambda: _only(children(consumer.pid)), within_s=30)
         eventually(lambda: _contains(events(log), "shard_started"), within_s=60)
         processors = children(daemon)
