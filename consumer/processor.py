@@ -90,7 +90,7 @@ class ShardRecordProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon
     @_or_exit
     def shard_ended(self, shard_ended_input: ShardEndedInput) -> None:
         """Make everything durable, then mark the shard as ended: the only checkpoint without a sequence number (hazard H4)."""
-        position = self._run(self._projector.flush())
+        position = self._run(self._projector.flush(ended=True))
         self._checkpoint_patiently(shard_ended_input.checkpointer, None)
         log.info("shard_ended", position=position)
 

@@ -79,7 +79,9 @@ class RowCache:
             yield from self.load(missing)
         self._fold(decisions)
 
-    def write(self, position: int, as_of_us: int, decisions: Sequence[Decision], *, everything: bool) -> Steps[None]:
+    def write(
+        self, position: int, as_of_us: int, decisions: Sequence[Decision], *, everything: bool, ended: bool = False
+    ) -> Steps[None]:
         """Write dirty rows as covering the log up to `position`, the progress row last.
 
         `decisions` are all those since the last write of everything. Without `everything`, sensor rows wait.
@@ -91,10 +93,12 @@ class RowCache:
                 for key, entry in self._held(pending)
             ]
             pending = yield from self._store(rows, decisions)
-        yield from self.write_progress(position, as_of_us, decisions, everything=everything)
+        yield from self.write_progress(position, as_of_us, decisions, everything=everything, ended=ended)
 
-    def write_progress(self, position: int, as_of_us: int, decisions: Sequence[Decision], *, everything: bool) -> Steps[None]:
-        """Write the progress row; neither its positions nor its time ever go back."""
+    def write_progress(
+        self, position: int, as_of_us: int, decisions: Sequence[Decision], *, everything: bool, ended: bool
+    ) -> Steps[None]:
+        """Write the progress row; neither its positions nor its time ever go back, and an end stays one."""
         pending = {PROGRESS}
         while pending:
             entry = self._entries[PROGRESS]
@@ -104,6 +108,8 @@ class RowCache:
                 entry.stats,
                 max(as_of_us, entry.known.as_of_us),
                 max(position if everything else 0, entry.known.flushed_position),
+                ended or entry.known.ended,
+                entry.known.beat + 1,
             )
             refused = yield from self._store([(row, entry.known)], decisions)
             # A refused row may need nothing folded any more, but its mark of what is flushed is still ours to move.

@@ -53,6 +53,10 @@ def row_item(shard_id: str, row: Row) -> "Item":
     }
     if row.flushed_position:
         item["flushed_position"] = {"S": str(row.flushed_position)}
+    if row.ended:
+        item["ended"] = {"BOOL": True}
+    if row.beat:
+        item["beat"] = {"N": str(row.beat)}
     for name, reading in (
         ("minimum", stats.minimum),
         ("maximum", stats.maximum),
@@ -78,8 +82,15 @@ def read_row(item: "Item") -> tuple[str, Row]:
         duplicates=int(item["duplicates"]["N"]),
     )
     flushed_position = int(item["flushed_position"]["S"]) if "flushed_position" in item else 0
-    key = RowKey(item["scope"]["S"], window)
-    return shard_id, Row(key, int(item["position"]["S"]), stats, parse_timestamp(item["as_of"]["S"]), flushed_position)
+    return shard_id, Row(
+        RowKey(item["scope"]["S"], window),
+        int(item["position"]["S"]),
+        stats,
+        parse_timestamp(item["as_of"]["S"]),
+        flushed_position,
+        ended="ended" in item,
+        beat=int(item["beat"]["N"]) if "beat" in item else 0,
+    )
 
 
 def dead_letter_items(letter: DeadLetter) -> "Iterator[Item]":

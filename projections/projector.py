@@ -31,7 +31,7 @@ class FlushPolicy:
     """Decisions kept for folding again into a row that another worker moved; at this many everything is written."""
     rows_held_max: int = 50_000
     renew_every_s: float = 10
-    """How often an idle shard says that it is caught up, so that idle and stuck look different."""
+    """How often a shard in which nothing is written renews its progress row, so that idle and stuck look different."""
 
 
 @dataclass(slots=True)
@@ -71,6 +71,7 @@ class ShardProjector:
         self._as_of_us = 0
         """The moment up to which the log is covered: now when caught up, else when the last record arrived."""
         self._fleet_flushed_s = self._all_flushed_s = clock_s()
+        self._progress_written_s = clock_s()
 
     def start(self) -> Steps[None]:
         """Read the shard's progress mark. To be run once, before anything else."""
@@ -96,15 +97,21 @@ class ShardProjector:
         durable = (
             yield from (self.flush() if idle and self._rows.dirty_count else self._flush_if_due(now=caught_up))
         ) or durable
-        if caught_up and self._as_of_us - self._rows.progress.as_of_us >= self._policy.renew_every_s * MICRO:
-            yield from self._rows.write_progress(self._completed, self._as_of_us, self._decisions, everything=False)
+        # Behind as well: Kinesis may take minutes of empty deliveries to cross a stretch of the log without records.
+        silent_s = self._clock_s() - self._progress_written_s
+        outdated_s = (self._as_of_us - self._rows.progress.as_of_us) / MICRO if caught_up else 0
+        if max(silent_s, outdated_s) >= self._policy.renew_every_s:
+            yield from self._flush_fleet()
         return durable
 
-    def flush(self) -> Steps[int]:
-        """Make everything applied so far durable. Returns the sequence number it reaches, 0 before any record."""
-        yield from self._rows.write(self._completed, self._as_of_us, self._decisions, everything=True)
+    def flush(self, *, ended: bool = False) -> Steps[int]:
+        """Make everything applied so far durable, and with `ended` that nothing comes after it.
+
+        Returns the sequence number it reaches, 0 before any record.
+        """
+        yield from self._rows.write(self._completed, self._as_of_us, self._decisions, everything=True, ended=ended)
         self._forget()
-        self._fleet_flushed_s = self._all_flushed_s = self._clock_s()
+        self._fleet_flushed_s = self._all_flushed_s = self._progress_written_s = self._clock_s()
         return self._completed
 
     def _forget(self) -> None:
@@ -124,9 +131,12 @@ class ShardProjector:
             return 0
         if self._rows.dirty_sensor_count <= self._policy.few_rows:
             return (yield from self.flush())
-        yield from self._rows.write(self._completed, self._as_of_us, self._decisions, everything=False)
-        self._fleet_flushed_s = self._clock_s()
+        yield from self._flush_fleet()
         return 0
+
+    def _flush_fleet(self) -> Steps[None]:
+        yield from self._rows.write(self._completed, self._as_of_us, self._decisions, everything=False)
+        self._fleet_flushed_s = self._progress_written_s = self._clock_s()
 
     def _apply(self, piece: _Slice) -> Steps[None]:
         """Decide which readings of a slice are new, make all of it durable, and fold what was decided."""

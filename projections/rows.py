@@ -36,6 +36,10 @@ class Row:
     """The moment up to which the row covers the log: microseconds since 1970."""
     flushed_position: int = 0
     """On the progress row only: every row of the shard covers the log up to here."""
+    ended: bool = False
+    """On the progress row only: the shard was read to its end, which KCL's tables forget."""
+    beat: int = field(default=0, compare=False)
+    """On the progress row only: goes up whenever it is written, so that idle and stuck look different whatever clocks say."""
 
 
 def row_keys(reading: Reading) -> tuple[RowKey, ...]:

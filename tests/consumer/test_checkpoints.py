@@ -91,6 +91,7 @@ def test_at_the_shards_end_everything_is_flushed_before_the_checkpoint() -> None
     stores = MemoryStores()
     said(on(stores, LAZY), START, delivery(1, behind_ms=1), SHARD_ENDED, acknowledge(None))
     assert stores.rows[SHARD.shard_id, PROGRESS].flushed_position == 1
+    assert stores.rows[SHARD.shard_id, PROGRESS].ended
 
 
 def test_a_lost_lease_writes_nothing() -> None:

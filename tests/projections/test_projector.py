@@ -376,17 +376,23 @@ def test_nothing_is_kept_while_others_rows_are_ahead() -> None:
     assert len(subject._rows._entries) <= 4
 
 
-def test_an_idle_shard_says_every_ten_seconds_that_it_is_caught_up() -> None:
-    """The progress row's time is renewed when idle and caught up, not oftener, and never while behind."""
+def test_a_shard_in_which_nothing_happens_renews_its_progress_row_every_ten_seconds() -> None:
+    """At once when it starts, and while behind too, as when the stream takes minutes to cross a stretch without records.
+
+    Its time says up to when the log is covered, so that is renewed only when caught up.
+    """
     stores, clock = WatchedStores(), Clock()
     subject = projector(clock)
     run(subject.start(), stores)
-    seen = []
-    for caught_up, later_s in [(True, 0), (True, 9.5), (False, 60), (True, 0), (True, 9), (True, 1)]:
+    beats, covered_s = [], []
+    for caught_up, later_s in [(True, 0), (True, 9.5), (False, 60), (False, 9), (False, 1), (True, 9), (True, 1)]:
         clock.now_s += later_s
         run(subject.project([], caught_up=caught_up), stores)
-        seen.append(stores.total_rows()[SHARD.shard_id].as_of_us / 1_000_000 - NOW_S)
-    assert seen == [0, 0, 0, 69.5, 69.5, 79.5]
+        row = stores.total_rows()[SHARD.shard_id]
+        beats.append(row.beat)
+        covered_s.append(row.as_of_us / 1_000_000 - NOW_S)
+    assert beats == [1, 1, 2, 2, 3, 4, 4]
+    assert covered_s == [0, 0, 9.5, 9.5, 9.5, 88.5, 88.5]
 
 
 def test_as_of_is_the_last_arrival_while_behind_and_now_when_caught_up() -> None:

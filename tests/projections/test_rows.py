@@ -54,7 +54,8 @@ def test_any_reading_survives_being_written_down(one: Reading, origin: Origin) -
 def test_any_row_survives_being_written_down(one: Reading, some: Stats, position: int, flushed_position: int) -> None:
     """A row's item gives back the shard and the row, for every window of any reading."""
     for key in row_keys(one):
-        row = Row(key, position, some, 1_700_000_000_123_456, flushed_position)
+        row = Row(key, position, some, 1_700_000_000_123_456, flushed_position, ended=bool(position % 2), beat=7)
+        assert read_row(row_item("shardId-000000000000", row))[1].beat == 7
         assert read_row(row_item("shardId-000000000007", row)) == ("shardId-000000000007", row)
 
 

@@ -121,16 +121,16 @@ def _fold_by_progress(self: Any, decisions: Sequence[Decision], only: Collection
                 self._dirty.add(key)
 
 
-def _write_dropping(self: Any, position: int, as_of_us: int, decisions: list[Decision], *, everything: bool) -> Steps[None]:
-    yield from _write(self, position, as_of_us, decisions, everything=everything)
+def _write_dropping(self: Any, position: int, as_of_us: int, decisions: list[Decision], **how: bool) -> Steps[None]:
+    yield from _write(self, position, as_of_us, decisions, **how)
     decisions.clear()
 
 
 def _write_progress_first(
-    self: Any, position: int, as_of_us: int, decisions: list[Decision], *, everything: bool
+    self: Any, position: int, as_of_us: int, decisions: list[Decision], *, everything: bool, ended: bool = False
 ) -> Steps[None]:
-    yield from self.write_progress(position, as_of_us, decisions, everything=everything)
-    yield from _write(self, position, as_of_us, decisions, everything=everything)
+    yield from self.write_progress(position, as_of_us, decisions, everything=everything, ended=ended)
+    yield from _write(self, position, as_of_us, decisions, everything=everything, ended=ended)
 
 
 def _store_ignoring_refusals(self: Any, rows: Sequence[tuple[Row, Row]], decisions: Sequence[Decision]) -> Steps[set[RowKey]]:

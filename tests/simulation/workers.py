@@ -75,7 +75,7 @@ class Worker:
         while not self.asked_to_stop:
             records, beyond, closed = yield from ask(self._read)
             if closed and not records:
-                self._durable = yield from self._projector.flush()
+                self._durable = yield from self._projector.flush(ended=True)
                 yield from ask(self._end)
                 return
             self._durable = yield from self._projector.project(records, caught_up=not beyond)
