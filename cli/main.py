@@ -2,14 +2,18 @@
 
 import os
 import sys
+import time
 from typing import Any
 
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
+from consumer.doctor import diagnose
+from consumer.observation import observe
+from projections.generations import check_stream
 from replay.events import Choice, Passed, replay
 from replay.log import read_log
-from telemetry.aws import kinesis_client
+from telemetry.aws import dynamodb_client, kinesis_client
 from telemetry.errors import TelemetryError
 from telemetry.names import ResourceNames
 from telemetry.reading import parse_timestamp
@@ -54,3 +58,21 @@ def replay_command(from_us: int | None, to_us: int | None, sensor_id: str | None
         raise click.ClickException(str(error)) from None
     if passed.count:
         click.echo(f"Passed over what is no event, in {passed.count} places; the dead letters hold it.", err=True)
+
+
+@telemetry.command("doctor")
+def doctor_command() -> None:
+    """Look at stream, leases, workers and progress, and say what is wrong. Exit status 1 when something is."""
+    try:
+        settings = Settings.from_environment(os.environ)
+        kinesis, dynamodb = kinesis_client(settings), dynamodb_client(settings)
+        pointer = check_stream(kinesis, dynamodb, ResourceNames(settings.prefix))
+        seen = observe(kinesis, dynamodb, ResourceNames(settings.prefix, pointer.generation))
+    except (TelemetryError, ClientError, BotoCoreError) as error:
+        raise click.ClickException(str(error)) from None
+    findings = diagnose(seen, time.time_ns() // 1000)
+    for finding in findings:
+        click.echo(finding)
+    if findings:
+        sys.exit(1)
+    click.echo(f"All is well: {len(seen.shards.open)} open shards, each with a worker and up to date.")

@@ -1,12 +1,10 @@
 """`python -m consumer`: the worker. Runs KCL's daemon under supervision until SIGTERM or SIGINT."""
 
 import fcntl
-import hashlib
 import os
 import shutil
 import signal
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +14,10 @@ import structlog
 
 from consumer.daemon import Daemon
 from consumer.leases import make_leases
+from consumer.observation import observe
+from consumer.oversight import AwsWorld, Oversight
+from consumer.properties import patience
+from consumer.status import StatusFile, worker_path
 from consumer.supervisor import supervise
 from projections.generations import check_stream
 from telemetry.aws import dynamodb_client, kinesis_client
@@ -23,7 +25,6 @@ from telemetry.errors import TelemetryError
 from telemetry.logs import configure_logs
 from telemetry.names import ResourceNames
 from telemetry.settings import Settings
-from telemetry.shards import list_shards
 
 log = structlog.get_logger(__name__)
 
@@ -38,9 +39,16 @@ def main() -> None:
         configure_logs(settings.log_level, process="supervisor")
         if not shutil.which(settings.java):
             sys.exit(f"JAVA={settings.java!r} is not a program: install Java 17 or newer, or set JAVA to its path.")
-        with _only_one(settings):
-            # Prepared before every run: the stream may have been made anew, or the pointer moved, since the last.
-            supervise(lambda folder: Daemon(settings, _prepare(settings), folder, os.environ), stopping)
+        with _only_one(settings), StatusFile(worker_path(settings, "json"), settings.worker_id) as status:
+            oversight = Oversight(settings.worker_id, patience(settings), status)
+
+            def start(folder: Path) -> Daemon:
+                # Prepared before every run: the stream may have been made anew, or the pointer moved, since the last.
+                names = _prepare(settings)
+                oversight.world = AwsWorld(settings, names)
+                return Daemon(settings, names, folder, os.environ)
+
+            supervise(start, oversight, stopping)
     except TelemetryError as error:
         sys.exit(str(error))
 
@@ -50,7 +58,7 @@ def _prepare(settings: Settings) -> ResourceNames:
     kinesis, dynamodb = kinesis_client(settings), dynamodb_client(settings)
     pointer = check_stream(kinesis, dynamodb, ResourceNames(settings.prefix))
     names = ResourceNames(settings.prefix, pointer.generation)
-    made = make_leases(dynamodb, names.application, list_shards(kinesis, names.stream), settings.worker_id)
+    made = make_leases(dynamodb, names.application, observe(kinesis, dynamodb, names), settings.worker_id)
     log.info("leases_made", shards=made)
     return names
 
@@ -58,8 +66,7 @@ def _prepare(settings: Settings) -> ResourceNames:
 @contextmanager
 def _only_one(settings: Settings) -> Iterator[None]:
     """A lock that two workers of one name on one machine cannot both hold: KCL would take them for the same one."""
-    identity = f"{settings.aws_endpoint_url}\n{settings.aws_region}\n{settings.prefix}\n{settings.worker_id}"
-    path = Path(tempfile.gettempdir()) / f"telemetry-worker-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.lock"
+    path = worker_path(settings, "lock")
     with path.open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -7,7 +7,13 @@ that prints, in Python or below it, goes to standard error (hazard H2).
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TextIO
+
+PROCESSORS_VARIABLE = "RECORD_PROCESSORS"
+"""Set by the daemon for its children: a folder where each has a file, named by its process id, until it ends in order."""
 
 
 def take_stdout() -> TextIO:
@@ -18,6 +24,18 @@ def take_stdout() -> TextIO:
     return protocol
 
 
+@contextmanager
+def registered() -> Iterator[None]:
+    """Leave a trace of this process unless it ends in order, so that the supervisor learns at once of one that does not."""
+    folder = os.environ.get(PROCESSORS_VARIABLE)
+    trace = Path(folder) / str(os.getpid()) if folder else None
+    if trace:
+        trace.touch()
+    yield
+    if trace:
+        trace.unlink(missing_ok=True)
+
+
 def main() -> None:
     """Talk to the daemon until it closes our standard input."""
     protocol = take_stdout()
@@ -25,12 +43,13 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
-    # Imported only now, because imports may print.
-    from amazon_kclpy.kcl import KCLProcess  # noqa: PLC0415
+    with registered():
+        # Imported only now, because imports may print.
+        from amazon_kclpy.kcl import KCLProcess  # noqa: PLC0415
 
-    from consumer.composition import record_processor  # noqa: PLC0415
+        from consumer.composition import record_processor  # noqa: PLC0415
 
-    KCLProcess(record_processor(os.environ), sys.stdin, protocol, sys.stderr).run()
+        KCLProcess(record_processor(os.environ), sys.stdin, protocol, sys.stderr).run()
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import amazon_kclpy
 
+from consumer.child import PROCESSORS_VARIABLE
 from consumer.composition import GENERATION_VARIABLE
 from consumer.properties import SHUTDOWN_GRACE_S, render_properties
 from telemetry.names import ResourceNames
@@ -26,6 +27,8 @@ class Daemon:
     """One run of the daemon, with its files in `folder`, whose path must not hold a space (KCL splits commands at them)."""
 
     def __init__(self, settings: Settings, names: ResourceNames, folder: Path, environ: Mapping[str, str]) -> None:
+        self._processors = folder / "processors"
+        self._processors.mkdir()
         child = folder / "record-processor"
         child.write_text(f"#!/bin/sh\nexec {shlex.quote(sys.executable)} -m consumer.child\n")
         child.chmod(0o755)
@@ -46,7 +49,7 @@ class Daemon:
                 "--properties-file",
                 str(properties),
             ],
-            env={**environ, GENERATION_VARIABLE: str(names.generation)},
+            env={**environ, GENERATION_VARIABLE: str(names.generation), PROCESSORS_VARIABLE: str(self._processors)},
             stdin=subprocess.DEVNULL,
             # A group of its own: a terminal's Ctrl-C reaches the supervisor alone, which then ends things in order, and
             # what a killed daemon leaves behind can be ended with it.
@@ -62,6 +65,12 @@ class Daemon:
     def poll(self) -> int | None:
         """Its exit status, or None while it runs."""
         return self._process.poll()
+
+    def dead_processor(self) -> int | None:
+        """The process id of a record processor that ended out of order. Java then takes its whole grace to follow it."""
+        gone = (path for path in self._processors.iterdir() if not Path("/proc", path.name).exists())
+        # Looked at twice: one that ends in order takes its trace away before it is gone.
+        return next((int(path.name) for path in gone if path.exists()), None)
 
     def stop(self) -> int:
         """Ask it to shut down, so that every shard flushes and checkpoints; end it by force when it takes too long."""

@@ -1,56 +1,75 @@
 """Lease rows made beforehand, so that the first batch comes after seconds: KCL waits up to 30 s on an empty table (hazard H10).
 
-Only for shards whose parents the stream no longer lists: KCL makes the children's leases at their parent's end, and a child
-with a lease of its own would run beside its parent (hazard H28). A row that is there is left alone, and one that KCL removed
-after the shard's end is not made again: KCL would read that shard once more and keep its children waiting meanwhile.
+And made again when somebody removed them: KCL itself notices only after minutes (hazard H13). They begin where our own progress
+row says that everything is durable, which is what a checkpoint means.
+
+Only for shards whose turn has come: KCL makes the children's leases at their parent's end, and a child with a lease of its own
+would run beside its parent (hazard H28). A row that is there is left alone, and one that KCL removed after the shard's end is
+not made again: KCL would read that shard once more and keep its children waiting meanwhile.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from telemetry.shards import Shard, ShardMap
+from consumer.observation import Observation
+from projections.rows import PROGRESS, Row
+from telemetry.shards import Shard
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
-def make_leases(dynamodb: "DynamoDBClient", table: str, shards: ShardMap, worker_id: str) -> list[str]:
-    """Make the missing lease rows of the stream's eldest shards, owned by this worker. Returns the shards that got one."""
+def make_leases(dynamodb: "DynamoDBClient", table: str, seen: Observation, worker_id: str) -> list[str]:
+    """Make the lease rows that were seen to be missing, owned by this worker. Returns the shards that got one."""
     return [
-        shard.shard_id
-        for shard in _eldest(shards)
-        if not _succeeded(dynamodb, table, shards, shard) and _make_lease(dynamodb, table, shard, worker_id)
+        shard_id
+        for shard_id in seen.without_lease()
+        if _make_lease(dynamodb, table, seen.shards.shards[shard_id], worker_id, seen.progress.get(shard_id, Row(PROGRESS)))
     ]
 
 
-def _eldest(shards: ShardMap) -> list[Shard]:
-    return [shard for shard in shards.shards.values() if not any(parent in shards.shards for parent in shard.parents)]
+def take_lease(dynamodb: "DynamoDBClient", table: str, shard_id: str, owner: str, worker_id: str) -> bool:
+    """Take a shard's lease from its owner, unless it has another or none by now, or has ended; says whether it did.
+
+    The owner's next renewal is refused, and what its processor still writes is conditional: nothing is lost or doubled.
+    """
+    try:
+        dynamodb.update_item(
+            TableName=table,
+            Key={"leaseKey": {"S": shard_id}},
+            # As KCL's own: with a checkpointOwner left in it the new owner would never begin.
+            UpdateExpression="SET leaseOwner = :new, leaseCounter = leaseCounter + :one REMOVE checkpointOwner",
+            ConditionExpression="leaseOwner = :old AND checkpoint <> :ended",
+            ExpressionAttributeValues={
+                ":new": {"S": worker_id},
+                ":old": {"S": owner},
+                ":one": {"N": "1"},
+                ":ended": {"S": "SHARD_END"},
+            },
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            raise
+        return False
+    return True
 
 
-def _succeeded(dynamodb: "DynamoDBClient", table: str, shards: ShardMap, shard: Shard) -> bool:
-    """Whether a descendant has a lease, which KCL makes at this shard's end only."""
-    children = [child for child in shards.shards.values() if shard.shard_id in child.parents]
-    return any(_has_lease(dynamodb, table, child) or _succeeded(dynamodb, table, shards, child) for child in children)
-
-
-def _has_lease(dynamodb: "DynamoDBClient", table: str, shard: Shard) -> bool:
-    return "Item" in dynamodb.get_item(TableName=table, Key={"leaseKey": {"S": shard.shard_id}}, ConsistentRead=True)
-
-
-def _make_lease(dynamodb: "DynamoDBClient", table: str, shard: Shard, worker_id: str) -> bool:
+def _make_lease(dynamodb: "DynamoDBClient", table: str, shard: Shard, worker_id: str, progress: Row) -> bool:
+    parents: Any = {"parentShardId": {"SS": list(shard.parents)}} if shard.parents else {}
     try:
         dynamodb.put_item(
             TableName=table,
             Item={
                 "leaseKey": {"S": shard.shard_id},
                 "leaseOwner": {"S": worker_id},
-                "checkpoint": {"S": "TRIM_HORIZON"},
+                "checkpoint": {"S": str(progress.flushed_position or "TRIM_HORIZON")},
                 "checkpointSubSequenceNumber": {"N": "0"},
                 "leaseCounter": {"N": "0"},
                 "ownerSwitchesSinceCheckpoint": {"N": "0"},
                 "startingHashKey": {"S": str(shard.first_hash_key)},
                 "endingHashKey": {"S": str(shard.last_hash_key)},
+                **parents,
             },
             ConditionExpression="attribute_not_exists(leaseKey)",
         )

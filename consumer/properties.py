@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from consumer.watch import Patience
 from telemetry.names import ResourceNames
 from telemetry.settings import Settings
 
@@ -34,6 +35,20 @@ TIMING: Final[Mapping[str, Mapping[str, int]]] = {
 }
 
 
+_WATCH: Final[Mapping[str, Mapping[str, float]]] = {
+    "local": {"look_every_s": 1, "leader_s": 10, "daemon_s": 30, "start_s": 60},
+    # Above three renewals of a lease and three signs of life.
+    "aws": {"look_every_s": 10, "leader_s": 35, "daemon_s": 90, "start_s": 120},
+}
+_BEFORE_KCL_S: Final = 15
+
+
+def patience(settings: Settings) -> Patience:
+    """How long the supervisor waits for signs of life. A child may retry AWS in place for twice `store_retry_s`."""
+    shard_s = int(2 * settings.store_retry_s) + BEYOND_RETRIES_S - _BEFORE_KCL_S
+    return Patience(**_WATCH[settings.kcl_timing], shard_s=shard_s)
+
+
 def render_properties(settings: Settings, names: ResourceNames, executable: Path) -> str:
     """The text of the daemon's properties file. `executable` starts a child; its path must not hold a space."""
     properties: dict[str, object] = {
@@ -55,6 +70,9 @@ def render_properties(settings: Settings, names: ResourceNames, executable: Path
         "callProcessRecordsEvenForEmptyRecordList": "true",
         "timeoutInSeconds": int(2 * settings.store_retry_s) + BEYOND_RETRIES_S,
         "shutdownGraceMillis": SHUTDOWN_GRACE_S * 1000,
+        # A worker that dies while it hands a lease over leaves a mark: its successor renews that lease for ever and never works
+        # on it (KCL 3.1.3, seen). Without handing over a shard begins at its checkpoint; what is read once more counts once.
+        "isGracefulLeaseHandoffEnabled": "false",
         "metricsLevel": "SUMMARY",
         **TIMING[settings.kcl_timing],
     }

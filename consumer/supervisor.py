@@ -1,11 +1,13 @@
-"""Keeps the daemon running: one child's exit ends the daemon and with it every shard of this worker (hazard H6)."""
+"""Keeps the daemon running: one child's exit ends the daemon and with it every shard of this worker (hazard H6).
+
+So does a daemon or a child that hangs (hazard H7): whoever oversees the run says so, from what the tables show.
+"""
 
 import tempfile
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 from botocore.exceptions import BotoCoreError, ClientError
@@ -18,8 +20,6 @@ _POLL_S = 0.1
 _BACKOFF_FIRST_S = 0.2
 _BACKOFF_MAX_S = 10.0
 _DOUBLINGS_MAX = 10
-_STEADY_S = 60.0
-"""A daemon that ran this long was not part of a series of failures."""
 
 
 class Run(Protocol):
@@ -32,6 +32,9 @@ class Run(Protocol):
     def poll(self) -> int | None:
         """Its exit status, or None while it runs."""
 
+    def dead_processor(self) -> int | None:
+        """The process id of a record processor that ended out of order, or None."""
+
     def stop(self) -> int:
         """Shut it down in order; its exit status."""
 
@@ -39,37 +42,62 @@ class Run(Protocol):
         """End it and what it left behind; its exit status."""
 
 
-def supervise(start: Callable[[Path], Run], stopping: threading.Event) -> None:
-    """Run the daemon until `stopping` is set, starting it again, after a growing pause, whenever it ends by itself.
+class Overseer(Protocol):
+    """Sees what a run achieves."""
+
+    def worked(self) -> bool:
+        """Whether this run has projected anything, up to this moment."""
+
+    def begin(self) -> None:
+        """A run is about to begin."""
+
+    def look(self) -> str | None:
+        """Why the run must be ended by force, or None."""
+
+    def tell(self, phase: str, **details: Any) -> None:
+        """Take note of a phase: starting, restarting with its `reason`, stopping."""
+
+
+def supervise(start: Callable[[Path], Run], overseer: Overseer, stopping: threading.Event) -> None:
+    """Run the daemon until `stopping` is set, starting it again, after a pause that grows, whenever it ends or hangs.
 
     `start` is given an empty folder for the files of each run. When AWS keeps it from starting, that counts as a run that
-    ended; its other errors end the supervision.
+    ended; its other errors end the supervision. A run that projected something ends the series of failures before it.
     """
     failures = 0
     while not stopping.is_set():
-        began_s = time.monotonic()
-        status = _one_run(start, stopping)
+        reason = _one_run(start, overseer, stopping)
         if stopping.is_set():
-            log.info("daemon_stopped", status=status)
             return
-        failures = 1 if time.monotonic() - began_s > _STEADY_S else failures + 1
+        failures = 1 if overseer.worked() else failures + 1
         pause_s = min(_BACKOFF_MAX_S, _BACKOFF_FIRST_S * 2 ** min(failures - 1, _DOUBLINGS_MAX))
-        log.error("daemon_ended", status=status, failures=failures, restart_in_s=pause_s)
+        overseer.tell("restarting", reason=reason, failures=failures, pause_s=pause_s)
         stopping.wait(pause_s)
 
 
-def _one_run(start: Callable[[Path], Run], stopping: threading.Event) -> int | None:
-    """One run from start to end; its exit status, None when it could not start."""
+def _one_run(start: Callable[[Path], Run], overseer: Overseer, stopping: threading.Event) -> str:
+    """One run from start to end, and why it ended."""
     with tempfile.TemporaryDirectory(prefix="telemetry-kcl-") as folder:
+        overseer.begin()
         try:
             daemon = start(Path(folder))
         except (ClientError, BotoCoreError, StoreUnavailable) as error:
-            log.error("daemon_not_started", error=str(error))
-            return None
-        log.info("daemon_started", pid=daemon.pid)
+            return f"the daemon could not be started: {error}"
+        overseer.tell("starting", daemon_pid=daemon.pid)
         while (status := daemon.poll()) is None:
             if stopping.wait(_POLL_S):
-                return daemon.stop()
+                overseer.tell("stopping")
+                status = daemon.stop()
+                log.info("daemon_stopped", status=status)
+                return "asked to stop"
+            if reason := _dead_processor(daemon) or overseer.look():
+                daemon.kill()
+                return reason
         # Children of a daemon that died notice only when they read; none may work beside its successor's for long.
         daemon.kill()
-        return status
+        return f"the daemon ended with status {status}"
+
+
+def _dead_processor(daemon: Run) -> str | None:
+    pid = daemon.dead_processor()
+    return f"record processor {pid} died" if pid else None

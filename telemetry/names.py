@@ -39,3 +39,13 @@ class ResourceNames:
     def application(self) -> str:
         """KCL's application, which is also the name of its lease table."""
         return f"{self.prefix}-projector-g{self.generation}"
+
+    @property
+    def coordinator(self) -> str:
+        """KCL's own: who leads."""
+        return f"{self.application}-CoordinatorState"
+
+    @property
+    def workers(self) -> str:
+        """KCL's own: each worker's sign of life."""
+        return f"{self.application}-WorkerMetricStats"

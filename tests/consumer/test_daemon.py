@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from consumer.child import PROCESSORS_VARIABLE
 from consumer.composition import GENERATION_VARIABLE
 from consumer.daemon import Daemon
 from telemetry.names import ResourceNames
@@ -148,3 +149,23 @@ def _exists(java: Path, suffix: str) -> None:
 def _lives(pid: int) -> bool:
     state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
     return state.strip() != "" and not state.startswith("Z")
+
+
+def test_h06_a_processor_that_died_is_told_from_one_that_ended_in_order(start: Start, java: Path, tmp_path: Path) -> None:
+    """Each leaves a trace, and takes it away when the daemon closes its standard input."""
+    daemon = start(f'echo "${PROCESSORS_VARIABLE}" > "$0.folder"\n{WAITS}')
+    environ = {**os.environ, PROCESSORS_VARIABLE: written(java, "folder").strip()}
+    command = [str(tmp_path / "run" / "record-processor")]
+    orderly, killed = (subprocess.Popen(command, env=environ, stdin=subprocess.PIPE) for _ in range(2))
+    traces = Path(environ[PROCESSORS_VARIABLE])
+
+    def both() -> None:
+        assert len(list(traces.iterdir())) == 2
+
+    eventually(both)
+    assert daemon.dead_processor() is None
+    orderly.communicate()
+    assert daemon.dead_processor() is None
+    killed.kill()
+    killed.communicate()
+    assert daemon.dead_processor() == killed.pid

@@ -1,11 +1,14 @@
 """Lease rows made beforehand, on a lease table of LocalStack."""
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from consumer.leases import make_leases
+from consumer.observation import Observation, observe
+from projections.rows import PROGRESS, Row
 from telemetry.shards import Shard, ShardMap, list_shards
 from tests.support.stack import Stack
 from tests.support.waiting import eventually
@@ -36,10 +39,20 @@ def put_lease(stack: Stack, shard_id: str, checkpoint: str) -> None:
     stack.dynamodb.put_item(TableName=stack.names.application, Item=item)
 
 
+def seen(stack: Stack, shards: ShardMap, progress: Mapping[str, Row] | None = None) -> Observation:
+    """These shards, and the leases that are there."""
+    leases = observe(stack.kinesis, stack.dynamodb, stack.names).leases
+    return Observation(shards, leases, {}, None, progress or {})
+
+
+def make(stack: Stack, shards: ShardMap, worker: str = "worker-1", progress: Mapping[str, Row] | None = None) -> list[str]:
+    return make_leases(stack.dynamodb, stack.names.application, seen(stack, shards, progress), worker)
+
+
 def test_each_shard_of_a_new_stream_gets_a_lease_of_this_worker(stack: Stack) -> None:
     """The row is what KCL would have made: TRIM_HORIZON, the shard's range, owned by the worker."""
     shards = list_shards(stack.kinesis, stack.names.stream)
-    made = make_leases(stack.dynamodb, stack.names.application, shards, "worker-1")
+    made = make(stack, shards)
     assert sorted(made) == sorted(shards.shards)
     for shard in shards.shards.values():
         assert lease(stack, shard.shard_id) == {
@@ -59,7 +72,7 @@ def test_a_row_that_is_there_is_left_alone(stack: Stack, family: ShardMap) -> No
     (parent, *_) = family.shards
     put_lease(stack, parent, "49590338271490256608559692538361571095921575989136588898")
     before = lease(stack, parent)
-    assert make_leases(stack.dynamodb, stack.names.application, family, "worker-2") == []
+    assert make(stack, family, "worker-2") == []
     assert lease(stack, parent) == before
 
 
@@ -68,8 +81,8 @@ def test_making_leases_again_makes_what_is_missing(stack: Stack, family: ShardMa
     (parent, left, *_) = family.shards.values()
     orphans = ShardMap([parent, Shard(left.shard_id, 100, 199)])
     put_lease(stack, parent.shard_id, "TRIM_HORIZON")
-    assert make_leases(stack.dynamodb, stack.names.application, orphans, "worker-1") == [left.shard_id]
-    assert make_leases(stack.dynamodb, stack.names.application, orphans, "worker-1") == []
+    assert make(stack, orphans) == [left.shard_id]
+    assert make(stack, orphans) == []
 
 
 def test_h28_a_child_whose_parent_is_listed_gets_no_lease(stack: Stack) -> None:
@@ -88,7 +101,7 @@ def test_h28_a_child_whose_parent_is_listed_gets_no_lease(stack: Stack) -> None:
     shards = eventually(split)
     children = [shard.shard_id for shard in shards.shards.values() if shard.parents]
     assert len(children) == 2
-    made = make_leases(stack.dynamodb, stack.names.application, shards, "worker-1")
+    made = make(stack, shards)
     assert not set(made) & set(children)
     assert [lease(stack, child) for child in children] == [None, None]
     assert lease(stack, first.shard_id)
@@ -97,15 +110,33 @@ def test_h28_a_child_whose_parent_is_listed_gets_no_lease(stack: Stack) -> None:
 def test_a_child_whose_parent_is_no_longer_listed_gets_a_lease(stack: Stack, family: ShardMap) -> None:
     """The parent's records are gone with it, so there is nothing to wait for."""
     (_, left, *_) = family.shards.values()
-    assert make_leases(stack.dynamodb, stack.names.application, ShardMap([left]), "worker-1") == [left.shard_id]
+    assert make(stack, ShardMap([left])) == [left.shard_id]
 
 
-@pytest.mark.parametrize("descendant", [1, 3], ids=["child", "grandchild"])
-def test_a_lease_that_kcl_removed_after_the_shards_end_is_not_made_again(
-    stack: Stack, family: ShardMap, descendant: int
-) -> None:
-    """A descendant's lease proves that the parent is done: read again from its beginning it would hold its children up."""
-    ids = list(family.shards)
-    put_lease(stack, ids[descendant], "49590338271490256608559692538361571095921575989136588898")
-    assert make_leases(stack.dynamodb, stack.names.application, family, "worker-1") == []
-    assert lease(stack, ids[0]) is None
+def test_a_lease_that_kcl_removed_after_the_shards_end_is_not_made_again(stack: Stack, family: ShardMap) -> None:
+    """The progress row remembers the end: read again from its beginning the shard would hold its children up."""
+    parent, left, right, _ = family.shards
+    for child in (left, right):
+        put_lease(stack, child, "49590338271490256608559692538361571095921575989136588898")
+    assert make(stack, family, progress={parent: Row(PROGRESS, 1, ended=True)}) == []
+    assert lease(stack, parent) is None
+
+
+def test_h13_a_lease_made_again_begins_where_everything_is_durable(stack: Stack, family: ShardMap) -> None:
+    """The progress row says so: nothing before it is read once more, nothing after it is passed over."""
+    (parent, *_) = family.shards
+    position = 49590338271490256608559692538361571095921575989136588898
+    progress = {parent: Row(PROGRESS, position + 5, flushed_position=position)}
+    make(stack, family, progress=progress)
+    assert lease(stack, parent)["checkpoint"] == {"S": str(position)}
+
+
+def test_h13_the_lost_lease_of_a_child_is_made_again_once_its_parent_has_ended(stack: Stack, family: ShardMap) -> None:
+    """KCL itself never makes it: it takes descendants to have leases. The row names the parent, as KCL's own does."""
+    parent, left, right, _ = family.shards
+    put_lease(stack, parent, "TRIM_HORIZON")
+    assert make(stack, family) == []
+    put_lease(stack, parent, "SHARD_END")
+    put_lease(stack, right, "TRIM_HORIZON")
+    assert make(stack, family) == [left]
+    assert lease(stack, left)["parentShardId"] == {"SS": [parent]}

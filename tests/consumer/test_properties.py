@@ -57,6 +57,11 @@ def test_h07_a_hung_child_is_ended_after_it_could_have_exited_by_itself() -> Non
         Settings(store_retry_s=51)
 
 
+def test_leases_are_taken_not_handed_over() -> None:
+    """In KCL 3.1.3 a lease whose owner dies in the middle of handing it over is stuck until somebody mends the row."""
+    assert rendered()["isGracefulLeaseHandoffEnabled"] == "false"
+
+
 def test_idle_shards_are_called_too() -> None:
     """Flushes that are due and the renewal of the progress mark hang on the empty deliveries."""
     assert rendered()["callProcessRecordsEvenForEmptyRecordList"] == "true"

@@ -1,9 +1,9 @@
 """The supervisor with runs that are only said to have happened."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
@@ -30,8 +30,9 @@ class Stopping(threading.Event):
 class FakeRun:
     """A run of the daemon that has ended with `status`, or goes on for ever when that is None."""
 
-    def __init__(self, status: int | None = 1) -> None:
+    def __init__(self, status: int | None = 1, dead_processor: int | None = None) -> None:
         self._status = status
+        self._dead_processor = dead_processor
         self.calls: list[str] = []
 
     @property
@@ -41,6 +42,9 @@ class FakeRun:
     def poll(self) -> int | None:
         return self._status
 
+    def dead_processor(self) -> int | None:
+        return self._dead_processor
+
     def stop(self) -> int:
         self.calls.append("stop")
         return 0
@@ -48,6 +52,28 @@ class FakeRun:
     def kill(self) -> int:
         self.calls.append("kill")
         return -9
+
+
+class Overseer:
+    """Sees what it is told to see, and notes the phases it is told of."""
+
+    def __init__(self, worked: Iterable[bool] = (), reasons: Iterable[str | None] = ()) -> None:
+        self._worked_now = False
+        self.phases: list[tuple[str, dict[str, Any]]] = []
+        self._worked = iter(worked)
+        self._reasons = iter(reasons)
+
+    def begin(self) -> None:
+        self._worked_now = next(self._worked, False)
+
+    def worked(self) -> bool:
+        return self._worked_now
+
+    def look(self) -> str | None:
+        return next(self._reasons, None)
+
+    def tell(self, phase: str, **details: Any) -> None:
+        self.phases.append((phase, details))
 
 
 def runs_of(make: Callable[[], FakeRun]) -> tuple[list[FakeRun], Callable[[Path], FakeRun]]:
@@ -67,7 +93,7 @@ def test_h06_the_daemon_is_started_again_after_growing_pauses_for_ever() -> None
     """However often it ends, and with whatever status, it is started again; pauses double up to ten seconds."""
     runs, start = runs_of(FakeRun)
     stopping = Stopping(waits_max=1100)
-    supervise(start, stopping)
+    supervise(start, Overseer(), stopping)
     assert len(runs) == 1100
     assert stopping.waits[:8] == pytest.approx([0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 10, 10])
     assert set(stopping.waits[8:]) == {10.0}
@@ -76,23 +102,61 @@ def test_h06_the_daemon_is_started_again_after_growing_pauses_for_ever() -> None
 def test_an_exit_with_status_zero_is_no_reason_to_stop() -> None:
     """The daemon is meant to run for ever: an orderly end that nobody asked for is an end all the same."""
     runs, start = runs_of(lambda: FakeRun(status=0))
-    supervise(start, Stopping(waits_max=3))
+    supervise(start, Overseer(), Stopping(waits_max=3))
     assert len(runs) == 3
 
 
-def test_a_run_that_was_steady_begins_the_pauses_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After an hour's work an end is not part of a series of failures."""
-    runs, make = runs_of(FakeRun)
-    clock = SimpleNamespace(now_s=0.0)
+def test_a_run_that_worked_begins_the_pauses_anew() -> None:
+    """Whoever projected something is not part of a series of failures, however soon it was killed."""
+    _, start = runs_of(FakeRun)
+    stopping = Stopping(waits_max=4)
+    supervise(start, Overseer(worked=[False, False, True, False]), stopping)
+    assert stopping.waits == pytest.approx([0.2, 0.4, 0.2, 0.4])
+
+
+def test_h06_starts_that_fail_after_a_run_that_worked_are_failures() -> None:
+    """AWS went away with the daemon: the pauses grow although the last run had worked."""
+    _, make = runs_of(FakeRun)
+    folders: list[Path] = []
 
     def start(folder: Path) -> FakeRun:
-        clock.now_s += 3600 if len(runs) == 2 else 1
+        folders.append(folder)
+        if len(folders) > 1:
+            raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
         return make(folder)
 
-    monkeypatch.setattr("consumer.supervisor.time", SimpleNamespace(monotonic=lambda: clock.now_s))
     stopping = Stopping(waits_max=4)
-    supervise(start, stopping)
-    assert stopping.waits == pytest.approx([0.2, 0.4, 0.2, 0.4])
+    supervise(start, Overseer(worked=[True]), stopping)
+    assert stopping.waits == pytest.approx([0.2, 0.4, 0.8, 1.6])
+
+
+def test_h07_a_run_that_hangs_is_killed_and_the_reason_told() -> None:
+    """Not asked to shut down: a hung process would not hear it."""
+    runs, start = runs_of(lambda: FakeRun(status=None))
+    overseer = Overseer(reasons=[None, "shard-1 has not moved for 75 s"])
+    supervise(start, overseer, Stopping(waits_max=4))
+    assert [run.calls for run in runs] == [["kill"], ["stop"]]
+    restarts = [details["reason"] for phase, details in overseer.phases if phase == "restarting"]
+    assert restarts == ["shard-1 has not moved for 75 s"]
+
+
+def test_h06_a_record_processor_that_died_ends_the_run_at_once() -> None:
+    """Left to itself the daemon takes its whole grace of 20 s to follow it."""
+    runs, start = runs_of(lambda: FakeRun(status=None, dead_processor=4712))
+    overseer = Overseer()
+    supervise(start, overseer, Stopping(waits_max=2))
+    assert runs[0].calls == ["kill"]
+    assert overseer.phases[1][1]["reason"] == "record processor 4712 died"
+
+
+def test_the_phases_of_a_run_are_told() -> None:
+    """With the reason for each restart."""
+    statuses = iter([1, None])
+    _, start = runs_of(lambda: FakeRun(next(statuses)))
+    overseer = Overseer()
+    supervise(start, overseer, Stopping(waits_max=3))
+    assert [phase for phase, _ in overseer.phases] == ["starting", "restarting", "starting", "stopping"]
+    assert overseer.phases[1][1] == {"reason": "the daemon ended with status 1", "failures": 1, "pause_s": 0.2}
 
 
 def test_what_an_ended_daemon_left_behind_is_killed_before_the_next_start() -> None:
@@ -103,14 +167,14 @@ def test_what_an_ended_daemon_left_behind_is_killed_before_the_next_start() -> N
         assert all(run.calls == ["kill"] for run in runs)
         return make(folder)
 
-    supervise(start, Stopping(waits_max=3))
+    supervise(start, Overseer(), Stopping(waits_max=3))
     assert [run.calls for run in runs] == [["kill"]] * 3
 
 
 def test_a_running_daemon_is_stopped_in_order() -> None:
     """Told to stop, the supervisor shuts the daemon down, by its grace and not by force, and starts no other."""
     runs, start = runs_of(lambda: FakeRun(status=None))
-    supervise(start, Stopping(waits_max=5))
+    supervise(start, Overseer(), Stopping(waits_max=5))
     assert [run.calls for run in runs] == [["stop"]]
 
 
@@ -119,14 +183,14 @@ def test_told_to_stop_beforehand_nothing_is_started() -> None:
     runs, start = runs_of(FakeRun)
     stopping = Stopping(waits_max=1)
     stopping.set()
-    supervise(start, stopping)
+    supervise(start, Overseer(), stopping)
     assert runs == []
 
 
 def test_told_to_stop_during_a_pause_no_other_run_is_started() -> None:
     """The pause is waited on the event itself, so that a signal ends it."""
     runs, start = runs_of(FakeRun)
-    supervise(start, Stopping(waits_max=1))
+    supervise(start, Overseer(), Stopping(waits_max=1))
     assert len(runs) == 1
 
 
@@ -140,7 +204,7 @@ def test_the_folder_of_a_run_is_gone_when_it_has_ended() -> None:
         folders.append(folder)
         return make(folder)
 
-    supervise(start, Stopping(waits_max=3))
+    supervise(start, Overseer(), Stopping(waits_max=3))
     assert len(set(folders)) == 3
     assert not any(folder.exists() for folder in folders)
 
@@ -153,7 +217,7 @@ def test_h06_aws_being_away_at_a_start_is_one_more_failure() -> None:
         starts.append("tried")
         raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
 
-    supervise(start, Stopping(waits_max=3))
+    supervise(start, Overseer(), Stopping(waits_max=3))
     assert starts == ["tried"] * 3
 
 
@@ -164,4 +228,4 @@ def test_h29_a_stream_made_again_ends_the_supervision() -> None:
         raise WrongStream("made again")
 
     with pytest.raises(WrongStream):
-        supervise(start, Stopping(waits_max=3))
+        supervise(start, Overseer(), Stopping(waits_max=3))

@@ -1,26 +1,20 @@
 """The consumer as an operator meets it: it starts fast, reads what was there before it, and stops in order."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import httpx
 
 from consumer.leases import make_leases
+from consumer.observation import observe
 from projections.queries import fleet_stats
-from telemetry.shards import list_shards
+from tests.support.logs import log_lines
 from tests.support.processes import children, running, running_api, stop
 from tests.support.stack import Stack
 from tests.support.waiting import eventually
-
-
-def log_lines(log: Path) -> list[dict[str, Any]]:
-    """The JSON lines of a log."""
-    return [json.loads(line) for line in log.read_text().splitlines() if line.startswith("{")]
 
 
 def events(log: Path) -> list[str]:
@@ -66,10 +60,10 @@ def test_h03_h08_h10_h12_the_consumer_starts_fast_misses_nothing_and_stops_in_or
 
 def test_h10_lease_rows_are_made_once_and_left_alone(stack: Stack) -> None:
     """A second worker's preparation changes nothing."""
-    shards = list_shards(stack.kinesis, stack.names.stream)
-    make_leases(stack.dynamodb, stack.names.application, shards, "worker-1")
+    seen = observe(stack.kinesis, stack.dynamodb, stack.names)
+    make_leases(stack.dynamodb, stack.names.application, seen, "worker-1")
     before = stack.dynamodb.scan(TableName=stack.names.application)["Items"]
-    assert make_leases(stack.dynamodb, stack.names.application, shards, "worker-2") == []
+    assert make_leases(stack.dynamodb, stack.names.application, seen, "worker-2") == []
     assert stack.dynamodb.scan(TableName=stack.names.application)["Items"] == before
 
 
@@ -94,7 +88,7 @@ def test_a_daemon_that_was_killed_is_started_again(stack: Stack, log: Path) -> N
         put_readings(url, 100, 10)
         wait_for_count(stack, before + 10, log)
     assert events(log).count("daemon_started") == 2
-    assert "daemon_ended" in events(log)
+    assert "consumer_restarting" in events(log)
 
 
 def test_a_supervisor_that_was_killed_leaves_no_daemon_behind(stack: Stack, log: Path) -> None:

@@ -21,7 +21,15 @@ def test_the_definition_makes_what_these_names_name() -> None:
     definition = load_definition(names)
     tables = {table["name"] for table in definition["tables"].values()}
     assert definition["stream"]["name"] == names.stream
-    assert {names.readings, names.stats, names.dead_letters, names.generations, names.application} <= tables
+    assert tables == {
+        names.readings,
+        names.stats,
+        names.dead_letters,
+        names.generations,
+        names.application,
+        names.coordinator,
+        names.workers,
+    }
 
 
 def test_the_longest_prefix_gives_names_that_aws_takes() -> None:

@@ -12,7 +12,7 @@ ALLOWED = {
     "consumer": {"telemetry", "projections"},
     "producer_api": {"telemetry", "projections"},
     "replay": {"telemetry", "projections"},
-    "cli": {"telemetry", "projections", "replay"},
+    "cli": {"telemetry", "projections", "replay", "consumer"},
     "infra": {"telemetry", "projections"},
 }
 READ_SIDE = {"projections.fold", "projections.generations", "projections.queries"}

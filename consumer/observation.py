@@ -1,0 +1,134 @@
+"""What the tables say of every shard and worker at one moment: KCL's leases, signs of life and leader, and our own progress.
+
+Progress is read from our own rows: KCL's iterator age can be 0 while a shard is stuck (hazard H24).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from projections.queries import fleet_stats
+from projections.rows import Row
+from telemetry.names import ResourceNames
+from telemetry.shards import ShardMap, list_shards
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_kinesis import KinesisClient
+
+_LEADER_KEY: Any = {"key": {"S": "Leader"}}
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A row of KCL's lease table."""
+
+    owner: str | None
+    counter: int
+    """Goes up with every renewal."""
+    ended: bool
+    """The shard was read to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A row of KCL's worker table."""
+
+    beat: str
+    """Its own time stamp: changes while its daemon lives."""
+    measured: bool
+    """KCL knows its host's load, as on ECS and EC2, and balances by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leader:
+    """Who assigns the leases, and the version of the lock that says so."""
+
+    owner: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One look. `leases` and `progress` are by shard id, `workers` by worker id."""
+
+    shards: ShardMap
+    leases: Mapping[str, Lease]
+    workers: Mapping[str, Worker]
+    leader: Leader | None
+    progress: Mapping[str, Row]
+
+    def held(self, worker_id: str) -> list[str]:
+        """The shards that a worker has to read."""
+        return sorted(shard_id for shard_id, lease in self.leases.items() if lease.owner == worker_id and not lease.ended)
+
+    def is_due(self, shard_id: str) -> bool:
+        """Whether a shard with a lease is to be read now: it is listed, not at its end, and nothing before it is left.
+
+        One that was read to its end may keep its lease for long: until the shard that it is merged with has come as far.
+        """
+        if shard_id not in self.shards.shards or self.leases[shard_id].ended or self._read_to_its_end(shard_id):
+            return False
+        parents = self.shards.shards[shard_id].parents
+        return all(parent not in self.leases or self.leases[parent].ended for parent in parents)
+
+    def without_lease(self) -> list[str]:
+        """Shards whose turn has come, that nobody read to the end, and that KCL does not know of (hazard H13).
+
+        KCL forgets a shard some time after its end; our progress row does not.
+        """
+        return [
+            shard_id
+            for shard_id, shard in self.shards.shards.items()
+            if shard_id not in self.leases and not self._over(shard_id) and all(map(self._over, shard.parents))
+        ]
+
+    def _over(self, shard_id: str) -> bool:
+        """Whether a shard is known to have been read to its end, or is no longer there to be read."""
+        if shard_id in self.leases:
+            return self.leases[shard_id].ended
+        return shard_id not in self.shards.shards or self._read_to_its_end(shard_id)
+
+    def _read_to_its_end(self, shard_id: str) -> bool:
+        return shard_id in self.progress and self.progress[shard_id].ended
+
+
+def observe(kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: ResourceNames) -> Observation:
+    """Look at everything once; strongly consistent. Raises boto3's errors."""
+    leases = {
+        item["leaseKey"]["S"]: Lease(
+            item.get("leaseOwner", {}).get("S"), int(item["leaseCounter"]["N"]), item["checkpoint"]["S"] == "SHARD_END"
+        )
+        for item in _scan(dynamodb, names.application)
+    }
+    workers = {
+        item["wid"]["S"]: Worker(item.get("lut", {}).get("N", ""), measured=bool(item.get("sts", {}).get("M")))
+        for item in _scan(dynamodb, names.workers)
+    }
+    lock: Any = dynamodb.get_item(TableName=names.coordinator, Key=_LEADER_KEY, ConsistentRead=True).get("Item")
+    leader = Leader(lock["ownerName"]["S"], lock["recordVersionNumber"]["S"]) if lock else None
+    progress = fleet_stats(dynamodb, names).shards
+    return Observation(list_shards(kinesis, names.stream), leases, workers, leader, progress)
+
+
+def remove_leader(dynamodb: "DynamoDBClient", names: ResourceNames, leader: Leader) -> bool:
+    """Remove the lock of a leader, unless it was renewed or moved since it was seen; says whether it did."""
+    try:
+        dynamodb.delete_item(
+            TableName=names.coordinator,
+            Key=_LEADER_KEY,
+            ConditionExpression="recordVersionNumber = :seen AND ownerName = :owner",
+            ExpressionAttributeValues={":seen": {"S": leader.version}, ":owner": {"S": leader.owner}},
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            raise
+        return False
+    return True
+
+
+def _scan(dynamodb: "DynamoDBClient", table: str) -> Iterator[Any]:
+    for page in dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
+        yield from page["Items"]

@@ -1,0 +1,148 @@
+"""Looks at the tables now and then on behalf of the supervisor, and acts on what it sees: the watch judges, this does.
+
+Says why the daemon must be started anew, removes a dead leader's lock, makes lost leases again, and keeps the status file.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import structlog
+from botocore.exceptions import BotoCoreError, ClientError
+
+from consumer.leases import make_leases, take_lease
+from consumer.observation import Observation, observe, remove_leader
+from consumer.status import StatusFile
+from consumer.watch import Patience, Verdict, Watch
+from telemetry.aws import dynamodb_client, kinesis_client
+from telemetry.names import ResourceNames
+from telemetry.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+class World(Protocol):
+    """What there is to see, and what may be done about it. Every method raises boto3's errors."""
+
+    def observe(self) -> Observation:
+        """Look at everything once."""
+
+    def remove_leader(self, seen: Observation) -> bool:
+        """Remove the lock of the leader seen, unless it has changed since; says whether it did."""
+
+    def make_leases(self, seen: Observation) -> list[str]:
+        """Make the leases that are missing; the shards that got one."""
+
+    def take_lease(self, shard_id: str, owner: str) -> bool:
+        """Take a shard from the worker that was seen to hold it; says whether it did."""
+
+
+class AwsWorld:
+    """The world of one worker and generation."""
+
+    def __init__(self, settings: Settings, names: ResourceNames) -> None:
+        # One attempt: a look that fails is followed by the next one.
+        self._kinesis, self._dynamodb = kinesis_client(settings, attempts=1), dynamodb_client(settings, attempts=1)
+        self._names, self._worker_id = names, settings.worker_id
+
+    def observe(self) -> Observation:
+        """Look at everything once."""
+        return observe(self._kinesis, self._dynamodb, self._names)
+
+    def remove_leader(self, seen: Observation) -> bool:
+        """Remove the lock of the leader seen, unless it has changed since."""
+        return seen.leader is not None and remove_leader(self._dynamodb, self._names, seen.leader)
+
+    def make_leases(self, seen: Observation) -> list[str]:
+        """Make the leases that are missing."""
+        return make_leases(self._dynamodb, self._names.application, seen, self._worker_id)
+
+    def take_lease(self, shard_id: str, owner: str) -> bool:
+        """Take a shard from the worker that was seen to hold it."""
+        return take_lease(self._dynamodb, self._names.application, shard_id, owner, self._worker_id)
+
+
+class Oversight:
+    """Oversees one worker's daemon, run after run."""
+
+    def __init__(
+        self, worker_id: str, patience: Patience, status: StatusFile, clock_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._watch = Watch(worker_id, patience)
+        self._every_s = patience.look_every_s
+        self._status = status
+        self._clock_s = clock_s
+        self.world: World | None = None
+        """Set once stream and tables are known to belong together."""
+        self._next_look_s = 0.0
+        self._worked = self._at_work = False
+        self._blind = False
+
+    def worked(self) -> bool:
+        """Whether a shard has moved since the daemon was started, up to this moment."""
+        self._see()
+        return self._worked
+
+    def begin(self) -> None:
+        """The daemon is about to be started."""
+        self._watch.begin()
+        self._worked = self._at_work = False
+        self._next_look_s = self._clock_s() + self._every_s
+
+    def tell(self, phase: str, **details: Any) -> None:
+        """Log a phase of the supervision and put it into the status file."""
+        log.info(f"consumer_{phase}", **details)
+        self._status.phase(phase, **details)
+
+    def look(self) -> str | None:
+        """Look when it is time to. Why the daemon must be started anew, or None."""
+        if self._clock_s() < self._next_look_s or not (judged := self._see()):
+            return None
+        seen, verdict = judged
+        self._tell_progress(verdict)
+        return self._mend(seen, verdict) or verdict.restart
+
+    def _see(self) -> tuple[Observation, Verdict] | None:
+        self._next_look_s = self._clock_s() + self._every_s
+        if self.world is None:
+            return None
+        try:
+            seen = self.world.observe()
+        except (ClientError, BotoCoreError) as error:
+            # A shard that could not move while AWS was away is not stuck: the watch sees that it was not shown anything.
+            self._tell_sight(str(error))
+            return None
+        self._tell_sight(None)
+        verdict = self._watch.see(seen, self._clock_s())
+        self._worked = self._worked or bool(verdict.working)
+        return seen, verdict
+
+    def _mend(self, seen: Observation, verdict: Verdict) -> str | None:
+        """Mend what others left behind. Why that takes a new daemon, or None."""
+        assert self.world
+        try:
+            if verdict.without_lease:
+                made = self.world.make_leases(seen)
+                log.warning("shards_without_lease", shards=verdict.without_lease, made=made)
+            if verdict.take:
+                log.info(
+                    "share_taken", shard=verdict.take[0], owner=verdict.take[1], taken=self.world.take_lease(*verdict.take)
+                )
+            if verdict.dead_leader and self.world.remove_leader(seen):
+                # KCL asks for the lock once in 30 s only; a new daemon asks at once.
+                return f"the leader {verdict.dead_leader.owner} is dead; a new daemon takes its place at once"
+        except (ClientError, BotoCoreError) as error:
+            log.warning("not_mended", error=str(error))  # the next look finds it again
+        return None
+
+    def _tell_sight(self, error: str | None) -> None:
+        if error and not self._blind:
+            log.warning("progress_unknown", error=error)
+        self._blind = error is not None
+        self._status.sight(error)
+
+    def _tell_progress(self, verdict: Verdict) -> None:
+        if verdict.alive and not verdict.starting and not self._at_work:
+            self._at_work = True
+            self.tell("working", shards=verdict.working)
+        self._status.shards(working=verdict.working, starting=verdict.starting, without_lease=verdict.without_lease)

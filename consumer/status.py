@@ -1,0 +1,103 @@
+"""The supervisor's status as a file beside its lock, and `python -m consumer.status`, which shows it.
+
+Exit status 0 while the worker works, 1 otherwise: made for a container's health check. What the whole projection is like, on
+whatever machine, is told by `telemetry doctor`.
+"""
+
+import hashlib
+import json
+import os
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Self
+
+import structlog
+
+from telemetry.errors import InvalidSettings
+from telemetry.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+_OUTDATED_S = 60.0
+"""Beyond three looks of the slower set of intervals: nobody writes the file any more."""
+
+
+def worker_path(settings: Settings, ending: str) -> Path:
+    """A file in the temporary folder that belongs to this worker alone."""
+    identity = f"{settings.aws_endpoint_url}\n{settings.aws_region}\n{settings.prefix}\n{settings.worker_id}"
+    return Path(tempfile.gettempdir()) / f"telemetry-worker-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.{ending}"
+
+
+class StatusFile:
+    """What the supervisor is doing, and why; replaced whole, so that a reader never sees half of it."""
+
+    def __init__(self, path: Path, worker_id: str) -> None:
+        self._path = path
+        self._status: dict[str, Any] = {"worker_id": worker_id, "pid": os.getpid(), "restarts": 0, "last_restart": None}
+        self.phase("starting")
+
+    def phase(self, phase: str, **details: Any) -> None:
+        """A new phase. One with a `reason` is a restart."""
+        self._status |= {"phase": phase, "since": _now()}
+        if "reason" in details:
+            restarts = self._status["restarts"] + 1
+            self._status |= {"restarts": restarts, "last_restart": {"at": _now(), **details}}
+        self._write()
+
+    def sight(self, error: str | None) -> None:
+        """Whether the tables could be looked at."""
+        self._status["cannot_see"] = error
+        self._write()
+
+    def shards(self, **shards: tuple[str, ...]) -> None:
+        """This worker's shards by what they do."""
+        self._status["shards"] = {name: sorted(ids) for name, ids in shards.items()}
+        self._write()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._path.unlink(missing_ok=True)
+
+    def _write(self) -> None:
+        self._status["written_at_s"] = time.time()
+        part = self._path.with_suffix(".part")
+        try:
+            part.write_text(json.dumps(self._status))
+            part.replace(self._path)
+        except OSError as error:  # a full disk is no reason to stop working
+            log.warning("status_not_written", error=str(error))
+
+
+def read_status(path: Path, now_s: float) -> dict[str, Any]:
+    """The status; one that nobody keeps up to date any more, or that is not there, has the phase `not running`."""
+    try:
+        status: dict[str, Any] = json.loads(path.read_text())
+    except FileNotFoundError:
+        return {"phase": "not running"}
+    if now_s - status["written_at_s"] > _OUTDATED_S:
+        return {**status, "phase": "not running"}
+    return status
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def main() -> int:
+    """Show the status of the worker that the environment's settings name."""
+    try:
+        settings = Settings.from_environment(os.environ)
+    except InvalidSettings as error:
+        sys.exit(str(error))
+    status = read_status(worker_path(settings, "json"), time.time())
+    sys.stdout.write(json.dumps(status, indent=2) + "\n")
+    return int(status["phase"] != "working")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
