@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test simulate check fix lock clean setup
+.PHONY: help run test test-faults simulate check fix lock clean setup
 
 # uv from PATH, or else from the package index into .tools.
 UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.tools/bin/uv)
@@ -11,13 +11,18 @@ BIN := .venv/bin
 export UV
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: setup ## run the whole pipeline on this machine (DEMO=1 adds simulated sensors; PORT=, LOCALSTACK_PORT=)
 	@$(BIN)/python -m infra.local.run
 
 test: setup ## run every test; starts and stops all it needs
 	@$(BIN)/pytest
+
+test-faults: setup ## try the promises against every fault, long; writes docs/reliability.md (ONLY=test_name)
+	@rm -f .local/faults.jsonl && mkdir -p .local
+	@FAULTS=full FAULTS_RESULTS=$(CURDIR)/.local/faults.jsonl $(BIN)/pytest tests/faults $(if $(ONLY),-k $(ONLY)); \
+	  status=$$?; [ ! -s .local/faults.jsonl ] || $(BIN)/python -m tests.faults.report $(if $(ONLY),--some) .local/faults.jsonl; exit $$status
 
 simulate: setup ## run simulated schedules of crashes, zombies and reshards (SEEDS=0:100000)
 	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),0:100000) --jobs 2

@@ -45,7 +45,7 @@ def test_h03_h08_h10_h12_the_consumer_starts_fast_misses_nothing_and_stops_in_or
         with running("consumer", stack.environ, log) as consumer:
             wait_for_count(stack, 20, log)
             happened = events(log)
-            assert happened.index("leases_made") < happened.index("daemon_started")  # hazard H10
+            assert happened.index("leases_made") < happened.index("consumer_starting")  # hazard H10
             put_readings(url, 20, 20)
             daemon = eventually(lambda: _only(children(consumer.pid)))
             processors = children(daemon)
@@ -70,7 +70,7 @@ def test_h10_lease_rows_are_made_once_and_left_alone(stack: Stack) -> None:
 def test_two_workers_of_one_name_are_refused(stack: Stack, log: Path) -> None:
     """KCL would take them for the same worker."""
     with running("consumer", stack.environ, log):
-        eventually(lambda: _contains(events(log), "daemon_started"))
+        eventually(lambda: _contains(events(log), "consumer_starting"))
         second = subprocess.run(
             [sys.executable, "-m", "consumer"], env=stack.environ, capture_output=True, text=True, timeout=60, check=False
         )
@@ -87,7 +87,7 @@ def test_a_daemon_that_was_killed_is_started_again(stack: Stack, log: Path) -> N
         os.kill(daemon, signal.SIGKILL)
         put_readings(url, 100, 10)
         wait_for_count(stack, before + 10, log)
-    assert events(log).count("daemon_started") == 2
+    assert events(log).count("consumer_starting") == 2
     assert "consumer_restarting" in events(log)
 
 

@@ -38,6 +38,6 @@ def _records(stack: Stack, shard_id: str) -> list[Record]:
         for item in page["Records"]:
             arrived_at_ms = int(item["ApproximateArrivalTimestamp"].timestamp() * 1000)
             records.append(Record(int(item["SequenceNumber"]), item["Data"], arrived_at_ms))
-        if not page["Records"] and not page["MillisBehindLatest"]:
+        iterator = page.get("NextShardIterator", "")  # a closed shard has an end
+        if not iterator or (not page["Records"] and not page["MillisBehindLatest"]):
             return records
-        iterator = page["NextShardIterator"]

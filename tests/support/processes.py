@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from telemetry.processes import end_with_parent
 from tests.support.waiting import eventually
 
 _STOP_WAIT_S = 40
@@ -24,11 +25,23 @@ def free_port() -> int:
         return port
 
 
+def start(module: str, environ: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """`python -m module` in a session of its own, its output appended to `log`; it ends with us."""
+    with log.open("ab") as out:
+        return subprocess.Popen(
+            [sys.executable, "-m", module],
+            env=environ,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+            preexec_fn=end_with_parent,  # noqa: PLW1509  it only makes a system call
+        )
+
+
 @contextmanager
 def running(module: str, environ: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """`python -m module` in a session of its own, its output appended to `log`; SIGTERM at the end, SIGKILL if it must be."""
-    with log.open("ab") as out:
-        process = subprocess.Popen([sys.executable, "-m", module], env=environ, stdout=out, stderr=out, start_new_session=True)
+    """A process for the block; SIGTERM at the end, SIGKILL if it must be."""
+    process = start(module, environ, log)
     try:
         yield process
     finally:

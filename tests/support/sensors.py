@@ -2,11 +2,12 @@
 
 import json
 import random
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from itertools import count, islice
 
 import httpx
 
@@ -43,19 +44,25 @@ class Reply:
 
 
 def workload(seed: int, puts: int, sensors: int) -> list[Message]:
-    """`puts` messages: a tenth repeats, a tenth late, one in fifty malformed, the rest in order."""
+    """The first `puts` messages of `messages`."""
+    return list(islice(messages(seed, sensors), puts))
+
+
+def messages(seed: int, sensors: int) -> Iterator[Message]:
+    """Messages without end: a tenth repeats, a tenth late, one in fifty malformed, the rest in order."""
     chance = random.Random(seed)  # noqa: S311  repeatable on purpose
-    sent: list[Message] = []
-    for number in range(puts):
+    sent: deque[Message] = deque(maxlen=500)
+    for number in count():
         kind = chance.random()
         if kind < 0.1 and sent:
-            sent.append(chance.choice(sent[-500:]))
+            message = chance.choice(sent)
         elif kind < 0.12:
-            sent.append(Message(chance.choice(_MALFORMED), None))
+            message = Message(chance.choice(_MALFORMED), None)
         else:
             late = timedelta(seconds=chance.uniform(60, 7200) if kind < 0.22 else 0)
-            sent.append(_message(chance, f"sensor-{chance.randrange(sensors):03}", _START + timedelta(seconds=number) - late))
-    return sent
+            message = _message(chance, f"sensor-{chance.randrange(sensors):03}", _START + timedelta(seconds=number) - late)
+        sent.append(message)
+        yield message
 
 
 def _message(chance: random.Random, sensor_id: str, at: datetime) -> Message:
