@@ -15,14 +15,14 @@ AWAY = {"broken": faults.drop_before, "failing": faults.break_down, "silent": fa
 
 WEATHER = (
     Rule(faults.fail_entries, operation="PutRecords", share=0.1),
-    Rule(faults.leave_unprocessed, operation="BatchWriteItem", share=0.1),
-    Rule(faults.leave_unprocessed, operation="BatchGetItem", share=0.1),
+    Rule(faults.leave_unprocessed, operation="BatchWriteItem", share=0.2),
+    Rule(faults.leave_unprocessed, operation="BatchGetItem", share=0.2),
     Rule(faults.drop_before, share=0.02),
     Rule(faults.drop_after, share=0.03),
     Rule(faults.throttle, share=0.02),
     Rule(faults.break_down, share=0.02),
     Rule(faults.duplicate, share=0.03),
-    Rule(faults.delay, share=0.005),
+    Rule(faults.delay, share=0.02),
 )
 """For every process's calls, KCL's own to DynamoDB among them."""
 
@@ -40,7 +40,7 @@ def lasts(seconds: float) -> None:
 @pytest.mark.timeout(600)
 def test_dynamodb_away_under_load(trial: Trial) -> None:
     """Readings are acknowledged all the while, since the log takes them; the projection catches up by itself."""
-    seconds = trial.often(10, 60)
+    seconds = trial.often(6, 60)
     with trial.serving() as api, trial.consuming(AWS_ENDPOINT_URL=trial.proxy.url) as consumer:
         with trial.sending(api, seed=30, per_s=40) as load:
             load.wait_for_more(50)
@@ -92,6 +92,7 @@ def test_kinesis_away_under_load(trial: Trial, how: str) -> None:
     )
 
 
+@pytest.mark.full
 def test_kinesis_away_from_the_consumer(trial: Trial) -> None:
     """Nothing can be read meanwhile and nothing is started anew for it; then the projection catches up."""
     seconds = trial.often(8, 60)

@@ -56,6 +56,7 @@ def test_h06_after_kill_9_the_next_reading_is_projected(trial: Trial, victim: st
     trial.report("7", fault, times, **figures(seconds))
 
 
+@pytest.mark.full
 @pytest.mark.timeout(900)
 def test_h09_leader_death_with_a_second_worker(trial: Trial) -> None:
     """The leader's whole instance dies; the other removes its lock, takes its place, and every shard goes on."""

@@ -48,6 +48,7 @@ def test_h13_a_deleted_lease_is_made_again_and_the_doctor_says_it_is_missing(tri
     trial.report("2", "a lease row deleted by hand", 1, found)
 
 
+@pytest.mark.full
 def test_several_workers_share_the_shards(trial: Trial) -> None:
     """The second takes one of the first's two, and what it takes it goes on with; the status of each tells its share."""
     with trial.serving() as api, trial.consuming("first") as first, trial.sending(api, seed=14, per_s=20) as load:
