@@ -58,7 +58,7 @@ class AwsStores:
         return {row.key: row for _, row in map(read_row, items)}
 
     def store_rows(self, shard_id: str, rows: Sequence[tuple[Row, Row]]) -> Collection[RowKey]:
-        """Write each row if what is stored still has the positions of the one known; the keys of those refused."""
+        """Write each row if what is stored still has the mark of the one known; the keys of those refused."""
         written = self._calls.map(lambda pair: self._put_row(shard_id, *pair), rows)
         return [row.key for (row, _), done in zip(rows, written, strict=True) if not done]
 
@@ -74,7 +74,8 @@ class AwsStores:
             self._append(chunk)
 
     def _put_row(self, shard_id: str, row: Row, known: Row) -> bool:
-        unmoved = f"{_still('position', known.position)} AND {_still('flushed_position', known.flushed_position)}"
+        ended = "attribute_exists(ended)" if known.ended else "attribute_not_exists(ended)"
+        unmoved = f"{_still('position', known.position)} AND {_still('flushed_position', known.flushed_position)} AND {ended}"
         call = partial(
             self._dynamodb.put_item,
             TableName=self._names.stats,

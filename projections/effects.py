@@ -47,7 +47,7 @@ class Stores(Protocol):
         """Those rows that exist; strongly consistent."""
 
     def store_rows(self, shard_id: str, rows: Sequence[tuple[Row, Row]]) -> Collection[RowKey]:
-        """Write each row (first) if what is stored still has the positions of the one known (second).
+        """Write each row (first) if what is stored still has the mark of the one known (second).
 
         Returns the keys of the rows refused.
         """

@@ -29,11 +29,11 @@ class MemoryStores:
         return {key: self.rows[shard_id, key] for key in keys if (shard_id, key) in self.rows}
 
     def store_rows(self, shard_id: str, rows: Sequence[tuple[Row, Row]]) -> Collection[RowKey]:
-        """Write each row if what is stored still has the positions of the one known; the keys of those refused."""
+        """Write each row if what is stored still has the mark of the one known; the keys of those refused."""
         refused = []
         for row, known in rows:
             stored = self.rows.get((shard_id, row.key)) or Row(row.key)
-            if (stored.position, stored.flushed_position) == (known.position, known.flushed_position):
+            if stored.mark == known.mark:
                 self.rows[shard_id, row.key] = row
             else:
                 refused.append(row.key)

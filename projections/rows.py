@@ -41,6 +41,11 @@ class Row:
     beat: int = field(default=0, compare=False)
     """On the progress row only: goes up whenever it is written, so that idle and stuck look different whatever clocks say."""
 
+    @property
+    def mark(self) -> tuple[int, int, bool]:
+        """What a write is conditional on: a row whose mark is not the one that was read was moved by another worker."""
+        return self.position, self.flushed_position, self.ended
+
 
 def row_keys(reading: Reading) -> tuple[RowKey, ...]:
     """The rows a reading is folded into, by its measured time in UTC."""

@@ -185,6 +185,16 @@ def test_a_shard_that_came_to_us_has_all_its_time_before_it() -> None:
     assert world.look().restart == "two has not moved for 90 s"
 
 
+def test_what_a_shard_did_in_other_hands_is_not_our_work() -> None:
+    """It came to us a moment ago and has not moved since: we are still starting it."""
+    world = World()
+    world.look(leases=leases_of(one="me", two="other"))
+    world.look()
+    world.stuck = {"two"}
+    verdict = world.look(leases=leases_of(one="me", two="me"))
+    assert (verdict.working, verdict.starting) == (("one",), ("two",))
+
+
 def test_a_child_that_waits_for_its_parent_is_not_starting() -> None:
     """A worker that works on all it can is at work."""
     world = World()
@@ -263,11 +273,12 @@ def leases_of(**owners: str) -> dict[str, Lease]:
     ("owners", "take"),
     [
         ({"one": "other", "two": "other"}, ("two", "other")),
+        ({"one": "other"}, None),
         ({"one": "other", "two": "me"}, None),
         ({"one": "other", "two": "other", "three": "me"}, None),
         ({"one": "me", "two": "me"}, None),
     ],
-    ids=["two to none", "one each", "two to one", "all ours"],
+    ids=["two to none", "one to none", "one each", "two to one", "all ours"],
 )
 def test_a_worker_takes_its_share(owners: dict[str, str], take: tuple[str, str] | None) -> None:
     """From whoever has at least two more; not at once, because KCL may be moving leases itself."""

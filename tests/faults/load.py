@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import count
 from urllib.parse import urlsplit
 
 from telemetry.reading import Reading
@@ -86,7 +85,7 @@ class Load:
         while not self._stopping.wait(self._pause_s):
             with self._lock:
                 message = next(self._messages)
-            for _ in count():
+            while True:
                 began_s = time.monotonic()
                 status = connection.put(message.body)
                 operation = Operation(message, began_s, time.monotonic(), status)

@@ -395,6 +395,19 @@ def test_a_shard_in_which_nothing_happens_renews_its_progress_row_every_ten_seco
     assert covered_s == [0, 0, 9.5, 9.5, 9.5, 88.5, 88.5]
 
 
+def test_a_shards_end_is_remembered_whoever_writes_after_it() -> None:
+    """A worker that has not heard that the lease is gone still renews the progress row; the shard has ended all the same."""
+    stores, clock = WatchedStores(), Clock()
+    ending, late = projector(clock), projector(clock)
+    for subject in (ending, late):
+        run(subject.start(), stores)
+    run(ending.flush(ended=True), stores)
+    assert stores.total_rows()[SHARD.shard_id].ended
+    run(late.flush(), stores)
+    run(late.flush(), stores)
+    assert stores.total_rows()[SHARD.shard_id].ended
+
+
 def test_as_of_is_the_last_arrival_while_behind_and_now_when_caught_up() -> None:
     """Behind, a row covers the log up to its last record; caught up, up to the moment the delivery came."""
     stores, clock = WatchedStores(), Clock()

@@ -187,6 +187,15 @@ class TestRows:
         assert list(subject.stores.store_rows(shard, [(Row(PROGRESS, BIG + 1), Row(PROGRESS, BIG))])) == [PROGRESS]
         assert subject.stores.load_rows(shard, [PROGRESS]) == {PROGRESS: theirs}
 
+    def test_a_row_whose_shard_has_ended_meanwhile_is_refused(self, subject: Subject, shard: str) -> None:
+        """At equal positions too, so that nobody writes the end away; whoever knows of it may write."""
+        ended = Row(PROGRESS, BIG, flushed_position=BIG, ended=True)
+        subject.stores.store_rows(shard, [(ended, Row(PROGRESS))])
+        open_still = Row(PROGRESS, BIG, flushed_position=BIG)
+        assert list(subject.stores.store_rows(shard, [(open_still, open_still)])) == [PROGRESS]
+        assert not subject.stores.store_rows(shard, [(ended, ended)])
+        assert subject.stores.load_rows(shard, [PROGRESS]) == {PROGRESS: ended}
+
     def test_refused_rows_do_not_hold_up_the_others(self, subject: Subject, shard: str) -> None:
         """Of many rows only those that somebody moved are refused."""
         keys = [RowKey(FLEET, f"minute#{number}") for number in range(20)]

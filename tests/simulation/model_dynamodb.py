@@ -31,13 +31,14 @@ class ModelTables:
         self._progress_moved = progress_moved
 
     def put_row(self, shard_id: str, row: Row, known: Row, *, conditional: bool) -> bool:
-        """PutItem on condition that the positions are those known; False when refused."""
+        """PutItem on condition that the mark is the one known; False when refused."""
         stored = self.rows.get((shard_id, row.key)) or Row(row.key)
-        unmoved = (stored.position, stored.flushed_position) == (known.position, known.flushed_position)
-        if conditional and not unmoved:
+        if conditional and stored.mark != known.mark:
             return False
         if row.position < stored.position or row.flushed_position < stored.flushed_position:
             raise Violation(f"{shard_id} {row.key}: position goes back")
+        if stored.ended and not row.ended:
+            raise Violation(f"{shard_id}: its end is forgotten")
         self.rows[shard_id, row.key] = row
         if row.key == PROGRESS:
             self._progress_moved(shard_id, row)
