@@ -4,26 +4,13 @@ A row that another worker did move is loaded again and gets the decisions after 
 on one shard delay nothing and spoil nothing.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from projections.effects import Steps, ask
 from projections.fold import Stats
-from projections.rows import FLEET, PROGRESS, Row, RowKey, duplicate_keys, row_keys
-from telemetry.reading import Reading
-
-
-class Decision(NamedTuple):
-    """What was decided about one reading of one record: counted, or seen before."""
-
-    position: int
-    reading: Reading
-    counted: bool
-
-    def concerns(self) -> tuple[RowKey, ...]:
-        """The rows it concerns."""
-        return row_keys(self.reading) if self.counted else duplicate_keys(self.reading)
+from projections.packs import Decision
+from projections.rows import FLEET, PROGRESS, TOTAL, Row, RowKey, duplicate_keys, row_keys, sensor_of, sensor_total
 
 
 @dataclass(slots=True)
@@ -35,7 +22,7 @@ class _Entry:
 
     def fold(self, decision: Decision) -> bool:
         """Fold a decision that lies after the row's own position; says whether it did."""
-        if decision.position <= self.known.position:
+        if decision.place.sequence_number <= self.known.position:
             return False
         self.stats = self.stats.with_reading(decision.reading) if decision.counted else self.stats.with_duplicate()
         return True
@@ -44,8 +31,9 @@ class _Entry:
 class RowCache:
     """Rows of one shard. Rows with unwritten decisions never leave it."""
 
-    def __init__(self, shard_id: str) -> None:
+    def __init__(self, shard_id: str, *, has_parents: bool) -> None:
         self._shard_id = shard_id
+        self._has_parents = has_parents
         self._entries: dict[RowKey, _Entry] = {}
         self._dirty: set[RowKey] = set()
 
@@ -55,29 +43,34 @@ class RowCache:
         return self._entries[PROGRESS].known
 
     @property
-    def dirty_count(self) -> int:
-        """Rows that hold decisions not yet written."""
-        return len(self._dirty)
-
-    @property
     def dirty_sensor_count(self) -> int:
-        """Those of them that belong to a sensor."""
+        """Sensors' rows that hold decisions not yet written."""
         return sum(key.scope != FLEET for key in self._dirty)
 
     def load(self, keys: Collection[RowKey]) -> Steps[None]:
         """Read these rows anew, forgetting what was folded into them."""
         stored = yield from ask(lambda stores: stores.load_rows(self._shard_id, keys))
+        past_us = (yield from self._find_past(keys, stored)) if self._has_parents else {}
         for key in keys:
-            known = stored.get(key) or Row(key)
+            known = stored.get(key) or Row(key, past_us=past_us.get(key, -1))
             self._entries[key] = _Entry(known, known.stats)
             self._dirty.discard(key)
 
-    def fold(self, decisions: Sequence[Decision]) -> Steps[None]:
-        """Fold decisions, in order, into every row they concern; rows not held yet are loaded first."""
-        missing = {key for decision in decisions for key in decision.concerns() if key not in self._entries}
-        if missing:
+    def hold(self, keys: Collection[RowKey]) -> Steps[None]:
+        """Load those of these rows that are not held yet."""
+        if missing := {key for key in keys if key not in self._entries}:
             yield from self.load(missing)
-        self._fold(decisions)
+
+    def newest_us(self, sensor_id: str) -> int:
+        """No reading of the sensor that lies in packs was measured later. The sensor's total row must be held."""
+        return self._entries[sensor_total(sensor_id)].known.newest_us
+
+    def fold(self, decisions: Iterable[Decision], only: Collection[RowKey] | None = None) -> None:
+        """Fold decisions, in order, into every row they concern, or into those of `only`. All of these must be held."""
+        for decision in decisions:
+            for key in row_keys(decision.reading) if decision.counted else duplicate_keys(decision.reading):
+                if (only is None or key in only) and self._entries[key].fold(decision):
+                    self._dirty.add(key)
 
     def write(
         self, position: int, as_of_us: int, decisions: Sequence[Decision], *, everything: bool, ended: bool = False
@@ -89,7 +82,10 @@ class RowCache:
         pending = {key for key in self._dirty if key != PROGRESS and (everything or key.scope == FLEET)}
         while pending:
             rows = [
-                (Row(key, position, entry.stats, max(as_of_us, entry.known.as_of_us)), entry.known)
+                (
+                    Row(key, position, entry.stats, max(as_of_us, entry.known.as_of_us), past_us=entry.known.past_us),
+                    entry.known,
+                )
                 for key, entry in self._held(pending)
             ]
             pending = yield from self._store(rows, decisions)
@@ -130,14 +126,14 @@ class RowCache:
                 self._dirty.discard(row.key)
         if refused:
             yield from self.load(refused)
-            self._fold(decisions, only=refused)
+            self.fold(decisions, only=refused)
         return refused & self._dirty
 
-    def _fold(self, decisions: Iterable[Decision], only: Collection[RowKey] | None = None) -> None:
-        for decision in decisions:
-            for key in decision.concerns():
-                if (only is None or key in only) and self._entries[key].fold(decision):
-                    self._dirty.add(key)
+    def _find_past(self, keys: Collection[RowKey], stored: Mapping[RowKey, Row]) -> Steps[Mapping[RowKey, int]]:
+        """For sensors this shard has not met yet: until when its parents may have counted readings of them."""
+        strangers = [sensor_of(key) for key in keys if key.scope != FLEET and key.window == TOTAL and key not in stored]
+        newest = (yield from ask(lambda stores: stores.find_newest(strangers))) if strangers else {}
+        return {sensor_total(sensor_id): until_us for sensor_id, until_us in newest.items()}
 
     def _held(self, keys: Iterable[RowKey]) -> list[tuple[RowKey, _Entry]]:
         return [(key, self._entries[key]) for key in keys]

@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+from projections.packs import Bucket, Pack
 from projections.rows import Row, RowKey
-from telemetry.reading import Reading
 
 
 class Origin(NamedTuple):
@@ -37,11 +37,14 @@ class Stores(Protocol):
     Every method is safe to repeat. It returns when its work is durable, or raises StoreUnavailable.
     """
 
-    def find_readings(self, readings: Collection[Reading]) -> Mapping[Reading, Origin]:
-        """The origin of each of these that is stored; strongly consistent."""
+    def find_packs(self, buckets: Collection[Bucket]) -> Sequence[Pack]:
+        """Every pack of these buckets; strongly consistent."""
 
-    def store_readings(self, readings: Mapping[Reading, Origin]) -> None:
-        """Write raw readings. The same reading always comes with the same origin."""
+    def find_newest(self, sensor_ids: Collection[str]) -> Mapping[str, int]:
+        """For each of these sensors that has packs: the end of its latest bucket (microseconds since 1970)."""
+
+    def store_packs(self, packs: Sequence[Pack]) -> None:
+        """Write packs. A pack of the same bounds always holds the same readings."""
 
     def load_rows(self, shard_id: str, keys: Collection[RowKey]) -> Mapping[RowKey, Row]:
         """Those rows that exist; strongly consistent."""

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from projections.effects import DeadLetter, Origin
+from projections.effects import DeadLetter
 from projections.fold import Stats
+from projections.packs import Bucket, Pack, Place
 from projections.rows import Row, RowKey
 from telemetry.limits import DEAD_LETTER_PART_BYTES_MAX
-from telemetry.reading import Reading, decimal_text, parse_temperature, parse_timestamp, rfc3339, sortable_time
+from telemetry.reading import Reading, decimal_text, parse_temperature, parse_timestamp, rfc3339
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -15,23 +16,35 @@ if TYPE_CHECKING:
     type Item = dict[str, AttributeValueTypeDef]
 
 
-def reading_key(reading: Reading) -> "Item":
-    """The primary key of a raw reading: one per identity, in time order within its sensor."""
-    key = f"{sortable_time(reading.measured_at_us)}#{decimal_text(reading.temperature_micro)}"
-    return {"sensor_id": {"S": reading.sensor_id}, "reading_key": {"S": key}}
+def pack_key(pack: Pack) -> "Item":
+    """The primary key of a pack: within its sensor by bucket, then by shard and bounds."""
+    first, last = (f"{place.sequence_number}.{place.line}" for place in (pack.first, pack.last))
+    return {"sensor_id": {"S": pack.bucket.sensor_id}, "pack": {"S": f"{pack.bucket.time}#{pack.shard_id}#{first}#{last}"}}
 
 
-def reading_item(reading: Reading, origin: Origin) -> "Item":
-    """A raw reading with the place in the log that first brought it; the same bytes whenever it is written."""
-    return {**reading_key(reading), "origin": {"S": f"{origin.shard_id}:{origin.sequence_number}:{origin.line}"}}
+def pack_item(pack: Pack) -> "Item":
+    """A pack; its readings are text, such as `0:05=18.7 0:06.5=18.75`: the timestamp beyond the bucket's, and °C."""
+    texts = (
+        f"{rfc3339(reading.measured_at_us)[len(pack.bucket.time) : -1]}={decimal_text(reading.temperature_micro)}"
+        for reading in pack.readings
+    )
+    return {**pack_key(pack), "readings": {"S": " ".join(texts)}}
 
 
-def read_reading(item: "Item") -> tuple[Reading, Origin]:
-    """The inverse of `reading_item`."""
-    time, _, temperature = item["reading_key"]["S"].partition("#")
-    shard_id, sequence_number, line = item["origin"]["S"].rsplit(":", 2)
-    reading = Reading(parse_timestamp(time), item["sensor_id"]["S"], parse_temperature(temperature))
-    return reading, Origin(shard_id, int(sequence_number), int(line))
+def read_pack(item: "Item") -> Pack:
+    """The inverse of `pack_item`."""
+    sensor_id = item["sensor_id"]["S"]
+    time, shard_id, first, last = item["pack"]["S"].split("#")
+    readings = []
+    for text in item["readings"]["S"].split(" "):
+        rest, _, temperature = text.partition("=")
+        readings.append(Reading(parse_timestamp(f"{time}{rest}Z"), sensor_id, parse_temperature(temperature)))
+    return Pack(Bucket(sensor_id, time), shard_id, _read_place(first), _read_place(last), tuple(readings))
+
+
+def _read_place(text: str) -> Place:
+    sequence_number, _, line = text.partition(".")
+    return Place(int(sequence_number), int(line))
 
 
 def row_key(shard_id: str, key: RowKey) -> "Item":
@@ -55,6 +68,8 @@ def row_item(shard_id: str, row: Row) -> "Item":
         item["flushed_position"] = {"S": str(row.flushed_position)}
     if row.ended:
         item["ended"] = {"BOOL": True}
+    if row.past_us >= 0:
+        item["past"] = {"S": rfc3339(row.past_us)}
     if row.beat:
         item["beat"] = {"N": str(row.beat)}
     for name, reading in (
@@ -66,6 +81,20 @@ def row_item(shard_id: str, row: Row) -> "Item":
         if reading:
             item[name] = {"S": _reading_text(reading)}
     return item
+
+
+def row_statement(table: str, shard_id: str, row: Row, known: Row) -> "dict[str, str | list[AttributeValueTypeDef]]":
+    """A PartiQL statement that writes a row if it is still as it was known: absent, or at the position of `known`."""
+    item = row_item(shard_id, row)
+    if not known.position:
+        members = ", ".join(f"'{name}': ?" for name in item)
+        return {"Statement": f'INSERT INTO "{table}" VALUE {{{members}}}', "Parameters": list(item.values())}
+    scope, window = item.pop("scope"), item.pop("window")
+    changes = " ".join(f'SET "{name}" = ?' for name in item)
+    return {
+        "Statement": f'UPDATE "{table}" {changes} WHERE "scope" = ? AND "window" = ? AND "position" = ?',
+        "Parameters": [*item.values(), scope, window, {"S": str(known.position)}],
+    }
 
 
 def read_row(item: "Item") -> tuple[str, Row]:
@@ -90,6 +119,7 @@ def read_row(item: "Item") -> tuple[str, Row]:
         flushed_position,
         ended="ended" in item,
         beat=int(item["beat"]["N"]) if "beat" in item else 0,
+        past_us=parse_timestamp(item["past"]["S"]) if "past" in item else -1,
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from projections.effects import DeadLetter, Origin
+from projections.packs import Bounds, Bucket, Pack, bounds
 from projections.rows import FLEET, TOTAL, Row, RowKey
 from telemetry.reading import Reading
 
@@ -11,18 +12,31 @@ class MemoryStores:
     """Everything the projection writes, in dictionaries that tests may look into."""
 
     def __init__(self) -> None:
-        self.readings: dict[Reading, Origin] = {}
+        self.packs: dict[Bounds, Pack] = {}
         self.rows: dict[tuple[str, RowKey], Row] = {}
         self.dead_letters: dict[Origin, DeadLetter] = {}
         self.appended: list[tuple[str, bytes]] = []
 
-    def find_readings(self, readings: Collection[Reading]) -> Mapping[Reading, Origin]:
-        """The origin of each of these that is stored."""
-        return {reading: self.readings[reading] for reading in readings if reading in self.readings}
+    @property
+    def readings(self) -> set[Reading]:
+        """The union of all packs."""
+        return {reading for pack in self.packs.values() for reading in pack.readings}
 
-    def store_readings(self, readings: Mapping[Reading, Origin]) -> None:
-        """Write raw readings."""
-        self.readings.update(readings)
+    def find_packs(self, buckets: Collection[Bucket]) -> Sequence[Pack]:
+        """Every pack of these buckets."""
+        return [pack for pack in self.packs.values() if pack.bucket in buckets]
+
+    def find_newest(self, sensor_ids: Collection[str]) -> Mapping[str, int]:
+        """The end of each sensor's latest bucket."""
+        newest: dict[str, int] = {}
+        for pack in self.packs.values():
+            if (sensor_id := pack.bucket.sensor_id) in sensor_ids:
+                newest[sensor_id] = max(newest.get(sensor_id, 0), pack.bucket.last_us)
+        return newest
+
+    def store_packs(self, packs: Sequence[Pack]) -> None:
+        """Write packs."""
+        self.packs.update({bounds(pack): pack for pack in packs})
 
     def load_rows(self, shard_id: str, keys: Collection[RowKey]) -> Mapping[RowKey, Row]:
         """Those rows that exist."""

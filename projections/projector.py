@@ -1,18 +1,19 @@
 """The batch algorithm: one shard's records become raw readings, stats rows and dead letters, each counted exactly once.
 
-decode → find duplicates → write raw readings → fold into the rows whose own position is before the record → (when due) write
-dirty rows. The caller checkpoints what a full flush made durable. The reasons are in the design, "A batch".
+decode → tell repeats from new readings → fold into the rows whose own position is before the record → (when due) write packs of
+raw readings, then dirty rows. The caller checkpoints what a full flush made durable. The reasons are in the design, "A batch".
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from projections.cache import Decision, RowCache
+from projections.cache import RowCache
 from projections.decoding import Candidate, Record, Stray, decode
-from projections.effects import DeadLetter, Origin, Steps, ask
-from projections.rows import PROGRESS
+from projections.effects import DeadLetter, Steps, ask
+from projections.packs import Decision, make_packs
+from projections.rows import PROGRESS, row_keys
+from projections.seen import Seen
 from telemetry.limits import EVENT_BYTES_MAX, MICRO
-from telemetry.reading import Reading
 from telemetry.shards import Shard
 
 SLICE_LINES = 1_000
@@ -24,12 +25,13 @@ class FlushPolicy:
     """When rows are written: everything before a checkpoint, the fleet's rows often enough to be fresh."""
 
     few_rows: int = 200
-    """While no more sensor rows than this are dirty, they are written together with the fleet's."""
+    few_every_s: float = 5
+    """While no more sensor rows than this are dirty, everything is written so often."""
     fleet_every_s: float = 1
     everything_every_s: float = 30
-    decisions_max: int = 10_000
-    """Decisions kept for folding again into a row that another worker moved; at this many everything is written."""
-    rows_held_max: int = 50_000
+    decisions_max: int = 100_000
+    """Decisions kept in memory until everything is written; at this many it is."""
+    rows_held_max: int = 20_000
     renew_every_s: float = 10
     """How often a shard in which nothing is written renews its progress row, so that idle and stuck look different."""
 
@@ -64,18 +66,22 @@ class ShardProjector:
         self._shard = shard
         self._clock_s = clock_s
         self._policy = policy or FlushPolicy()
-        self._rows = RowCache(shard.shard_id)
+        self._rows = RowCache(shard.shard_id, has_parents=bool(shard.parents))
+        self._seen = Seen(shard.shard_id)
         self._decisions: list[Decision] = []
-        """Since the last flush of everything: what a row that is refused needs folded again."""
+        """Since the last flush of everything: what goes into packs, and what a row that is refused needs folded again."""
         self._completed = 0
         self._as_of_us = 0
         """The moment up to which the log is covered: now when caught up, else when the last record arrived."""
-        self._fleet_flushed_s = self._all_flushed_s = clock_s()
+        self._fleet_flushed_s = clock_s()
+        # The first reading of a quiet shard need not wait: what it costs, no later one could share.
+        self._all_flushed_s = clock_s() - self._policy.few_every_s
         self._progress_written_s = clock_s()
 
     def start(self) -> Steps[None]:
         """Read the shard's progress mark. To be run once, before anything else."""
         yield from self._rows.load([PROGRESS])
+        self._seen.move(self._rows.progress.flushed_position)
 
     def project(self, records: Sequence[Record], *, caught_up: bool) -> Steps[int]:
         """Apply records in the order of the log; `caught_up` says that the log held nothing beyond them.
@@ -84,7 +90,10 @@ class ShardProjector:
         """
         delivered_us = int(self._clock_s() * MICRO)
         durable = 0
-        for piece in self._slices(records):
+        fresh = [record for record in records if record.sequence_number > self._seen.flushed]
+        if records and not fresh:
+            self._completed = records[-1].sequence_number
+        for piece in self._slices(fresh):
             yield from self._apply(piece)
             if piece.completed:
                 self._completed = piece.completed.sequence_number
@@ -95,7 +104,7 @@ class ShardProjector:
         # Nothing came and nothing waits: no later reading could share these writes.
         idle = caught_up and not records
         durable = (
-            yield from (self.flush() if idle and self._rows.dirty_count else self._flush_if_due(now=caught_up))
+            yield from (self.flush() if idle and self._completed > self._seen.flushed else self._flush_if_due(now=caught_up))
         ) or durable
         # Behind as well: Kinesis may take minutes of empty deliveries to cross a stretch of the log without records.
         silent_s = self._clock_s() - self._progress_written_s
@@ -109,27 +118,27 @@ class ShardProjector:
 
         Returns the sequence number it reaches, 0 before any record.
         """
+        packs = list(make_packs(self._shard.shard_id, self._decisions))
+        if packs:
+            yield from ask(lambda stores: stores.store_packs(packs))
         yield from self._rows.write(self._completed, self._as_of_us, self._decisions, everything=True, ended=ended)
-        self._forget()
+        # All rows and packs cover the log up to here: nothing before needs to be decided or folded again.
+        self._seen.move(max(self._completed, self._seen.flushed))
+        self._decisions.clear()
+        self._rows.evict(self._policy.rows_held_max)
         self._fleet_flushed_s = self._all_flushed_s = self._progress_written_s = self._clock_s()
         return self._completed
 
-    def _forget(self) -> None:
-        """Let go of what no row needs folded again, now that all rows cover the log up to here."""
-        self._decisions.clear()
-        self._rows.evict(self._policy.rows_held_max)
-
     def _flush_if_due(self, *, now: bool) -> Steps[int]:
         """Flush, between records, what the policy says; `now` when the fleet's rows are due whatever the clock says."""
-        if self._completed <= self._rows.progress.flushed_position and not self._rows.dirty_count:
-            self._forget()
+        if self._completed <= self._seen.flushed:
             return self._completed
         elapsed_s = self._clock_s() - self._all_flushed_s
         if len(self._decisions) >= self._policy.decisions_max or elapsed_s >= self._policy.everything_every_s:
             return (yield from self.flush())
         if not now and self._clock_s() - self._fleet_flushed_s < self._policy.fleet_every_s:
             return 0
-        if self._rows.dirty_sensor_count <= self._policy.few_rows:
+        if self._rows.dirty_sensor_count <= self._policy.few_rows and elapsed_s >= self._policy.few_every_s:
             return (yield from self.flush())
         yield from self._flush_fleet()
         return 0
@@ -139,23 +148,16 @@ class ShardProjector:
         self._fleet_flushed_s = self._progress_written_s = self._clock_s()
 
     def _apply(self, piece: _Slice) -> Steps[None]:
-        """Decide which readings of a slice are new, make all of it durable, and fold what was decided."""
-        wanted = {reading for _, reading in piece.candidates}
-        found = (yield from ask(lambda stores: stores.find_readings(wanted))) if wanted else {}
-        new: dict[Reading, Origin] = {}
-        decisions = []
-        for origin, reading in piece.candidates:
-            # What was decided a moment ago counts as stored; what this very line brought earlier is our own replay.
-            first = found.get(reading) or new.setdefault(reading, origin)
-            decisions.append(Decision(origin.sequence_number, reading, counted=first == origin))
-        if new:
-            yield from ask(lambda stores: stores.store_readings(new))
+        """Decide which readings of a slice are new, and fold what was decided."""
+        readings = [reading for _, reading in piece.candidates]
+        yield from self._rows.hold({key for reading in readings for key in row_keys(reading)})
+        decisions = yield from self._seen.decide(piece.candidates, self._rows.newest_us)
         if piece.letters:
             yield from ask(lambda stores: stores.store_dead_letters(piece.letters))
         if piece.strays:
             yield from ask(lambda stores: stores.append_again(piece.strays))
         self._decisions.extend(decisions)
-        yield from self._rows.fold(decisions)
+        self._rows.fold(decisions)
 
     def _slices(self, records: Sequence[Record]) -> Iterator[_Slice]:
         """Slices that end between records, but for a record larger than a slice: rows are only written between records."""

@@ -41,6 +41,14 @@ class Row:
     beat: int = field(default=0, compare=False)
     """On the progress row only: goes up whenever it is written, so that idle and stuck look different whatever clocks say."""
 
+    past_us: int = field(default=-1, compare=False)
+    """On a sensor's total row only: no reading that came through the shard's parents was measured later; -1 when none did."""
+
+    @property
+    def newest_us(self) -> int:
+        """On a sensor's total row: no reading counted up to the row's position, here or in parents, was measured later."""
+        return max(self.past_us, self.stats.latest.measured_at_us if self.stats.latest else -1)
+
     @property
     def mark(self) -> tuple[int, int, bool]:
         """What a write is conditional on: a row whose mark is not the one that was read was moved by another worker."""
@@ -64,9 +72,19 @@ def row_keys(reading: Reading) -> tuple[RowKey, ...]:
 
 def duplicate_keys(reading: Reading) -> tuple[RowKey, ...]:
     """The rows that count a repeat: the totals, so that a storm of retries does not touch every window again."""
-    return PROGRESS, RowKey(sensor_scope(reading.sensor_id), TOTAL)
+    return PROGRESS, sensor_total(reading.sensor_id)
 
 
 def sensor_scope(sensor_id: str) -> str:
     """The scope of one sensor's rows."""
     return f"sensor#{sensor_id}"
+
+
+def sensor_total(sensor_id: str) -> RowKey:
+    """The row of everything one sensor measured."""
+    return RowKey(sensor_scope(sensor_id), TOTAL)
+
+
+def sensor_of(key: RowKey) -> str:
+    """The sensor whose row this is."""
+    return key.scope.removeprefix("sensor#")

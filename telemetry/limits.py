@@ -43,6 +43,7 @@ RECORD_INFLATED_BYTES_MAX: Final = 10 * 1024 * 1024
 # --- DynamoDB (service quotas, API reference) ---
 BATCH_GET_KEYS_MAX: Final = 100
 BATCH_WRITE_ITEMS_MAX: Final = 25
+BATCH_STATEMENTS_MAX: Final = 25
 DEAD_LETTER_PART_BYTES_MAX: Final = 256 * 1024
 """An item holds 400 KB in all; this leaves room for the key and the reason."""
 

@@ -26,7 +26,7 @@ from tests.consumer.conversation import (
 from tests.projections.logs import NEVER, SHARD, projector, reading, record
 
 LAZY = FlushPolicy(fleet_every_s=NEVER, everything_every_s=NEVER)
-EAGER = FlushPolicy(fleet_every_s=0)
+EAGER = FlushPolicy(few_every_s=0, fleet_every_s=0)
 START = initialize(SHARD.shard_id)
 
 

@@ -15,6 +15,7 @@ from projections.decoding import Record
 from projections.effects import Origin, Question, Steps, Stores
 from projections.fold import Stats
 from projections.memory import MemoryStores
+from projections.packs import bucket_of
 from projections.projector import FlushPolicy, ShardProjector
 from projections.rows import FLEET, PROGRESS, TOTAL, Row, RowKey
 from telemetry.events import encode_event
@@ -214,7 +215,15 @@ def check_rows(stores: MemoryStores, log: Sequence[Record], durable: int) -> Non
             assert row.stats == oracle(_until(log, position)).get(key, Stats()), (key, position)
     stored = {key for _, key in stores.rows}
     assert set(oracle(_until(log, durable))) <= stored
-    assert origins(_until(log, durable)).items() <= stores.readings.items()
+    assert origins(_until(log, durable)).keys() <= stores.readings
+
+
+def check_packs(stores: MemoryStores, log: Sequence[Record]) -> None:
+    """A pack holds, in the log's order, the readings of its bucket that the log brought first between the pack's bounds."""
+    places = [(origin.sequence_number, origin.line, one) for one, origin in origins(log).items()]
+    for pack in stores.packs.values():
+        inside = [one for *place, one in sorted(places) if pack.first <= tuple(place) <= pack.last]
+        assert pack.readings == tuple(one for one in inside if bucket_of(one) == pack.bucket)
 
 
 def _until(log: Iterable[Record], position: int) -> list[Record]:

@@ -1,22 +1,26 @@
 """AwsStores when AWS answers badly: what an answer leaves undone is asked again; what lasts is raised."""
 
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from projections.dynamodb import AwsStores
-from projections.effects import Origin, run
-from projections.items import reading_item
-from projections.rows import PROGRESS, Row
+from projections.effects import run
+from projections.items import pack_item, row_item
+from projections.packs import Pack, Place, bucket_of
+from projections.rows import PROGRESS, Row, RowKey
 from telemetry.errors import StoreUnavailable
 from telemetry.names import ResourceNames
 from tests.projections.logs import SHARD, projector, reading, record
 
 NAMES = ResourceNames("faults")
-ONE, TWO = reading("one"), reading("two")
-ORIGIN = Origin(SHARD.shard_id, 7, 0)
+ONE, TWO = (Pack(bucket_of(one), SHARD.shard_id, Place(7, 0), Place(7, 0), (one,)) for one in (reading("one"), reading("two")))
+KNOWN = Row(RowKey("all", "hour#1"), 1), Row(RowKey("all", "hour#2"), 1)
+MOVED = [(replace(row, position=2), row) for row in KNOWN]
 
 
 class Scripted:
@@ -73,38 +77,72 @@ def client_error(code: str) -> ClientError:
 
 def test_h16_unprocessed_items_are_written_again(stores_on: Opened) -> None:
     """BatchWriteItem answers 200 and leaves items undone: those, and only those, are asked again until none is left."""
-    left = {NAMES.readings: [{"PutRequest": {"Item": reading_item(TWO, ORIGIN)}}]}
+    left = {NAMES.readings: [{"PutRequest": {"Item": pack_item(TWO)}}]}
     client = Scripted({"UnprocessedItems": left}, {"UnprocessedItems": left}, {"UnprocessedItems": {}})
-    stores_on(client).store_readings({ONE: ORIGIN, TWO: ORIGIN})
+    stores_on(client).store_packs([ONE, TWO])
     assert len(client.asked[0][1]["RequestItems"][NAMES.readings]) == 2
     assert [request["RequestItems"] for _, request in client.asked[1:]] == [left, left]
 
 
 def test_h16_unprocessed_keys_are_asked_again_never_absent(stores_on: Opened) -> None:
-    """BatchGetItem answers 200 and leaves a key undone: the reading behind it is found by asking again."""
-    left = {NAMES.readings: {"Keys": [{"sensor_id": {"S": "two"}}], "ConsistentRead": True}}
+    """BatchGetItem answers 200 and leaves a key undone: the row behind it is found by asking again."""
+    left = {NAMES.stats: {"Keys": [{"scope": {"S": "all"}}], "ConsistentRead": True}}
+    one, two = (row_item(SHARD.shard_id, row) for row in KNOWN)
     client = Scripted(
-        {"Responses": {NAMES.readings: [reading_item(ONE, ORIGIN)]}, "UnprocessedKeys": left},
+        {"Responses": {NAMES.stats: [one]}, "UnprocessedKeys": left},
         {"Responses": {}, "UnprocessedKeys": left},
-        {"Responses": {NAMES.readings: [reading_item(TWO, ORIGIN)]}, "UnprocessedKeys": {}},
+        {"Responses": {NAMES.stats: [two]}, "UnprocessedKeys": {}},
     )
-    assert stores_on(client).find_readings([ONE, TWO]) == {ONE: ORIGIN, TWO: ORIGIN}
+    assert set(stores_on(client).load_rows(SHARD.shard_id, [row.key for row in KNOWN]).values()) == set(KNOWN)
     assert [request["RequestItems"] for _, request in client.asked[1:]] == [left, left]
 
 
+def test_h16_statements_that_failed_are_executed_again(stores_on: Opened) -> None:
+    """BatchExecuteStatement answers 200 with errors statement by statement: refusals are told, what may pass is asked again."""
+    failed = {"Error": {"Code": "ThrottlingError", "Message": "scripted"}}
+    refused = {"Error": {"Code": "ConditionalCheckFailed", "Message": "scripted"}}
+    client = Scripted({"Responses": [failed, refused]}, {"Responses": [failed]}, {"Responses": [{}]})
+    assert stores_on(client).store_rows(SHARD.shard_id, MOVED) == [KNOWN[1].key]
+    assert [len(request["Statements"]) for _, request in client.asked] == [2, 1, 1]
+    assert client.asked[0][1]["Statements"][:1] == client.asked[2][1]["Statements"]
+
+
+@pytest.mark.parametrize("code", ["ValidationError", "AccessDenied", "ResourceNotFound"])
+def test_a_statement_that_will_always_fail_is_raised(stores_on: Opened, code: str) -> None:
+    """Our own mistakes and missing rights are neither retried nor taken for a refusal."""
+    client = Scripted({"Responses": [{}, {"Error": {"Code": code, "Message": "scripted"}}]})
+    with pytest.raises(ClientError, match=code):
+        stores_on(client).store_rows(SHARD.shard_id, MOVED)
+    assert len(client.asked) == 1
+
+
 def test_h16_no_request_exceeds_its_limit(stores_on: Opened) -> None:
-    """BatchGetItem takes 100 keys and BatchWriteItem 25 items; reads are strongly consistent."""
-    many = [reading("many", number) for number in range(130)]
-    client = Scripted({"Responses": {}, "UnprocessedKeys": {}, "UnprocessedItems": {}})
+    """BatchGetItem takes 100 keys, BatchWriteItem 25 items, BatchExecuteStatement 25; reads are strongly consistent."""
+    keys = [RowKey("all", f"hour#{number}") for number in range(130)]
+    client = Scripted({"Responses": {}, "UnprocessedKeys": {}, "UnprocessedItems": {}, "Items": []})
     stores = stores_on(client)
-    stores.find_readings(many)
-    asked = [request["RequestItems"][NAMES.readings] for _, request in client.asked]
+    stores.load_rows(SHARD.shard_id, keys)
+    asked = [request["RequestItems"][NAMES.stats] for _, request in client.asked]
     assert sorted(len(request["Keys"]) for request in asked) == [30, 100]
     assert all(request["ConsistentRead"] for request in asked)
     client.asked.clear()
-    stores.store_readings(dict.fromkeys(many, ORIGIN))
+    stores.store_packs([replace(ONE, last=Place(7, line)) for line in range(130)])
     sizes = [len(request["RequestItems"][NAMES.readings]) for _, request in client.asked]
     assert sorted(sizes) == [5, 25, 25, 25, 25, 25]
+    client.asked.clear()
+    stores.find_packs([ONE.bucket])
+    stores.find_newest(["one"])
+    assert all(request["ConsistentRead"] for _, request in client.asked)
+
+
+def test_statements_come_25_at_a_time(stores_on: Opened) -> None:
+    """More rows than one call takes."""
+    rows = [Row(RowKey("all", f"hour#{number}"), 2) for number in range(60)]
+    client = LosingAnswers()
+    client.lost = {("all", f"{row.key.window}#{SHARD.shard_id}") for row in rows}
+    assert not stores_on(client).store_rows(SHARD.shard_id, [(row, Row(row.key)) for row in rows])
+    assert len(client.items) == 60
+    assert sorted(client.batches) == [10, 25, 25]
 
 
 def test_h14_append_again_judges_every_entry(stores_on: Opened) -> None:
@@ -133,12 +171,12 @@ def test_h14_append_again_judges_every_entry(stores_on: Opened) -> None:
 )
 def test_errors_that_may_pass_are_tried_again(stores_on: Opened, error: Exception) -> None:
     """Throttling, failures of AWS and time-outs are retried in place until there is an answer."""
-    client = Scripted(error, error, {"Responses": {}, "UnprocessedKeys": {}})
-    assert stores_on(client).find_readings([ONE]) == {}
+    client = Scripted(error, error, {"Items": []})
+    assert stores_on(client).find_packs([ONE.bucket]) == []
     assert len(client.asked) == 3
 
 
-@pytest.mark.parametrize("question", ["find", "store", "load", "store rows", "append"])
+@pytest.mark.parametrize("question", ["find", "find newest", "store", "load", "store rows", "store progress", "append"])
 def test_patience_ends_in_store_unavailable(stores_on: Opened, question: str) -> None:
     """What does not pass within the patience is raised as StoreUnavailable, never returned as if done."""
     client = Scripted(client_error("InternalServerError"))
@@ -147,12 +185,13 @@ def test_patience_ends_in_store_unavailable(stores_on: Opened, question: str) ->
     assert len(client.asked) > 1
 
 
-@pytest.mark.parametrize("question", ["find", "store", "append"])
+@pytest.mark.parametrize("question", ["load", "store", "store rows", "append"])
 def test_what_stays_undone_ends_in_store_unavailable(stores_on: Opened, question: str) -> None:
     """An answer of 200 that leaves everything undone each time is no success either."""
+    undone_rows = [{"Error": {"Code": "InternalServerError", "Message": "scripted"}}] * 2
     undone = {
-        "Responses": {},
-        "UnprocessedKeys": {NAMES.readings: {"Keys": []}},
+        "Responses": undone_rows if question == "store rows" else {},
+        "UnprocessedKeys": {NAMES.stats: {"Keys": []}},
         "UnprocessedItems": {NAMES.readings: []},
         "Records": [{"ErrorCode": "InternalFailure"}],
     }
@@ -160,7 +199,7 @@ def test_what_stays_undone_ends_in_store_unavailable(stores_on: Opened, question
         ask(stores_on(Scripted(undone), patience_s=0.02), question)
 
 
-@pytest.mark.parametrize("question", ["find", "store", "load", "store rows", "append"])
+@pytest.mark.parametrize("question", ["find", "find newest", "store", "load", "store rows", "store progress", "append"])
 @pytest.mark.parametrize("code", ["ValidationException", "AccessDeniedException"])
 def test_lasting_errors_are_raised_at_once(stores_on: Opened, question: str, code: str) -> None:
     """Our own mistakes and missing rights are not tried twice."""
@@ -173,12 +212,16 @@ def test_lasting_errors_are_raised_at_once(stores_on: Opened, question: str, cod
 def ask(stores: AwsStores, question: str) -> None:
     match question:
         case "find":
-            stores.find_readings([ONE])
+            stores.find_packs([ONE.bucket])
+        case "find newest":
+            stores.find_newest(["one"])
         case "store":
-            stores.store_readings({ONE: ORIGIN})
+            stores.store_packs([ONE])
         case "load":
             stores.load_rows(SHARD.shard_id, [PROGRESS])
         case "store rows":
+            stores.store_rows(SHARD.shard_id, MOVED)
+        case "store progress":
             stores.store_rows(SHARD.shard_id, [(Row(PROGRESS, 2), Row(PROGRESS, 1))])
         case "append":
             stores.append_again([("a", b"1")])
@@ -191,6 +234,7 @@ class LosingAnswers:
         self.items: dict[tuple[str, str], Any] = {}
         self.lost: set[tuple[str, str]] = set()
         self.refused = 0
+        self.batches: list[int] = []
 
     def batch_get_item(self, **request: Any) -> Any:
         ((table, wanted),) = request["RequestItems"].items()
@@ -201,15 +245,31 @@ class LosingAnswers:
         return {"UnprocessedItems": {}}
 
     def put_item(self, **request: Any) -> None:
-        item = request["Item"]
-        key = item["scope"]["S"], item["window"]["S"]
-        stored = self.items.get(key, {"position": {"S": "0"}})
-        if stored["position"] != request["ExpressionAttributeValues"][":position"]:
-            self.refused += 1
+        if not self._put(request["Item"], request["ExpressionAttributeValues"][":position"]):
             raise client_error("ConditionalCheckFailedException")
+        self._answer()
+
+    def batch_execute_statement(self, Statements: Any) -> Any:  # noqa: N803  as boto3 names it
+        self.batches.append(len(Statements))
+        # Every row here is new: an INSERT with its members in the statement's order.
+        done = [
+            self._put(dict(zip(re.findall(r"'(\w+)': \?", one["Statement"]), one["Parameters"], strict=True)), {"S": "0"})
+            for one in Statements
+        ]
+        self._answer()
+        return {"Responses": [{} if one else {"Error": {"Code": "DuplicateItem", "Message": ""}} for one in done]}
+
+    def _put(self, item: Any, position: Any) -> bool:
+        key = item["scope"]["S"], item["window"]["S"]
+        if self.items.get(key, {"position": {"S": "0"}})["position"] != position:
+            self.refused += 1
+            return False
         self.items[key] = item
-        if key not in self.lost:
-            self.lost.add(key)
+        return True
+
+    def _answer(self) -> None:
+        if not self.lost.issuperset(self.items):
+            self.lost.update(self.items)
             raise ReadTimeoutError(endpoint_url="http://127.0.0.1")
 
 
@@ -219,7 +279,8 @@ def test_a_conditional_put_whose_answer_was_lost_counts_as_moved_on(stores_on: O
     subject = projector()
     stores = stores_on(client)
     run(subject.start(), stores)
-    assert run(subject.project([record(7, reading())], caught_up=True), stores) == 7
+    run(subject.project([record(7, reading())], caught_up=True), stores)
+    assert run(subject.flush(), stores) == 7
     assert client.refused == 6
     assert {item["count"]["N"] for item in client.items.values()} == {"1"}
     assert {item["position"]["S"] for item in client.items.values()} == {"7"}

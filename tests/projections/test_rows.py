@@ -5,13 +5,15 @@ from hypothesis import strategies as st
 
 from projections.effects import DeadLetter, Origin
 from projections.fold import Stats
-from projections.items import dead_letter_items, read_reading, read_row, reading_item, reading_key, row_item
+from projections.items import dead_letter_items, pack_item, read_pack, read_row, row_item
+from projections.packs import READINGS_MAX, Decision, Pack, Place, bucket_of, make_packs
 from projections.rows import FLEET, PROGRESS, TOTAL, Row, RowKey, duplicate_keys, row_keys, sensor_scope
-from telemetry.limits import DEAD_LETTER_PART_BYTES_MAX
+from telemetry.limits import DEAD_LETTER_PART_BYTES_MAX, TEMPERATURE_MICRO_MIN, TIME_US_MAX
 from telemetry.reading import Reading, parse_timestamp
 from tests.projections.logs import readings
 
-origins = st.builds(Origin, st.just("shardId-000000000007"), st.integers(1, 10**56), st.integers(0, 10**6))
+TEN_MINUTES_US = 600_000_000
+places = st.builds(Place, st.integers(1, 10**56), st.integers(0, 10**6))
 stats = st.builds(
     Stats,
     count=st.integers(0, 10**12),
@@ -44,32 +46,66 @@ def test_a_repeat_concerns_the_totals_only() -> None:
     assert set(duplicate_keys(one)) == {RowKey(FLEET, TOTAL), RowKey(sensor_scope("202"), TOTAL)} < set(row_keys(one))
 
 
-@given(readings, origins)
-def test_any_reading_survives_being_written_down(one: Reading, origin: Origin) -> None:
-    """A raw reading's item gives back reading and origin, with "#" and any other character in the sensor id."""
-    assert read_reading(reading_item(one, origin)) == (one, origin)
+@given(st.lists(readings, min_size=1, max_size=20), places, places)
+def test_any_pack_survives_being_written_down(some: list[Reading], first: Place, last: Place) -> None:
+    """A pack's item gives back bucket, bounds and readings in order, with "#" and any other character in the sensor id."""
+    bucket = bucket_of(some[0])
+    start_us = some[0].measured_at_us - some[0].measured_at_us % TEN_MINUTES_US
+    inside = tuple(
+        Reading(start_us + one.measured_at_us % TEN_MINUTES_US, bucket.sensor_id, one.temperature_micro) for one in some
+    )
+    pack = Pack(bucket, "shardId-000000000000", first, last, inside)
+    assert {bucket_of(one) for one in inside} == {bucket}
+    assert read_pack(pack_item(pack)) == pack
 
 
 @given(readings, stats, st.integers(0, 10**56), st.integers(0, 10**56))
 def test_any_row_survives_being_written_down(one: Reading, some: Stats, position: int, flushed_position: int) -> None:
     """A row's item gives back the shard and the row, for every window of any reading."""
     for key in row_keys(one):
-        row = Row(key, position, some, 1_700_000_000_123_456, flushed_position, ended=bool(position % 2), beat=7)
-        assert read_row(row_item("shardId-000000000000", row))[1].beat == 7
+        ended, past_us = bool(position % 2), position % 7 - 1
+        row = Row(key, position, some, 1_700_000_000_123_456, flushed_position, ended, beat=7, past_us=past_us)
+        again = read_row(row_item("shardId-000000000000", row))[1]
+        assert (again.beat, again.past_us) == (7, past_us)
         assert read_row(row_item("shardId-000000000007", row)) == ("shardId-000000000007", row)
 
 
-@given(st.lists(readings, max_size=5))
-def test_the_keys_of_a_sensors_readings_sort_by_time(found: list[Reading]) -> None:
-    """The sort key's text order is time order, so that the last item of a sensor is its newest reading."""
-    keys = [(reading_key(one)["reading_key"]["S"], one.measured_at_us) for one in found]
-    assert [time for _, time in sorted(keys)] == sorted(one.measured_at_us for one in found)
-
-
 @given(readings, readings)
-def test_readings_share_a_key_only_if_they_are_the_same_reading(one: Reading, other: Reading) -> None:
-    """The primary key is the identity: sensor, timestamp, temperature."""
-    assert (reading_key(one) == reading_key(other)) == (one == other)
+def test_the_keys_of_a_sensors_packs_sort_by_time(one: Reading, other: Reading) -> None:
+    """The sort key's text order is time order, so that the last item of a sensor is of its latest bucket."""
+    keys = [pack_item(Pack(bucket_of(each), "shard", Place(1, 0), Place(1, 0), (each,)))["pack"]["S"] for each in (one, other)]
+    times = [each.measured_at_us // TEN_MINUTES_US for each in (one, other)]
+    assert (keys[0] < keys[1]) == (times[0] < times[1])
+
+
+def test_a_packs_item_can_be_read_by_a_person() -> None:
+    """Timestamps without what the key says already, and degrees."""
+    some = (Reading(1_700_000_000_000_000, "202", 18_700_000), Reading(1_700_000_006_500_000, "202", -1_000_000))
+    item = pack_item(Pack(bucket_of(some[0]), "shard-0", Place(7, 0), Place(12, 3), some))
+    assert item == {
+        "sensor_id": {"S": "202"},
+        "pack": {"S": "2023-11-14T22:1#shard-0#7.0#12.3"},
+        "readings": {"S": "3:20=18.7 3:26.5=-1"},
+    }
+
+
+@given(readings)
+def test_a_buckets_last_instant_is_in_it(one: Reading) -> None:
+    """Its end is a time after which nothing in it was measured, and no earlier than need be."""
+    last_us = bucket_of(one).last_us
+    assert one.measured_at_us <= last_us == one.measured_at_us - one.measured_at_us % TEN_MINUTES_US + TEN_MINUTES_US - 1
+
+
+def test_a_pack_is_cut_before_it_is_too_large_for_an_item() -> None:
+    """The largest readings there can be: an item of the largest pack is below DynamoDB's 400 KB."""
+    count = READINGS_MAX + 1
+    decisions = [
+        Decision(Place(10**55 + number, number), Reading(TIME_US_MAX - number, "x" * 256, TEMPERATURE_MICRO_MIN + number), True)
+        for number in range(count)
+    ]
+    packs = list(make_packs("shardId-000000000000", decisions))
+    assert [len(pack.readings) for pack in packs] == [READINGS_MAX, 1]
+    assert max(len(str(pack_item(pack))) for pack in packs) < 400_000 / 2
 
 
 def test_h18_sequence_numbers_of_56_digits_survive_and_compare_as_integers() -> None:

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pytest
 
@@ -10,6 +10,7 @@ from projections.dynamodb import AwsStores
 from projections.effects import DeadLetter, Origin, Stores
 from projections.fold import Stats
 from projections.memory import MemoryStores
+from projections.packs import READINGS_MAX, Pack, Place, bounds, bucket_of
 from projections.rows import FLEET, PROGRESS, Row, RowKey, sensor_scope
 from telemetry.aws import dynamodb_client, kinesis_client
 from telemetry.reading import Reading
@@ -98,48 +99,65 @@ def records_of(stack: Stack) -> list[tuple[str, bytes]]:
     return found
 
 
-def many(sensor: str, count: int) -> list[Reading]:
-    return [reading(sensor, number, celsius=number / 8) for number in range(count)]
+def pack_of(shard: str, readings: Sequence[Reading], begin: int = BIG) -> Pack:
+    """A pack of readings of one bucket."""
+    return Pack(bucket_of(readings[0]), shard, Place(begin, 0), Place(begin + 9, len(readings)), tuple(readings))
 
 
-class TestReadings:
-    def test_what_was_stored_is_found_with_its_origin(self, subject: Subject, shard: str, sensor: str) -> None:
-        """More readings than a request holds are found, each with the place that brought it."""
-        stored = {one: Origin(shard, BIG + number, number) for number, one in enumerate(many(sensor, 130))}
-        subject.stores.store_readings(stored)
-        assert subject.stores.find_readings(list(stored)) == stored
+class TestPacks:
+    def test_what_was_stored_is_found_by_bucket(self, subject: Subject, shard: str, sensor: str) -> None:
+        """More packs than a request holds; of two shards, and several in a bucket; those of other buckets are left out."""
+        packs = [
+            pack_of(name, [reading(sensor, 600 * number), reading(sensor, 600 * number + 5, celsius=-0.5)], BIG + begin)
+            for number in range(20)
+            for name in (shard, shard + "0")
+            for begin in (0, 10)
+        ]
+        subject.stores.store_packs(packs)
+        buckets = [pack.bucket for pack in packs[:8]]
+        found = subject.stores.find_packs(set(buckets))
+        assert sorted(found, key=bounds) == sorted(packs[:8], key=bounds)
 
     def test_what_was_not_stored_is_absent(self, subject: Subject, shard: str, sensor: str) -> None:
-        """Among more keys than a request holds, those that are not there are left out and the others are found."""
-        asked = many(sensor, 230)
-        stored = {one: Origin(shard, BIG, 0) for one in asked[::2]}
-        subject.stores.store_readings(stored)
-        assert subject.stores.find_readings(asked) == stored
+        """No pack of the ten minutes before or after, nor of a sensor whose name begins alike."""
+        stored = pack_of(shard, [reading(sensor)])
+        subject.stores.store_packs([stored])
+        others = [bucket_of(one) for one in (reading(sensor, 600), reading(sensor, -600), reading(sensor[:-1]))]
+        assert subject.stores.find_packs(others) == []
 
     def test_writing_again_changes_nothing(self, subject: Subject, shard: str, sensor: str) -> None:
-        """The same readings with the same origins may be written any number of times."""
-        stored = {one: Origin(shard, BIG, 0) for one in many(sensor, 30)}
-        subject.stores.store_readings(stored)
-        subject.stores.store_readings(stored)
-        assert subject.stores.find_readings(list(stored)) == stored
+        """The same packs may be written any number of times."""
+        stored = [pack_of(shard, [reading(sensor)])]
+        subject.stores.store_packs(stored)
+        subject.stores.store_packs(stored)
+        assert subject.stores.find_packs([stored[0].bucket]) == stored
 
-    def test_h16_a_reading_asked_for_twice_is_found_once(self, subject: Subject, shard: str, sensor: str) -> None:
-        """BatchGetItem takes no key twice in one request: repeats are left out before."""
-        one = reading(sensor)
-        subject.stores.store_readings({one: Origin(shard, BIG, 0)})
-        assert subject.stores.find_readings([one, one]) == {one: Origin(shard, BIG, 0)}
+    def test_packs_of_other_bounds_lie_side_by_side(self, subject: Subject, shard: str, sensor: str) -> None:
+        """As after a crash, when the next worker flushes at another place: none overwrites another."""
+        packs = [Pack(bucket_of(reading(sensor)), shard, Place(1, 0), Place(2, line), (reading(sensor),)) for line in (0, 1)]
+        for pack in packs:
+            subject.stores.store_packs([pack])
+        assert sorted(subject.stores.find_packs([packs[0].bucket]), key=bounds) == packs
 
-    def test_readings_that_differ_in_one_field_are_different(self, subject: Subject, shard: str, sensor: str) -> None:
-        """Sensor, timestamp to the microsecond and temperature to 10⁻⁶ °C make the identity."""
-        one = Reading(1, sensor, 1)
-        subject.stores.store_readings({one: Origin(shard, BIG, 0)})
-        others = [replace(one, measured_at_us=2), replace(one, temperature_micro=2), replace(one, sensor_id=sensor + "#")]
-        assert subject.stores.find_readings(others) == {}
+    def test_a_bucket_of_more_than_a_page_is_found_whole(self, subject: Subject, shard: str, sensor: str) -> None:
+        """A query's page ends at 1 MB."""
+        full = [reading(sensor, number / 10_000, celsius=number) for number in range(READINGS_MAX)]
+        packs = [pack_of(shard, full, BIG + 10 * number) for number in range(25)]
+        subject.stores.store_packs(packs)
+        assert len(subject.stores.find_packs([packs[0].bucket])) == 25
+
+    def test_the_end_of_a_sensors_latest_bucket_is_found(self, subject: Subject, shard: str, sensor: str) -> None:
+        """Of whatever shard; sensors of which nothing is stored are left out."""
+        packs = [pack_of(name, [reading(sensor, at_s)]) for name, at_s in ((shard, 0), (shard + "0", 3600), (shard, 600))]
+        subject.stores.store_packs(packs)
+        found = subject.stores.find_newest([sensor, sensor + "0"])
+        assert found == {sensor: bucket_of(reading(sensor, 3600)).last_us}
 
     def test_nothing_is_asked_and_written_in_vain(self, subject: Subject) -> None:
         """Empty questions have empty answers."""
-        subject.stores.store_readings({})
-        assert subject.stores.find_readings([]) == {}
+        subject.stores.store_packs([])
+        assert subject.stores.find_packs([]) == []
+        assert subject.stores.find_newest([]) == {}
 
 
 class TestRows:
@@ -195,6 +213,19 @@ class TestRows:
         assert list(subject.stores.store_rows(shard, [(open_still, open_still)])) == [PROGRESS]
         assert not subject.stores.store_rows(shard, [(ended, ended)])
         assert subject.stores.load_rows(shard, [PROGRESS]) == {PROGRESS: ended}
+
+    def test_a_row_of_a_window_is_written_only_where_it_was_known(self, subject: Subject, shard: str, sensor: str) -> None:
+        """Known as absent and there, known as there and absent, known at another position: refused. Members may come."""
+        key = RowKey(sensor_scope(sensor), "hour#1")
+        bare, full = Row(key, BIG), Row(key, BIG + 1, Stats().with_reading(reading(sensor)), past_us=5)
+        assert list(subject.stores.store_rows(shard, [(full, bare)])) == [key]
+        assert not subject.stores.store_rows(shard, [(bare, Row(key))])
+        assert list(subject.stores.store_rows(shard, [(full, Row(key))])) == [key]
+        assert list(subject.stores.store_rows(shard, [(full, Row(key, BIG + 1))])) == [key]
+        assert subject.stores.load_rows(shard, [key]) == {key: bare}
+        assert not subject.stores.store_rows(shard, [(full, bare)])
+        found = subject.stores.load_rows(shard, [key])[key]
+        assert (found, found.past_us) == (full, 5)
 
     def test_refused_rows_do_not_hold_up_the_others(self, subject: Subject, shard: str) -> None:
         """Of many rows only those that somebody moved are refused."""

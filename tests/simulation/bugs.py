@@ -4,28 +4,35 @@ Those of the stores, the leases and the writers are asked for where they act; th
 puts on for the length of a schedule.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from enum import Enum, auto
 from typing import Any
 from unittest.mock import patch
-from weakref import WeakKeyDictionary
 
-from projections import cache, projector
-from projections.cache import Decision, RowCache
-from projections.decoding import Candidate, Record, Stray, decode
-from projections.effects import DeadLetter, Origin, Steps, ask
+from projections import cache, packs, projector
+from projections.cache import RowCache
+from projections.decoding import Record
+from projections.effects import Steps, ask
+from projections.packs import Bounds, Bucket, Decision, Pack, make_packs
 from projections.projector import ShardProjector
-from projections.rows import Row, RowKey
-from telemetry.shards import Shard
+from projections.rows import Row, RowKey, duplicate_keys, row_keys
+from projections.seen import Seen
 
 
 class Bug(Enum):
     """One mistake each."""
 
-    NO_LINE_IN_ORIGIN = auto()
-    UNCONFIRMED_DECISIONS_ARE_FORGOTTEN = auto()
-    UNPROCESSED_KEYS_ARE_ABSENT = auto()
+    PACKS_AHEAD_ARE_BELIEVED = auto()
+    WHAT_WAS_COUNTED_IS_FORGOTTEN_AT_A_FLEET_FLUSH = auto()
+    WHAT_WAS_COUNTED_IS_FORGOTTEN_BY_BUCKETS = auto()
+    ANOTHERS_FLUSH_IS_TAKEN_FOR_OURS = auto()
+    THE_PAST_IN_PARENTS_IS_NOT_ASKED_FOR = auto()
+    THE_PAST_IS_NOT_CARRIED = auto()
+    NO_END_IN_A_PACKS_BOUNDS = auto()
+    PACKS_AFTER_ROWS = auto()
+    UNANSWERED_LOOK_UPS_ARE_EMPTY = auto()
+    UNPROCESSED_ITEMS_ARE_DONE = auto()
     ROWS_DECIDE_BY_THE_PROGRESS_ROW = auto()
     DECISIONS_ARE_DROPPED_AT_A_FLEET_FLUSH = auto()
     NO_CONDITION_ON_POSITION = auto()
@@ -42,7 +49,6 @@ class Bug(Enum):
     REFUSED_ROWS_ARE_NOT_FOLDED_AGAIN = auto()
     DIRTY_ROWS_ARE_EVICTED = auto()
     FLUSH_INSIDE_A_RECORD = auto()
-    FOLD_BEFORE_RAW_READINGS = auto()
     PROGRESS_ROW_FIRST = auto()
 
 
@@ -69,52 +75,49 @@ def seeded(bugs: Bugs, slice_lines: int) -> Iterator[None]:
         yield
 
 
-def _decode_without_lines(shard: Shard, record: Record) -> Iterator[Candidate | Stray | DeadLetter]:
-    for item in _decode(shard, record):
-        yield Candidate(item.origin._replace(line=0), item.reading) if isinstance(item, Candidate) else item
+def _look_into_everything(self: Any, buckets: Sequence[Bucket]) -> Steps[None]:
+    flushed, self.flushed = self.flushed, 10**60
+    yield from _look_into(self, buckets)
+    self.flushed = flushed
 
 
-def _apply_forgetting(self: Any, piece: Any) -> Steps[None]:
-    """As the product's, but each line is decided by what is stored alone."""
-    wanted = {reading for _, reading in piece.candidates}
-    found: Mapping[Any, Origin] = (yield from ask(lambda stores: stores.find_readings(wanted))) if wanted else {}
-    decisions = [Decision(o.sequence_number, r, counted=found.get(r, o) == o) for o, r in piece.candidates]
-    new = {reading: origin for origin, reading in reversed(piece.candidates) if reading not in found}
-    if new:
-        yield from ask(lambda stores: stores.store_readings(new))
-    if piece.strays:
-        yield from ask(lambda stores: stores.append_again(piece.strays))
-    self._decisions.extend(decisions)
-    yield from self._rows.fold(decisions)
+def _flush_fleet_forgetting(self: Any) -> Steps[None]:
+    yield from _flush_fleet(self)
+    self._seen._counted.clear()
 
 
-def _apply_folding_first(self: Any, piece: Any) -> Steps[None]:
-    """As the product's, but rows are folded, and so may be written, a slice before the raw readings are."""
-    late = _LATE.setdefault(self, {})
-    stored = dict(late)
-    late.clear()
-    wanted = {reading for _, reading in piece.candidates}
-    found: Mapping[Any, Origin] = (yield from ask(lambda stores: stores.find_readings(wanted))) if wanted else {}
-    decisions = []
-    for origin, reading in piece.candidates:
-        first = found.get(reading) or stored.get(reading) or late.setdefault(reading, origin)
-        decisions.append(Decision(origin.sequence_number, reading, counted=first == origin))
-    if stored:
-        yield from ask(lambda stores: stores.store_readings(stored))
-    if piece.strays:
-        yield from ask(lambda stores: stores.append_again(piece.strays))
-    self._decisions.extend(decisions)
-    yield from self._rows.fold(decisions)
+def _move_leaving_buckets(self: Any, flushed: int) -> None:
+    self._counted.clear()
+    self.flushed = flushed
 
 
-_LATE: WeakKeyDictionary[Any, dict[Any, Origin]] = WeakKeyDictionary()
+def _flush_with_others(self: Any, *, ended: bool = False) -> Steps[int]:
+    position = yield from _flush(self, ended=ended)
+    self._seen.flushed = max(self._seen.flushed, self._rows.progress.flushed_position)
+    return position
+
+
+def _row_without_past(*args: Any, past_us: int = -1, **kwargs: Any) -> Row:
+    return Row(*args, **kwargs)
+
+
+def _bounds_without_end(pack: Pack) -> Bounds:
+    return pack.bucket, pack.shard_id, pack.first, pack.first
+
+
+def _flush_rows_first(self: Any, *, ended: bool = False) -> Steps[int]:
+    late = list(make_packs(self._shard.shard_id, self._decisions))
+    yield from self._rows.write(self._completed, self._as_of_us, self._decisions, everything=True, ended=ended)
+    if late:
+        yield from ask(lambda stores: stores.store_packs(late))
+    return (yield from _flush(self, ended=ended))
 
 
 def _fold_by_progress(self: Any, decisions: Sequence[Decision], only: Collection[RowKey] | None = None) -> None:
     for decision in decisions:
-        for key in decision.concerns():
+        for key in row_keys(decision.reading) if decision.counted else duplicate_keys(decision.reading):
             if (
-                decision.position > self.progress.position
+                decision.place.sequence_number > self.progress.position
                 and (only is None or key in only)
                 and self._entries[key].fold(decision)
             ):
@@ -164,17 +167,23 @@ def _slices_that_end_anywhere(self: Any, records: Sequence[Record]) -> Iterator[
         yield piece
 
 
-_decode = decode
+_look_into = Seen._look_into
+_flush_fleet = ShardProjector._flush_fleet
+_flush = ShardProjector.flush
 _write = RowCache.write
 _store = RowCache._store
 _flush_if_due = ShardProjector._flush_if_due
 _slices = ShardProjector._slices
 
 _PATCHES: dict[Bug, list[tuple[Any, str, Callable[..., Any]]]] = {
-    Bug.NO_LINE_IN_ORIGIN: [(projector, "decode", _decode_without_lines)],
-    Bug.UNCONFIRMED_DECISIONS_ARE_FORGOTTEN: [(ShardProjector, "_apply", _apply_forgetting)],
-    Bug.FOLD_BEFORE_RAW_READINGS: [(ShardProjector, "_apply", _apply_folding_first)],
-    Bug.ROWS_DECIDE_BY_THE_PROGRESS_ROW: [(RowCache, "_fold", _fold_by_progress)],
+    Bug.PACKS_AHEAD_ARE_BELIEVED: [(Seen, "_look_into", _look_into_everything)],
+    Bug.WHAT_WAS_COUNTED_IS_FORGOTTEN_AT_A_FLEET_FLUSH: [(ShardProjector, "_flush_fleet", _flush_fleet_forgetting)],
+    Bug.WHAT_WAS_COUNTED_IS_FORGOTTEN_BY_BUCKETS: [(Seen, "move", _move_leaving_buckets)],
+    Bug.ANOTHERS_FLUSH_IS_TAKEN_FOR_OURS: [(ShardProjector, "flush", _flush_with_others)],
+    Bug.THE_PAST_IS_NOT_CARRIED: [(cache, "Row", _row_without_past)],
+    Bug.NO_END_IN_A_PACKS_BOUNDS: [(packs, "bounds", _bounds_without_end)],
+    Bug.PACKS_AFTER_ROWS: [(ShardProjector, "flush", _flush_rows_first)],
+    Bug.ROWS_DECIDE_BY_THE_PROGRESS_ROW: [(RowCache, "fold", _fold_by_progress)],
     Bug.DECISIONS_ARE_DROPPED_AT_A_FLEET_FLUSH: [(RowCache, "write", _write_dropping)],
     Bug.PROGRESS_ROW_FIRST: [(RowCache, "write", _write_progress_first)],
     Bug.REFUSALS_ARE_IGNORED: [(RowCache, "_store", _store_ignoring_refusals)],

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from projections.effects import Origin
 from projections.fold import Stats, merge
+from projections.packs import bucket_of
 from projections.rows import FLEET, Row, RowKey, row_keys
 from telemetry.reading import Reading
 from tests.simulation.model_dynamodb import ModelTables
@@ -41,13 +41,12 @@ class Invariants:
     def _check_line(self, mark: str, model: ModelShard, line: Line) -> None:
         where = f"{mark} of {model.shard.shard_id} passes {line}"
         if not model.holds(line.reading):
-            if mark == "checkpoint" and line.reading not in self._kinesis.at_home:
+            if mark == "checkpoint" and line.reading not in self._kinesis.firsts:
                 raise Violation(f"{where}, which was not sent home")
             return
-        origin = self.tables.readings.get(line.reading)
-        if origin is None:
+        if mark != "position" and line.reading not in self.tables.readings:
             raise Violation(f"{where}, which is not among the raw readings")
-        if origin != Origin(model.shard.shard_id, line.sequence_number, line.number):
+        if self._kinesis.firsts[line.reading] != (model.shard.shard_id, line.sequence_number, line.number):
             return
         for key in row_keys(line.reading):
             row = self.tables.rows.get((model.shard.shard_id, key)) or Row(key)
@@ -56,13 +55,14 @@ class Invariants:
 
     def check_rows(self) -> None:
         """At any moment: each row is the fold of its shard's log up to its own position."""
+        firsts = self._kinesis.firsts
         folds: dict[tuple[str, int], dict[RowKey, Stats]] = {}
         for (shard_id, key), row in self.tables.rows.items():
             if (shard_id, row.position) not in folds:
                 folds[shard_id, row.position] = expected_stats(
                     reading
-                    for reading, origin in self.tables.readings.items()
-                    if origin.shard_id == shard_id and origin.sequence_number <= row.position
+                    for reading, (first_shard, sequence_number, _) in firsts.items()
+                    if first_shard == shard_id and sequence_number <= row.position
                 )
             expected = folds[shard_id, row.position].get(key, Stats())
             if _without_repeats(row.stats) != expected:
@@ -74,9 +74,9 @@ class Invariants:
         if lost := acknowledged - log:
             raise Violation(f"acknowledged, and not in the log: {lost}")
         stored = self.tables.readings
-        if stored.keys() != log:
-            raise Violation(f"raw readings lack {log - stored.keys()}, and have too many {stored.keys() - log}")
-        self._check_origins()
+        if stored != log:
+            raise Violation(f"raw readings lack {log - stored}, and have too many {stored - log}")
+        self._check_packs()
         expected = expected_stats(log)
         found = {key: _without_repeats(merge(stats)) for key, stats in self.tables.merged().items()}
         found = {key: stats for key, stats in found.items() if stats.count}
@@ -85,11 +85,19 @@ class Invariants:
                 raise Violation(f"{key} is {found.get(key)}, not {expected.get(key)}")
         self.check_rows()
 
-    def _check_origins(self) -> None:
-        for reading, (shard_id, sequence_number, number) in self.tables.readings.items():
-            model = self._kinesis.shards[shard_id]
-            if Line(sequence_number, number, reading) not in model.lines or not model.holds(reading):
-                raise Violation(f"{reading} says that it came from {shard_id}:{sequence_number}:{number}")
+    def _check_packs(self) -> None:
+        """A pack holds exactly what its shard was the first to bring to its bucket, between its bounds."""
+        firsts = self._kinesis.firsts
+        for pack in self.tables.packs.values():
+            expected = [
+                (sequence_number, line, reading)
+                for reading, (shard_id, sequence_number, line) in firsts.items()
+                if shard_id == pack.shard_id
+                and bucket_of(reading) == pack.bucket
+                and pack.first <= (sequence_number, line) <= pack.last
+            ]
+            if pack.readings != tuple(reading for *_, reading in sorted(expected)):
+                raise Violation(f"{pack} should hold {sorted(expected)}")
 
 
 def _without_repeats(stats: Stats) -> Stats:

@@ -9,8 +9,10 @@ from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 
-from projections.effects import DeadLetter, Origin
+from projections import packs as packing
+from projections.effects import DeadLetter
 from projections.fold import Stats
+from projections.packs import Bounds, Bucket, Pack
 from projections.rows import PROGRESS, Row, RowKey
 from telemetry.reading import Reading
 from tests.simulation.bugs import Bug, Bugs
@@ -26,9 +28,18 @@ class ModelTables:
     """What is durable. Fails as soon as a position goes back."""
 
     def __init__(self, progress_moved: Callable[[str, Row], None]) -> None:
-        self.readings: dict[Reading, Origin] = {}
+        self.packs: dict[Bounds, Pack] = {}
+        self.readings: set[Reading] = set()
+        """The union of all packs."""
         self.rows: dict[tuple[str, RowKey], Row] = {}
         self._progress_moved = progress_moved
+
+    def put_pack(self, pack: Pack) -> None:
+        """PutItem. Whoever writes a pack of these bounds must write the same."""
+        stored = self.packs.setdefault(packing.bounds(pack), pack)
+        if stored != pack:
+            raise Violation(f"two packs of the same bounds: {stored} and {pack}")
+        self.readings.update(pack.readings)
 
     def put_row(self, shard_id: str, row: Row, known: Row, *, conditional: bool) -> bool:
         """PutItem on condition that the mark is the one known; False when refused."""
@@ -81,25 +92,40 @@ class ModelStores:
         self.troubled = False
         """The next call ends halfway."""
 
-    def find_readings(self, readings: Collection[Reading]) -> Mapping[Reading, Origin]:
-        """BatchGetItem; keys left unprocessed are asked again."""
+    def find_packs(self, buckets: Collection[Bucket]) -> Sequence[Pack]:
+        """A query for each bucket."""
         if Bug.NO_LOOK_UP in self._bugs:
-            return {}
+            return []
+        packs = self._tables.packs.values()
         try:
-            found = self._each(sorted(readings), self._tables.readings.get)
+            found = self._each(sorted(buckets), lambda bucket: [pack for pack in packs if pack.bucket == bucket])
         except Halfway:
-            if Bug.UNPROCESSED_KEYS_ARE_ABSENT not in self._bugs:
+            if Bug.UNANSWERED_LOOK_UPS_ARE_EMPTY not in self._bugs:
                 raise
-            found, self._answers = {key: self._answers.get(key) for key in readings}, {}
-        return {reading: origin for reading, origin in found.items() if isinstance(origin, Origin)}
+            found, self._answers = {bucket: self._answers.get(bucket) for bucket in buckets}, {}
+        return [pack for bucket in found.values() if isinstance(bucket, list) for pack in bucket]
 
-    def store_readings(self, readings: Mapping[Reading, Origin]) -> None:
+    def find_newest(self, sensor_ids: Collection[str]) -> Mapping[str, int]:
+        """A query for each sensor."""
+        if Bug.THE_PAST_IN_PARENTS_IS_NOT_ASKED_FOR in self._bugs:
+            return {}
+
+        def newest(sensor_id: str) -> int | None:
+            packs = [pack.bucket for pack in self._tables.packs.values() if pack.bucket.sensor_id == sensor_id]
+            return max(packs).last_us if packs else None
+
+        found = self._each(sorted(sensor_ids), newest)
+        return {sensor_id: us for sensor_id, us in found.items() if isinstance(us, int)}
+
+    def store_packs(self, packs: Sequence[Pack]) -> None:
         """BatchWriteItem; items left unprocessed are sent again."""
-
-        def put(reading: Reading) -> None:
-            self._tables.readings[reading] = readings[reading]
-
-        self._each(sorted(readings), put)
+        by_bounds = {packing.bounds(pack): pack for pack in packs}
+        try:
+            self._each(sorted(by_bounds), lambda key: self._tables.put_pack(by_bounds[key]))
+        except Halfway:
+            if Bug.UNPROCESSED_ITEMS_ARE_DONE not in self._bugs:
+                raise
+            self._answers = {}
 
     def load_rows(self, shard_id: str, keys: Collection[RowKey]) -> Mapping[RowKey, Row]:
         """BatchGetItem of rows."""

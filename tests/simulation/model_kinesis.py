@@ -60,8 +60,8 @@ class ModelKinesis:
         self._clock_s = clock_s
         self._sequence_number = _FIRST_SEQUENCE_NUMBER
         self.shards: dict[str, ModelShard] = {}
-        self.at_home: set[Reading] = set()
-        """Readings that some shard of their own holds."""
+        self.firsts: dict[Reading, tuple[str, int, int]] = {}
+        """Shard, sequence number and line that first brought a reading to a shard of its own."""
         width = (HASH_KEY_MAX + 1) // shards
         for number in range(shards):
             last = HASH_KEY_MAX if number == shards - 1 else (number + 1) * width - 1
@@ -86,7 +86,7 @@ class ModelKinesis:
         for number, reading in enumerate(readings_in(data)):
             model.lines.append(Line(self._sequence_number, number, reading))
             if model.holds(reading):
-                self.at_home.add(reading)
+                self.firsts.setdefault(reading, (model.shard.shard_id, self._sequence_number, number))
         return Receipt(model.shard.shard_id, str(self._sequence_number))
 
     @property

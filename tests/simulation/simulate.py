@@ -95,6 +95,7 @@ class Simulation:
         self._leases.owners[shard.shard_id] = name
         policy = FlushPolicy(
             few_rows=rng.choice((0, 1, 2, 200)),
+            few_every_s=rng.choice((0, 1, 5)),
             fleet_every_s=rng.choice((0, 1, 5)),
             everything_every_s=rng.choice((1, 10, 1000)),
             decisions_max=rng.choice((2, 5, 10_000)),
@@ -201,7 +202,7 @@ class Simulation:
         tables = self._invariants.tables
         rows = sorted((shard_id, key, repr(row)) for (shard_id, key), row in tables.rows.items())
         log = [(shard_id, model.records) for shard_id, model in self._kinesis.shards.items()]
-        return repr((log, sorted(tables.readings.items()), rows))
+        return repr((log, sorted(map(repr, tables.packs.values())), rows))
 
 
 def run_schedule(seed: int, bugs: Bugs = NONE) -> None:

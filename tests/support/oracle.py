@@ -5,16 +5,16 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from projections.fold import Stats, merge
-from projections.items import read_reading, read_row
+from projections.items import read_pack, read_row
 from projections.rows import RowKey
 from telemetry.reading import Reading
 from tests.support.stack import Stack
 
 
 def stored_readings(stack: Stack) -> list[Reading]:
-    """Every item of the readings table."""
+    """The readings of every pack; after a crash packs may overlap, so each reading once."""
     pages = stack.dynamodb.get_paginator("scan").paginate(TableName=stack.names.readings, ConsistentRead=True)
-    return [read_reading(item)[0] for page in pages for item in page["Items"]]
+    return list({reading for page in pages for item in page["Items"] for reading in read_pack(item).readings})
 
 
 def stored_stats(stack: Stack) -> dict[RowKey, Stats]:
