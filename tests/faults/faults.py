@@ -42,6 +42,8 @@ class Request:
     def table(self) -> str:
         """The table, or the first of several; empty for a stream."""
         document = self.document
+        if statements := document.get("Statements"):
+            return str(statements[0]["Statement"].split('"')[1])
         return str(document.get("TableName") or next(iter(document.get("RequestItems", {})), ""))
 
     @property
@@ -156,6 +158,19 @@ async def leave_unprocessed(request: Request, forward: Forward, rng: Random) -> 
         return response
     undone = "UnprocessedItems" if writing else "UnprocessedKeys"
     return response.with_document({**json.loads(response.body), undone: {table: left}})
+
+
+async def fail_statements(request: Request, forward: Forward, rng: Random) -> Response:
+    """BatchExecuteStatement: the last few are not executed, and the answer, with status 200, says so one by one."""
+    document = request.document
+    statements = document["Statements"]
+    kept = rng.randint(1, len(statements))
+    response = await forward(request.with_document({**document, "Statements": statements[:kept]}))
+    if not response.ok:
+        return response
+    failed = {"Error": {"Code": "ThrottlingError", "Message": "injected"}}
+    answers = [*json.loads(response.body)["Responses"], *[failed] * (len(statements) - kept)]
+    return response.with_document({"Responses": answers})
 
 
 def _error(status: int, code: str) -> Response:

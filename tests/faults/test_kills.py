@@ -46,18 +46,19 @@ def test_h06_kill_9_at_random_points_under_load(trial: Trial) -> None:
 
 
 def raw_write(request: Request, names: ResourceNames) -> bool:
-    """a batch of raw readings"""
+    """packs of raw readings"""
     return request.operation == "BatchWriteItem"
 
 
 def row_write(request: Request, names: ResourceNames) -> bool:
-    """a row of a sensor"""
-    return request.operation == "PutItem" and request.table == names.stats and b'"all"' not in request.body
+    """rows of sensors"""
+    rows = request.operation == "BatchExecuteStatement" and request.table == names.stats
+    return rows and b"sensor#" in request.body
 
 
 def progress_write(request: Request, names: ResourceNames) -> bool:
     """the progress row"""
-    return request.operation == "PutItem" and request.table == names.stats and b'"total#shardId' in request.body
+    return request.operation == "PutItem" and request.table == names.stats
 
 
 def checkpoint(request: Request, names: ResourceNames) -> bool:

@@ -17,6 +17,7 @@ WEATHER = (
     Rule(faults.fail_entries, operation="PutRecords", share=0.1),
     Rule(faults.leave_unprocessed, operation="BatchWriteItem", share=0.2),
     Rule(faults.leave_unprocessed, operation="BatchGetItem", share=0.2),
+    Rule(faults.fail_statements, operation="BatchExecuteStatement", share=0.2),
     Rule(faults.drop_before, share=0.02),
     Rule(faults.drop_after, share=0.03),
     Rule(faults.throttle, share=0.02),

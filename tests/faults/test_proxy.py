@@ -125,6 +125,19 @@ def test_h23_h16_unprocessed_items_are_left_undone(proxy: FaultProxy, dynamodb: 
     assert answer["UnprocessedKeys"]
 
 
+def test_h23_failed_statements_are_not_executed_and_say_so(proxy: FaultProxy, dynamodb: "DynamoDBClient", stack: Stack) -> None:
+    """As many answers as statements; what is said to have failed is not stored."""
+    proxy.rules = [Rule(faults.fail_statements, "DynamoDB", "BatchExecuteStatement")]
+    insert = f"""INSERT INTO "{stack.names.dead_letters}" VALUE {{'shard_id': ?, 'place': ?}}"""
+    places = [f"statement-{number}" for number in range(20)]
+    statements: Any = [{"Statement": insert, "Parameters": [letter(p)["shard_id"], letter(p)["place"]]} for p in places]
+    answers = dynamodb.batch_execute_statement(Statements=statements)["Responses"]
+    done = [place for place, answer in zip(places, answers, strict=True) if "Error" not in answer]
+    assert proxy.struck["fail_statements"] == 1
+    assert len(done) > 0
+    assert [place for place in places if stored(stack, place)] == done
+
+
 def test_h23_rules_repeat_with_their_seed(endpoint: str, stack: Stack) -> None:
     """The same calls meet the same faults; another seed brings others."""
 
