@@ -13,6 +13,10 @@ from pydantic_core import ErrorDetails
 
 from telemetry.errors import InvalidSettings
 
+_ECS_VARIABLE = "ECS_CONTAINER_METADATA_URI_V4"
+"""An address that ECS gives to each container. Its last part names that container and no other; on Fargate it begins with the
+task's id. So every task has a name of its own, and its health check finds the same one, without a word to the network."""
+
 
 class Settings(BaseModel):
     """Every setting of every process; the variable's name is the field's in upper case."""
@@ -79,6 +83,8 @@ class Settings(BaseModel):
         given = {name: environ[name.upper()] for name in cls.model_fields if environ.get(name.upper(), "") != ""}
         if "aws_region" not in given and environ.get("AWS_DEFAULT_REGION"):
             given["aws_region"] = environ["AWS_DEFAULT_REGION"]
+        if "worker_id" not in given and environ.get(_ECS_VARIABLE):
+            given["worker_id"] = environ[_ECS_VARIABLE].rstrip("/").rpartition("/")[2]
         try:
             return cls.model_validate(given)
         except ValidationError as error:

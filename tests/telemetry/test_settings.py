@@ -46,6 +46,21 @@ def test_the_region_is_found_under_either_of_its_names(environ: dict[str, str], 
     assert Settings.from_environment(environ).aws_region == region
 
 
+@pytest.mark.parametrize(
+    ("environ", "worker_id"),
+    [
+        ({}, "worker-1"),
+        ({"ECS_CONTAINER_METADATA_URI_V4": "http://169.254.170.2/v4/0123abcd-4567"}, "0123abcd-4567"),
+        ({"ECS_CONTAINER_METADATA_URI_V4": "http://169.254.170.2/v4/0123abcd-4567/"}, "0123abcd-4567"),
+        ({"ECS_CONTAINER_METADATA_URI_V4": "http://169.254.170.2/v4/0123abcd-4567", "WORKER_ID": "mine"}, "mine"),
+    ],
+    ids=["elsewhere", "ecs", "slash", "given"],
+)
+def test_a_worker_on_ecs_is_named_after_its_container(environ: dict[str, str], worker_id: str) -> None:
+    """Two tasks of one service share their environment, but may not share a name."""
+    assert Settings.from_environment(environ).worker_id == worker_id
+
+
 def test_all_mistakes_are_told_at_once_with_their_fixes() -> None:
     """Each with its variable, its value and what the setting is for."""
     environ = {"PORT": "70000", "PREFIX": "no spaces", "TEMPERATURE_MAX": "hot", "LOG_LEVEL": "loud", "HOST": "127.0.0.1"}
