@@ -8,3 +8,4 @@ compile() {
 compile pyproject.toml --output-file requirements/runtime.txt
 compile pyproject.toml --group dev --output-file requirements/dev.txt
 echo uv | compile - --output-file requirements/tools.txt
+compile requirements/build.in --output-file requirements/build.txt
