@@ -3,12 +3,14 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test test-faults simulate check fix lock clean setup
+.PHONY: help run test test-faults simulate check fix lock images push-images clean setup
 
 # uv from PATH, or else from the package index into .tools.
 UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.tools/bin/uv)
 BIN := .venv/bin
 export UV
+# Which commit an image is of.
+TAG = $(shell git rev-parse HEAD)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +41,13 @@ fix: setup ## mend what the linter and the formatter can
 
 lock: setup ## make the locks anew
 	@sh requirements/lock.sh
+
+images: ## build both container images with Docker (TAG=)
+	@for target in api consumer; do docker build --file infra/images/Dockerfile --target $$target \
+	  --build-arg REVISION=$(TAG) --tag telemetry-pipeline:$(TAG)-$$target . || exit; done
+
+push-images: ## bring them to ECR (TAG=, AWS_ACCOUNT_ID=, AWS_REGION=)
+	@AWS_ACCOUNT_ID=$(AWS_ACCOUNT_ID) AWS_REGION=$(AWS_REGION) sh infra/images/push.sh $(TAG)
 
 clean: ## remove what the other targets made in this folder
 	rm -rf .venv .tools .local .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
