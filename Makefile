@@ -43,7 +43,7 @@ lock: setup ## make the locks anew
 	@sh requirements/lock.sh
 
 images: ## build both container images with Docker (TAG=)
-	@for target in api consumer; do docker build --file infra/images/Dockerfile --target $$target \
+	@for target in api consumer; do docker build --platform linux/amd64 --file infra/images/Dockerfile --target $$target \
 	  --build-arg REVISION=$(TAG) --tag telemetry-pipeline:$(TAG)-$$target . || exit; done
 
 push-images: ## bring them to ECR (TAG=, AWS_ACCOUNT_ID=, AWS_REGION=)
