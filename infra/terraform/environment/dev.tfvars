@@ -1,0 +1,11 @@
+# Cheap, and gone again without leaving anything: no NAT, no protection. account_id, owner, image and allowed_cidrs are handed over.
+environment            = "dev"
+cidr                   = "10.1.0.0/16"
+egress                 = "public_ip"
+point_in_time_recovery = false
+deletion_protection    = false
+archive                = false
+log_retention_days     = 7
+monthly_budget_usd     = 100
+api                    = { cpu = 256, memory = 512, tasks_min = 1, tasks_max = 2, requests_per_minute = 6000 }
+consumer               = { cpu = 512, memory = 1024, tasks_min = 1, tasks_max = 2 }

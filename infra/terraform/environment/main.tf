@@ -1,0 +1,182 @@
+# One environment, from the VPC to the alarms. What differs between environments is in their .tfvars files.
+
+locals {
+  prefix   = "${var.name}-${var.environment}"
+  api_port = 8080
+
+  # The local set-up and the processes' tests read the same file, so names cannot part.
+  definitions = {
+    for generation in var.generations : tostring(generation) => jsondecode(replace(replace(
+      file("${path.module}/../../resources.json"), "$${prefix}", local.prefix), "$${generation}", tostring(generation)
+    ))
+  }
+  live   = local.definitions[tostring(var.live_generation)]
+  tables = merge([for definition in local.definitions : { for role, table in definition.tables : table.name => merge(table, { role = role }) }]...)
+  shards = coalesce(var.shards, local.live.stream.shards)
+
+  # KCL's own figure, because Kinesis's iterator age counts every reader: a replay from the beginning would look like a stuck projection.
+  lag_query = "SELECT MAX(MillisBehindLatest) FROM \"${local.live.tables.leases.name}\""
+
+  log_groups = { for process in ["api", "consumer"] : process => "/${local.prefix}/${process}" }
+
+  settings = {
+    AWS_REGION = var.region
+    PREFIX     = local.prefix
+    LOG_LEVEL  = "info"
+  }
+  # Two workers must never share a name, and the health check must come to the same one: the last part of the task's metadata
+  # address holds the task's id.
+  worker_id = "WORKER_ID=\"$${ECS_CONTAINER_METADATA_URI_V4##*/}\""
+}
+
+module "network" {
+  source = "../modules/network"
+
+  prefix       = local.prefix
+  cidr         = var.cidr
+  zones        = var.zones
+  egress       = var.egress
+  nat_gateways = var.nat_gateways
+}
+
+module "stream" {
+  source = "../modules/stream"
+
+  definition = local.live.stream
+  shards     = var.shards
+}
+
+module "tables" {
+  source = "../modules/tables"
+
+  tables                 = local.tables
+  point_in_time_recovery = var.point_in_time_recovery
+  deletion_protection    = var.deletion_protection
+}
+
+module "archive" {
+  source = "../modules/archive"
+  count  = var.archive ? 1 : 0
+
+  prefix               = local.prefix
+  account_id           = var.account_id
+  stream_name          = local.live.stream.name
+  stream_arn           = module.stream.arn
+  log_retention_days   = var.log_retention_days
+  permissions_boundary = var.permissions_boundary
+}
+
+module "permissions" {
+  source = "../modules/permissions"
+
+  prefix      = local.prefix
+  account_id  = var.account_id
+  stream_name = local.live.stream.name
+  table_names = {
+    for role in keys(local.live.tables) : role => distinct([for definition in local.definitions : definition.tables[role].name])
+  }
+  lease_index          = local.live.tables.leases.index.name
+  repository_name      = var.repository_name
+  log_group_names      = values(local.log_groups)
+  permissions_boundary = var.permissions_boundary
+}
+
+module "edge" {
+  source = "../modules/edge"
+
+  prefix              = local.prefix
+  vpc_id              = module.network.vpc_id
+  subnet_ids          = module.network.public_subnet_ids
+  port                = local.api_port
+  allowed_cidrs       = var.allowed_cidrs
+  domain              = var.domain
+  deletion_protection = var.deletion_protection
+}
+
+resource "aws_ecs_cluster" "this" {
+  name = local.prefix
+}
+
+module "api" {
+  source = "../modules/service"
+
+  prefix       = local.prefix
+  name         = "api"
+  cluster_arn  = aws_ecs_cluster.this.arn
+  cluster_name = aws_ecs_cluster.this.name
+  image        = var.image
+  entry_point  = ["python", "-m"]
+  command      = ["producer_api"]
+  environment  = merge(local.settings, { HOST = "0.0.0.0", PORT = tostring(local.api_port) })
+  health_command = [
+    "CMD", "python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:${local.api_port}/livez', timeout=5)"
+  ]
+  start_period_s     = 30
+  stop_timeout_s     = 30 # the writer's deadline of 5 s, 5 s for open requests, and a call that hangs
+  cpu                = var.api.cpu
+  memory             = var.api.memory
+  execution_role_arn = module.permissions.role_arns["execution"]
+  task_role_arn      = module.permissions.role_arns["api"]
+  vpc_id             = module.network.vpc_id
+  subnet_ids         = module.network.task_subnet_ids
+  assign_public_ip   = module.network.assign_public_ip
+  port               = local.api_port
+  load_balancer      = module.edge.load_balancer
+  log_group_name     = local.log_groups["api"]
+  log_retention_days = var.log_retention_days
+  tasks_min          = var.api.tasks_min
+  tasks_max          = var.api.tasks_max
+  scaling            = { cpu_percent = 60, requests_per_minute = var.api.requests_per_minute }
+}
+
+module "consumer" {
+  source = "../modules/service"
+
+  prefix             = local.prefix
+  name               = "consumer"
+  cluster_arn        = aws_ecs_cluster.this.arn
+  cluster_name       = aws_ecs_cluster.this.name
+  image              = var.image
+  entry_point        = ["sh", "-c"]
+  command            = ["${local.worker_id} exec python -m consumer"]
+  environment        = merge(local.settings, { KCL_TIMING = "aws" })
+  health_command     = ["CMD-SHELL", "${local.worker_id} python -m consumer.status"]
+  start_period_s     = 180 # "working" only once a shard moves: KCL takes a while to hand one over
+  stop_timeout_s     = 60  # 20 s of grace for flushing and checkpoints, 5 s beyond, then whatever is left is killed
+  cpu                = var.consumer.cpu
+  memory             = var.consumer.memory
+  execution_role_arn = module.permissions.role_arns["execution"]
+  task_role_arn      = module.permissions.role_arns["consumer"]
+  vpc_id             = module.network.vpc_id
+  subnet_ids         = module.network.task_subnet_ids
+  assign_public_ip   = module.network.assign_public_ip
+  log_group_name     = local.log_groups["consumer"]
+  log_retention_days = var.log_retention_days
+  tasks_min          = var.consumer.tasks_min
+  tasks_max          = min(var.consumer.tasks_max, local.shards) # a worker beyond the shards would have nothing to do
+  scaling            = { lag = local.lag_query }
+
+  # Its first act is to look at stream and tables.
+  depends_on = [module.stream, module.tables]
+}
+
+module "observability" {
+  source = "../modules/observability"
+
+  prefix                   = local.prefix
+  environment              = var.environment
+  account_id               = var.account_id
+  alarm_emails             = var.alarm_emails
+  monthly_budget_usd       = var.monthly_budget_usd
+  stream_name              = local.live.stream.name
+  retention_hours          = local.live.stream.retention_hours
+  lag_query                = local.lag_query
+  readings_table           = local.live.tables.readings.name
+  stats_table              = local.live.tables.stats.name
+  lease_table              = local.live.tables.leases.name
+  dead_letters_table       = local.live.tables.dead_letters.name
+  consumer_log_group       = module.consumer.log_group_name
+  cluster_name             = local.prefix
+  service_names            = ["api", "consumer"]
+  load_balancer_dimensions = module.edge.dimensions
+}

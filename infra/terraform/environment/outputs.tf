@@ -1,0 +1,44 @@
+output "url" {
+  description = "Where the API is."
+  value       = module.edge.url
+}
+
+output "prefix" {
+  description = "PREFIX for infra.setup and the telemetry command."
+  value       = local.prefix
+}
+
+output "region" {
+  description = "AWS_REGION for them."
+  value       = var.region
+}
+
+output "cluster" {
+  description = "The ECS cluster."
+  value       = aws_ecs_cluster.this.name
+}
+
+output "services" {
+  description = "The services in it."
+  value       = { api = module.api.name, consumer = module.consumer.name }
+}
+
+output "stream" {
+  description = "The stream."
+  value       = module.stream.name
+}
+
+output "tables" {
+  description = "The tables by role, one for each generation."
+  value       = module.tables.names
+}
+
+output "archive_bucket" {
+  description = "Where the log is kept beyond the stream's retention, or null."
+  value       = one(module.archive[*].bucket)
+}
+
+output "alarm_topic_arn" {
+  description = "Where alarms go."
+  value       = module.observability.topic_arn
+}

@@ -1,0 +1,12 @@
+# Built like prod, at one zone's NAT and the least number of tasks. account_id, owner, image and allowed_cidrs are handed over.
+environment            = "staging"
+cidr                   = "10.2.0.0/16"
+egress                 = "nat"
+nat_gateways           = 1
+point_in_time_recovery = true
+deletion_protection    = false
+archive                = true
+log_retention_days     = 30
+monthly_budget_usd     = 200
+api                    = { cpu = 512, memory = 1024, tasks_min = 1, tasks_max = 4, requests_per_minute = 12000 }
+consumer               = { cpu = 1024, memory = 2048, tasks_min = 1, tasks_max = 2 }

@@ -1,0 +1,201 @@
+variable "environment" {
+  type        = string
+  description = "The environment. Must be the workspace, so that a .tfvars file and another environment's state never meet."
+
+  validation {
+    condition     = contains(["dev", "staging", "prod"], var.environment)
+    error_message = "environment must be dev, staging or prod."
+  }
+
+  # Also judged when destroying, which preconditions are not.
+  validation {
+    condition     = var.environment == terraform.workspace
+    error_message = "These are the values of ${var.environment}, but the workspace is ${terraform.workspace}. Select the other workspace, or hand over the other .tfvars file."
+  }
+}
+
+variable "name" {
+  type        = string
+  description = "Begins all names, before the environment: telemetry gives telemetry-dev."
+  default     = "telemetry"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,15}$", var.name))
+    error_message = "name must be 2 to 16 lower-case letters, digits and dashes, and begin with a letter."
+  }
+}
+
+variable "account_id" {
+  type        = string
+  description = "The AWS account. Credentials of any other are refused."
+
+  validation {
+    condition     = can(regex("^[0-9]{12}$", var.account_id))
+    error_message = "account_id must be 12 digits."
+  }
+}
+
+variable "region" {
+  type        = string
+  description = "The AWS region."
+  default     = "eu-west-1"
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[0-9]$", var.region))
+    error_message = "region must look like eu-west-1."
+  }
+}
+
+variable "owner" {
+  type        = string
+  description = "Who answers for this environment; a tag on everything."
+}
+
+variable "image" {
+  type        = string
+  description = "The container image of API and consumer, with a tag that never moves or a digest."
+}
+
+variable "repository_name" {
+  type        = string
+  description = "The ECR repository the image comes from."
+  default     = "telemetry-pipeline"
+}
+
+variable "allowed_cidrs" {
+  type        = list(string)
+  description = "IPv4 ranges that may reach the API. It has no keys, so there is no default."
+
+  validation {
+    condition     = var.world_open || alltrue([for cidr in var.allowed_cidrs : !endswith(cidr, "/0")])
+    error_message = "This would let the whole world write to an API without keys. Set world_open = true as well if that is meant."
+  }
+}
+
+variable "world_open" {
+  type        = bool
+  description = "Says out loud that allowed_cidrs may hold 0.0.0.0/0."
+  default     = false
+}
+
+variable "domain" {
+  type = object({
+    name    = string
+    zone_id = string
+  })
+  description = "The API's host name and the id of its Route 53 zone, for HTTPS. null: HTTP alone, under the load balancer's own name."
+  default     = null
+}
+
+variable "cidr" {
+  type        = string
+  description = "The VPC's range, a /16."
+}
+
+variable "zones" {
+  type        = list(string)
+  description = "Letters of the availability zones to use."
+  default     = ["a", "b"]
+}
+
+variable "egress" {
+  type        = string
+  description = "How tasks reach AWS: nat, endpoints or public_ip. infra/terraform/README.md weighs them."
+}
+
+variable "nat_gateways" {
+  type        = number
+  description = "With egress nat: 1, or as many as zones."
+  default     = 1
+}
+
+variable "shards" {
+  type        = number
+  description = "Number of shards, when it differs from infra/resources.json."
+  default     = null
+}
+
+variable "generations" {
+  type        = set(number)
+  description = "Projection generations that have tables. A rebuild needs the next one beside the live one."
+  default     = [1]
+}
+
+variable "live_generation" {
+  type        = number
+  description = "The generation that alarms and dashboard look at; the pointer itself is moved by `promote`, not by Terraform."
+  default     = 1
+
+  validation {
+    condition     = contains(var.generations, var.live_generation)
+    error_message = "live_generation must be one of generations."
+  }
+}
+
+variable "point_in_time_recovery" {
+  type        = bool
+  description = "Whether the projection's tables can be restored to any second of the last 35 days."
+}
+
+variable "deletion_protection" {
+  type        = bool
+  description = "Whether AWS refuses to delete tables and load balancer."
+}
+
+variable "archive" {
+  type        = bool
+  description = "Whether the log is also kept in S3, beyond the stream's retention."
+}
+
+variable "api" {
+  type = object({
+    cpu                 = number
+    memory              = number
+    tasks_min           = number
+    tasks_max           = number
+    requests_per_minute = number
+  })
+  description = "Size and number of the API's tasks; one more is started when each answers more requests a minute than this."
+}
+
+variable "consumer" {
+  type = object({
+    cpu       = number
+    memory    = number
+    tasks_min = number
+    tasks_max = number
+  })
+  description = "Size and number of the consumer's tasks, never more than shards. A task needs 300 MiB and 70 MiB a shard."
+
+  validation {
+    condition     = var.consumer.memory >= 1024
+    error_message = "consumer.memory must be at least 1024: KCL's daemon and two record processors take half of that."
+  }
+}
+
+variable "log_retention_days" {
+  type        = number
+  description = "How long logs are kept; one of the figures CloudWatch knows."
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731], var.log_retention_days)
+    error_message = "CloudWatch knows 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545 and 731 days."
+  }
+}
+
+variable "alarm_emails" {
+  type        = set(string)
+  description = "Who is told of alarms."
+  default     = []
+}
+
+variable "monthly_budget_usd" {
+  type        = number
+  description = "US dollars a month after which somebody is told."
+}
+
+variable "permissions_boundary" {
+  type        = string
+  description = "ARN of the policy that bounds every role; bootstrap makes one and its apply role asks for it."
+  default     = null
+}

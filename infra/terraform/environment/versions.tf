@@ -1,0 +1,32 @@
+terraform {
+  required_version = ">= 1.11"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.100, < 7.0"
+    }
+  }
+
+  # bucket and region are handed to `terraform init`. Each workspace has its own object: telemetry/<workspace>/environment.tfstate.
+  backend "s3" {
+    workspace_key_prefix = "telemetry"
+    key                  = "environment.tfstate"
+    encrypt              = true
+    use_lockfile         = true
+  }
+}
+
+provider "aws" {
+  region              = var.region
+  allowed_account_ids = [var.account_id]
+
+  default_tags {
+    tags = {
+      Project     = "telemetry"
+      Environment = var.environment
+      Owner       = var.owner
+      ManagedBy   = "terraform"
+    }
+  }
+}

@@ -1,0 +1,48 @@
+variable "prefix" {
+  type        = string
+  description = "The load balancer's name, and the beginning of its parts' names."
+
+  validation {
+    condition     = can(regex("^[a-zA-Z0-9-]{1,28}$", var.prefix))
+    error_message = "AWS allows letters, digits and dashes here, and 32 of them with the longest ending (-api)."
+  }
+}
+
+variable "vpc_id" {
+  type        = string
+  description = "The VPC."
+}
+
+variable "subnet_ids" {
+  type        = list(string)
+  description = "Public subnets, in two zones at least."
+}
+
+variable "port" {
+  type        = number
+  description = "The port the API listens on."
+}
+
+variable "allowed_cidrs" {
+  type        = list(string)
+  description = "IPv4 ranges that may reach the load balancer."
+
+  validation {
+    condition     = length(var.allowed_cidrs) > 0 && alltrue([for cidr in var.allowed_cidrs : can(cidrnetmask(cidr))])
+    error_message = "allowed_cidrs must hold at least one IPv4 range, for example 203.0.113.0/24."
+  }
+}
+
+variable "domain" {
+  type = object({
+    name    = string
+    zone_id = string
+  })
+  description = "The API's host name and the id of the Route 53 zone it lies in; null for HTTP alone."
+  default     = null
+}
+
+variable "deletion_protection" {
+  type        = bool
+  description = "Whether AWS refuses to delete the load balancer."
+}

@@ -1,0 +1,51 @@
+variable "prefix" {
+  type        = string
+  description = "Begins the name of everything made here, for example telemetry-dev."
+}
+
+variable "cidr" {
+  type        = string
+  description = "The VPC's range, a /16: it is cut into subnets of 256 addresses."
+
+  validation {
+    condition     = can(cidrnetmask(var.cidr)) && endswith(var.cidr, "/16")
+    error_message = "cidr must be an IPv4 range ending in /16, for example 10.1.0.0/16."
+  }
+}
+
+variable "zones" {
+  type        = list(string)
+  description = "Letters of the region's availability zones to use; a load balancer needs two."
+  default     = ["a", "b"]
+
+  validation {
+    condition     = length(var.zones) >= 2 && length(distinct(var.zones)) == length(var.zones)
+    error_message = "zones must name at least two different zones."
+  }
+
+  validation {
+    condition     = alltrue([for zone in var.zones : can(regex("^[a-f]$", zone))])
+    error_message = "zones are given by their letters alone, for example a."
+  }
+}
+
+variable "egress" {
+  type        = string
+  description = "How tasks reach AWS: nat (private subnets), endpoints (private subnets, no way out but to AWS) or public_ip (cheapest)."
+
+  validation {
+    condition     = contains(["nat", "endpoints", "public_ip"], var.egress)
+    error_message = "egress must be nat, endpoints or public_ip."
+  }
+}
+
+variable "nat_gateways" {
+  type        = number
+  description = "With egress nat: one for all zones, or as many as zones, so that the loss of a zone costs only that zone."
+  default     = 1
+
+  validation {
+    condition     = var.nat_gateways == 1 || var.nat_gateways == length(var.zones)
+    error_message = "nat_gateways must be 1 or the number of zones."
+  }
+}

@@ -1,0 +1,56 @@
+# One page: what comes in, how far the projection is, what went wrong, and what the tasks use.
+
+locals {
+  kinesis = [for name in ["IncomingRecords", "IncomingBytes"] : ["AWS/Kinesis", name, "StreamName", var.stream_name]]
+  throttled = concat(
+    [for name in ["WriteProvisionedThroughputExceeded", "ReadProvisionedThroughputExceeded"] : ["AWS/Kinesis", name, "StreamName", var.stream_name]],
+    [for name in local.busy_tables : ["AWS/DynamoDB", "WriteThrottleEvents", "TableName", name]],
+  )
+  balanced = ["LoadBalancer", var.load_balancer_dimensions.LoadBalancer]
+
+  widgets = [
+    { title = "Requests and errors", stat = "Sum", metrics = [
+      for name in ["RequestCount", "HTTPCode_Target_4XX_Count", "HTTPCode_Target_5XX_Count", "HTTPCode_ELB_5XX_Count"] :
+      concat(["AWS/ApplicationELB", name], local.balanced)
+    ] },
+    { title = "Time to answer, p99 in s", stat = "p99", metrics = [concat(["AWS/ApplicationELB", "TargetResponseTime"], local.balanced)] },
+    { title = "Into the log", stat = "Sum", metrics = local.kinesis },
+    { title = "Behind the log, in ms", stat = "Maximum", metrics = [[{ expression = var.lag_query, label = "lag", id = "lag", period = 60 }]] },
+    { title = "Throttled", stat = "Sum", metrics = local.throttled },
+    { title = "Rows, dead letters, restarts", stat = "SampleCount", metrics = [
+      ["AWS/DynamoDB", "SuccessfulRequestLatency", "TableName", var.stats_table, "Operation", "PutItem", { label = "rows written" }],
+      ["AWS/DynamoDB", "SuccessfulRequestLatency", "TableName", var.dead_letters_table, "Operation", "PutItem", { label = "dead letters" }],
+      [var.prefix, "ConsumerRestarts", { stat = "Sum" }],
+      [var.prefix, "StalledShards", { stat = "Sum" }],
+    ] },
+    { title = "CPU, %", stat = "Average", metrics = [
+      for name in var.service_names : ["AWS/ECS", "CPUUtilization", "ClusterName", var.cluster_name, "ServiceName", name]
+    ] },
+    { title = "Memory, %", stat = "Average", metrics = [
+      for name in var.service_names : ["AWS/ECS", "MemoryUtilization", "ClusterName", var.cluster_name, "ServiceName", name]
+    ] },
+  ]
+}
+
+resource "aws_cloudwatch_dashboard" "this" {
+  dashboard_name = var.prefix
+  dashboard_body = jsonencode({
+    widgets = concat(
+      [{
+        type       = "alarm", x = 0, y = 0, width = 24, height = 3
+        properties = { title = "Alarms", alarms = [for alarm in aws_cloudwatch_metric_alarm.this : alarm.arn] }
+      }],
+      [for index, widget in local.widgets : {
+        type = "metric", x = 12 * (index % 2), y = 3 + 6 * floor(index / 2), width = 12, height = 6
+        properties = {
+          title   = widget.title
+          region  = data.aws_region.current.name
+          view    = "timeSeries"
+          period  = 60
+          stat    = widget.stat
+          metrics = widget.metrics
+        }
+      }],
+    )
+  })
+}

@@ -1,0 +1,201 @@
+# One role per process, with the calls it makes and no others. tests/infra/test_policies.py compares these statements with the
+# calls that the running processes were seen to make, in both directions. ARNs are put together from names, so that a plan shows
+# every policy in full before anything exists.
+
+data "aws_partition" "current" {}
+data "aws_region" "current" {}
+
+locals {
+  place      = "${data.aws_region.current.name}:${var.account_id}"
+  arn        = "arn:${data.aws_partition.current.partition}"
+  stream     = "${local.arn}:kinesis:${local.place}:stream/${var.stream_name}"
+  tables     = { for role, names in var.table_names : role => [for name in names : "${local.arn}:dynamodb:${local.place}:table/${name}"] }
+  log_groups = [for name in var.log_group_names : "${local.arn}:logs:${local.place}:log-group:${name}:log-stream:*"]
+
+  policies = {
+    api       = data.aws_iam_policy_document.api.json
+    consumer  = data.aws_iam_policy_document.consumer.json
+    execution = data.aws_iam_policy_document.execution.json
+  }
+}
+
+data "aws_iam_policy_document" "api" {
+  statement {
+    sid       = "AppendToLog"
+    actions   = ["kinesis:DescribeStreamSummary", "kinesis:ListShards", "kinesis:PutRecords"]
+    resources = [local.stream]
+  }
+
+  statement {
+    sid       = "FindLiveGeneration"
+    actions   = ["dynamodb:GetItem"]
+    resources = local.tables.generations
+  }
+
+  statement {
+    sid       = "ReadStats"
+    actions   = ["dynamodb:Query"]
+    resources = local.tables.stats
+  }
+}
+
+data "aws_iam_policy_document" "consumer" {
+  statement {
+    sid = "ReadLog"
+    actions = [
+      "kinesis:DescribeStreamSummary",
+      "kinesis:GetRecords",
+      "kinesis:GetShardIterator",
+      "kinesis:ListShards",
+    ]
+    resources = [local.stream]
+  }
+
+  statement {
+    sid       = "AppendMisroutedEventsAgain"
+    actions   = ["kinesis:PutRecords"]
+    resources = [local.stream]
+  }
+
+  statement {
+    sid       = "FindLiveGeneration"
+    actions   = ["dynamodb:GetItem"]
+    resources = local.tables.generations
+  }
+
+  statement {
+    sid       = "StoreReadings"
+    actions   = ["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"]
+    resources = local.tables.readings
+  }
+
+  statement {
+    sid       = "KeepStats"
+    actions   = ["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:Query"]
+    resources = local.tables.stats
+  }
+
+  statement {
+    sid       = "KeepDeadLetters"
+    actions   = ["dynamodb:PutItem"]
+    resources = local.tables.dead_letters
+  }
+
+  # KCL's own three tables (hazard H26).
+  statement {
+    sid = "KeepLeases"
+    actions = [
+      "dynamodb:DeleteItem",
+      "dynamodb:DescribeTable",
+      "dynamodb:GetItem",
+      "dynamodb:PutItem",
+      "dynamodb:Scan",
+      "dynamodb:UpdateItem",
+    ]
+    resources = local.tables.leases
+  }
+
+  statement {
+    sid       = "FindLeasesByOwner"
+    actions   = ["dynamodb:Query"]
+    resources = [for table in local.tables.leases : "${table}/index/${var.lease_index}"]
+  }
+
+  statement {
+    sid = "KeepLeader"
+    actions = [
+      "dynamodb:DeleteItem",
+      "dynamodb:DescribeTable",
+      "dynamodb:GetItem",
+      "dynamodb:PutItem",
+      "dynamodb:Scan",
+      "dynamodb:UpdateItem",
+    ]
+    resources = local.tables.coordinator
+  }
+
+  statement {
+    sid = "KeepSignsOfLife"
+    actions = [
+      "dynamodb:DeleteItem",
+      "dynamodb:DescribeTable",
+      "dynamodb:PutItem",
+      "dynamodb:Scan",
+      "dynamodb:UpdateItem",
+    ]
+    resources = local.tables.workers
+  }
+
+  # CloudWatch knows no resources; KCL's namespace is the application's name, which is its lease table's.
+  statement {
+    sid       = "TellMetrics"
+    actions   = ["cloudwatch:PutMetricData"]
+    resources = ["*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "cloudwatch:namespace"
+      values   = var.table_names.leases
+    }
+  }
+}
+
+# Fargate's own agent: it fetches the image and writes the logs. Our processes never have these rights.
+data "aws_iam_policy_document" "execution" {
+  statement {
+    sid       = "LogInToRegistry"
+    actions   = ["ecr:GetAuthorizationToken"]
+    resources = ["*"] # the call knows no resource
+  }
+
+  statement {
+    sid       = "FetchImage"
+    actions   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+    resources = ["${local.arn}:ecr:${local.place}:repository/${var.repository_name}"]
+  }
+
+  statement {
+    sid       = "WriteLogs"
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = local.log_groups
+  }
+}
+
+data "aws_iam_policy_document" "trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["ecs-tasks.amazonaws.com"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [var.account_id]
+    }
+
+    condition {
+      test     = "ArnLike"
+      variable = "aws:SourceArn"
+      values   = ["${local.arn}:ecs:${local.place}:*"]
+    }
+  }
+}
+
+resource "aws_iam_role" "process" {
+  for_each = local.policies
+
+  name                 = "${var.prefix}-${each.key}"
+  assume_role_policy   = data.aws_iam_policy_document.trust.json
+  permissions_boundary = var.permissions_boundary
+}
+
+resource "aws_iam_role_policy" "process" {
+  for_each = local.policies
+
+  name   = each.key
+  role   = aws_iam_role.process[each.key].id
+  policy = each.value
+}

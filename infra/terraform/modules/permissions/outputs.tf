@@ -1,0 +1,7 @@
+output "role_arns" {
+  description = "Roles by process: api, consumer, and execution for Fargate's agent."
+  value       = { for process, role in aws_iam_role.process : process => role.arn }
+
+  # A task that starts before its rights are there would fail.
+  depends_on = [aws_iam_role_policy.process]
+}

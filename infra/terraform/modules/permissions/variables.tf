@@ -1,0 +1,47 @@
+variable "prefix" {
+  type        = string
+  description = "Begins the names of the roles, for example telemetry-dev."
+}
+
+variable "account_id" {
+  type        = string
+  description = "The AWS account."
+}
+
+variable "stream_name" {
+  type        = string
+  description = "The stream."
+}
+
+variable "table_names" {
+  type        = map(list(string))
+  description = "Names of the tables by role, one for each generation."
+
+  validation {
+    condition = length(setsubtract(
+      ["readings", "stats", "dead_letters", "generations", "leases", "coordinator", "workers"], keys(var.table_names)
+    )) == 0
+    error_message = "table_names must name readings, stats, dead_letters, generations, leases, coordinator and workers."
+  }
+}
+
+variable "lease_index" {
+  type        = string
+  description = "The lease table's index by owner."
+}
+
+variable "repository_name" {
+  type        = string
+  description = "The ECR repository that images are fetched from."
+}
+
+variable "log_group_names" {
+  type        = list(string)
+  description = "Log groups of the processes."
+}
+
+variable "permissions_boundary" {
+  type        = string
+  description = "ARN of the policy that bounds every role, or null."
+  default     = null
+}

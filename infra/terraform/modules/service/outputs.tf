@@ -1,0 +1,14 @@
+output "name" {
+  description = "The service's name in its cluster."
+  value       = aws_ecs_service.this.name
+}
+
+output "task_definition_arn" {
+  description = "The revision it runs."
+  value       = aws_ecs_task_definition.this.arn
+}
+
+output "log_group_name" {
+  description = "Where its output goes, once that is there."
+  value       = aws_cloudwatch_log_group.this.name
+}

@@ -1,0 +1,174 @@
+variable "prefix" {
+  type        = string
+  description = "Begins the names of what is made here, for example telemetry-dev."
+}
+
+variable "name" {
+  type        = string
+  description = "The process: api or consumer. Also the container's name."
+
+  validation {
+    condition     = can(regex("^[a-z][a-z-]*$", var.name))
+    error_message = "name must be of lower-case letters and dashes."
+  }
+}
+
+variable "cluster_arn" {
+  type        = string
+  description = "The ECS cluster."
+}
+
+variable "cluster_name" {
+  type        = string
+  description = "The ECS cluster's name, by which autoscaling knows it."
+}
+
+variable "image" {
+  type        = string
+  description = "The container image with a tag that never moves, or a digest."
+
+  validation {
+    condition     = can(regex("(:[\\w.-]+|@sha256:[0-9a-f]{64})$", var.image)) && !endswith(var.image, ":latest")
+    error_message = "image must end with a tag other than latest, or with a digest."
+  }
+}
+
+variable "entry_point" {
+  type        = list(string)
+  description = "What runs the command; said here, so that it does not depend on the image's own."
+}
+
+variable "command" {
+  type        = list(string)
+  description = "The command's words."
+}
+
+variable "health_command" {
+  type        = list(string)
+  description = "Exit status 0 while the process is well; begins with CMD or CMD-SHELL."
+
+  validation {
+    condition     = contains(["CMD", "CMD-SHELL"], var.health_command[0])
+    error_message = "health_command must begin with CMD or CMD-SHELL."
+  }
+}
+
+variable "environment" {
+  type        = map(string)
+  description = "The process's settings (docs/settings.md)."
+}
+
+variable "cpu" {
+  type        = number
+  description = "CPU units; 1024 are one virtual CPU."
+
+  validation {
+    condition     = contains([256, 512, 1024, 2048, 4096], var.cpu)
+    error_message = "Fargate has 256, 512, 1024, 2048 or 4096 units."
+  }
+}
+
+variable "memory" {
+  type        = number
+  description = "Memory in MiB; Fargate allows two to eight times the CPU units."
+
+  validation {
+    condition     = var.memory >= 2 * var.cpu && var.memory <= 8 * var.cpu
+    error_message = "memory must be two to eight times cpu."
+  }
+}
+
+variable "stop_timeout_s" {
+  type        = number
+  description = "Seconds between SIGTERM and SIGKILL; must be longer than the process needs to stop in order."
+
+  validation {
+    condition     = var.stop_timeout_s >= 30 && var.stop_timeout_s <= 120
+    error_message = "Fargate waits at most 120 s; below 30 s our processes would be cut short."
+  }
+}
+
+variable "start_period_s" {
+  type        = number
+  description = "Seconds after the start in which failing health checks do not count."
+}
+
+variable "execution_role_arn" {
+  type        = string
+  description = "Role of Fargate's agent."
+}
+
+variable "task_role_arn" {
+  type        = string
+  description = "Role of the process."
+}
+
+variable "vpc_id" {
+  type        = string
+  description = "The VPC."
+}
+
+variable "subnet_ids" {
+  type        = list(string)
+  description = "Where tasks lie."
+}
+
+variable "assign_public_ip" {
+  type        = bool
+  description = "Whether tasks need a public address to reach AWS."
+}
+
+variable "port" {
+  type        = number
+  description = "The port the process listens on, or null."
+  default     = null
+}
+
+variable "load_balancer" {
+  type = object({
+    security_group_id = string
+    target_group_arn  = string
+    resource_label    = string
+  })
+  description = "The load balancer in front, or null. resource_label is what autoscaling calls it."
+  default     = null
+}
+
+variable "log_group_name" {
+  type        = string
+  description = "Where the process's output goes."
+}
+
+variable "log_retention_days" {
+  type        = number
+  description = "How long its output is kept."
+}
+
+variable "tasks_min" {
+  type        = number
+  description = "The least number of tasks."
+
+  validation {
+    condition     = var.tasks_min >= 1
+    error_message = "With no task there is no service."
+  }
+}
+
+variable "tasks_max" {
+  type        = number
+  description = "The greatest number of tasks."
+
+  validation {
+    condition     = var.tasks_max >= var.tasks_min
+    error_message = "tasks_max must not be below tasks_min."
+  }
+}
+
+variable "scaling" {
+  type = object({
+    cpu_percent         = optional(number)
+    requests_per_minute = optional(number)
+    lag                 = optional(string)
+  })
+  description = "What the number of tasks follows: mean CPU, requests per task, and a query for the lag in milliseconds."
+}
