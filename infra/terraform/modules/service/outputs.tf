@@ -12,3 +12,8 @@ output "log_group_name" {
   description = "Where its output goes, once that is there."
   value       = aws_cloudwatch_log_group.this.name
 }
+
+output "tasks_max" {
+  description = "The greatest number of tasks."
+  value       = aws_appautoscaling_target.this.max_capacity
+}

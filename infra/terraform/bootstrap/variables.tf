@@ -1,0 +1,70 @@
+variable "name" {
+  type        = string
+  description = "Begins all names; the same as the environments' own variable of this name."
+  default     = "telemetry"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,15}$", var.name))
+    error_message = "name must be 2 to 16 lower-case letters, digits and dashes, and begin with a letter."
+  }
+}
+
+variable "account_id" {
+  type        = string
+  description = "The AWS account. Credentials of any other are refused."
+
+  validation {
+    condition     = can(regex("^[0-9]{12}$", var.account_id))
+    error_message = "account_id must be 12 digits."
+  }
+}
+
+variable "region" {
+  type        = string
+  description = "The AWS region."
+  default     = "eu-west-1"
+}
+
+variable "owner" {
+  type        = string
+  description = "Who answers for what is made here; a tag on everything."
+}
+
+variable "github_repository" {
+  type        = string
+  description = "The GitHub repository whose workflows deploy, as owner/name."
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", var.github_repository))
+    error_message = "github_repository must look like owner/name, without wildcards."
+  }
+}
+
+variable "environments" {
+  type        = set(string)
+  description = "The environments that lie in this account."
+  default     = ["dev", "staging", "prod"]
+
+  validation {
+    condition     = length(setsubtract(var.environments, ["dev", "staging", "prod"])) == 0
+    error_message = "The environments are dev, staging and prod."
+  }
+}
+
+variable "protected_environments" {
+  type        = set(string)
+  description = "Environments whose apply role may not delete stream, tables and archive."
+  default     = ["prod"]
+}
+
+variable "repository_name" {
+  type        = string
+  description = "The ECR repository's name."
+  default     = "telemetry-pipeline"
+}
+
+variable "zone_ids" {
+  type        = set(string)
+  description = "Route 53 zones that apply roles may write to; empty without a domain."
+  default     = []
+}

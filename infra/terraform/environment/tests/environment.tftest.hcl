@@ -1,0 +1,56 @@
+# Run once for each environment, with its .tfvars file and in its workspace.
+mock_provider "aws" {
+  source = "./tests/mocks"
+}
+
+variables {
+  account_id    = "123456789012"
+  owner         = "somebody"
+  image         = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/telemetry-pipeline:abc1234"
+  allowed_cidrs = ["203.0.113.0/24"]
+}
+
+run "as_its_file_says" {
+  command = plan
+
+  assert {
+    condition     = output.prefix == "telemetry-${terraform.workspace}" && output.stream == "telemetry-${terraform.workspace}-temperature-events"
+    error_message = "Names begin with the environment's prefix."
+  }
+  assert {
+    condition     = toset(values(module.tables.names)[*][0]) == toset([for table in local.live.tables : table.name])
+    error_message = "Every table of infra/resources.json."
+  }
+}
+
+run "a_next_generation_beside_the_live_one" {
+  command = plan
+  variables { generations = [1, 2] }
+
+  assert {
+    condition     = length(module.tables.names["stats"]) == 2 && length(module.tables.names["generations"]) == 1
+    error_message = "Generations have tables of their own, but share pointer and dead letters."
+  }
+}
+
+run "consumers_never_exceed_shards" {
+  command = plan
+  variables {
+    shards   = 3
+    consumer = { cpu = 512, memory = 1024, tasks_min = 1, tasks_max = 50 }
+  }
+
+  assert {
+    condition     = module.consumer.tasks_max == 3
+    error_message = "A worker beyond the shards would have nothing to do."
+  }
+}
+
+run "prod_is_protected" {
+  command = plan
+
+  assert {
+    condition     = terraform.workspace != "prod" || (var.deletion_protection && var.point_in_time_recovery && var.archive && var.nat_gateways == 2)
+    error_message = "Deletion protection, point-in-time recovery, an archive, a way out in each zone."
+  }
+}
