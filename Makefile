@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test test-faults simulate check fix lock images push-images clean setup
+.PHONY: help run test test-faults simulate infra-test infra-apply-test check fix lock images push-images clean setup
 
 # uv from PATH, or else from the package index into .tools.
 UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.tools/bin/uv)
@@ -13,7 +13,7 @@ export UV
 TAG = $(shell git rev-parse HEAD)
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: setup ## run the whole pipeline on this machine (DEMO=1 adds simulated sensors; PORT=, LOCALSTACK_PORT=)
 	@$(BIN)/python -m infra.local.run
@@ -25,6 +25,12 @@ test-faults: setup ## try the promises against every fault, long; writes docs/re
 	@rm -f .local/faults.jsonl && mkdir -p .local
 	@FAULTS=full FAULTS_RESULTS=$(CURDIR)/.local/faults.jsonl $(BIN)/pytest tests/faults $(if $(ONLY),-k $(ONLY)); \
 	  status=$$?; [ ! -s .local/faults.jsonl ] || $(BIN)/python -m tests.faults.report $(if $(ONLY),--some) .local/faults.jsonl; exit $$status
+
+infra-test: setup ## check Terraform: format, validity, its own tests, plans, policies, checkov (TF_PLUGIN_DIR=)
+	@$(BIN)/pytest tests/infra/test_terraform.py tests/infra/test_policies.py
+
+infra-apply-test: setup ## apply and destroy a whole environment on moto, and stream and tables on LocalStack (TF_PLUGIN_DIR=)
+	@INFRA_APPLY=1 $(BIN)/pytest tests/infra/test_apply.py
 
 simulate: setup ## run simulated schedules of crashes, zombies and reshards (SEEDS=0:100000)
 	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),0:100000) --jobs 2

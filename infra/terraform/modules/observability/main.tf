@@ -9,6 +9,7 @@ locals {
 
 # Not encrypted with the account's own key: CloudWatch may not use it, so alarms would be lost. They hold names and figures only.
 resource "aws_sns_topic" "alarms" {
+  #checkov:skip=CKV_AWS_26:CloudWatch may not use the account's own key, so alarms would be lost
   name = "${var.prefix}-alarms"
 }
 

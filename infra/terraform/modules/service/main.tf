@@ -7,6 +7,7 @@ locals {
 }
 
 resource "aws_cloudwatch_log_group" "this" {
+  #checkov:skip=CKV_AWS_158:CloudWatch encrypts logs with its own key; a key of ours costs a dollar a month and is one more way to lose them
   name              = var.log_group_name
   retention_in_days = var.log_retention_days
 }
@@ -113,7 +114,6 @@ resource "aws_ecs_service" "this" {
   task_definition                   = aws_ecs_task_definition.this.arn
   desired_count                     = var.tasks_min
   launch_type                       = "FARGATE"
-  platform_version                  = "1.4.0"
   propagate_tags                    = "SERVICE"
   health_check_grace_period_seconds = var.load_balancer == null ? null : var.start_period_s
 
@@ -147,5 +147,5 @@ resource "aws_ecs_service" "this" {
   }
 
   # Out to AWS before the first task starts, or it cannot fetch its image.
-  depends_on = [aws_vpc_security_group_egress_rule.https]
+  depends_on = [aws_vpc_security_group_egress_rule.https, var.after]
 }

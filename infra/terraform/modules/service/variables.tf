@@ -172,3 +172,9 @@ variable "scaling" {
   })
   description = "What the number of tasks follows: mean CPU, requests per task, and a query for the lag in milliseconds."
 }
+
+variable "after" {
+  type        = list(string)
+  description = "Anything that must be there before the first task starts."
+  default     = []
+}

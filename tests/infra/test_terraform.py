@@ -1,0 +1,190 @@
+"""Terraform: formatted, valid, tested, scanned, and in what it plans at one with the code it runs.
+
+Reported as skipped where terraform or its provider is not found.
+"""
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from consumer.daemon import _BEYOND_GRACE_S
+from consumer.oversight import Oversight
+from consumer.properties import SHUTDOWN_GRACE_S, patience
+from consumer.status import StatusFile
+from infra.local.downloads import ensure_environment
+from infra.setup import load_definition
+from producer_api.__main__ import _DRAIN_S
+from telemetry.aws import _READ_TIMEOUT_S
+from telemetry.names import ResourceNames
+from telemetry.settings import Settings
+from tests.support.terraform import ENVIRONMENTS, ROOTS, TREE, Root, planned
+
+type Plans = Mapping[str, dict[str, Any]]
+type Roots = Mapping[str, Root]
+
+
+def container(plans: Plans, name: str) -> dict[str, Any]:
+    """The container of a service."""
+    tasks = planned(plans["environment"], "aws_ecs_task_definition")
+    (found,) = json.loads(tasks[f"module.{name}.aws_ecs_task_definition.this"]["container_definitions"])
+    made: dict[str, Any] = found
+    return made
+
+
+def settings_of(plans: Plans, name: str) -> dict[str, str]:
+    """The environment variables of a service's container."""
+    return {pair["name"]: pair["value"] for pair in container(plans, name)["environment"]}
+
+
+def test_it_is_formatted(roots: Roots) -> None:
+    """As `terraform fmt` would."""
+    unformatted = Root(TREE).run("fmt", "-check", "-recursive", "-diff")
+    assert not unformatted
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_it_is_valid(roots: Roots, root: str) -> None:
+    """With all modules that it uses."""
+    roots[root].run("validate")
+
+
+def test_modules_and_the_environment_dev_do_what_they_should(roots: Roots) -> None:
+    """`terraform test`, its provider mocked."""
+    roots["environment"].run("test", "-var-file=dev.tfvars")
+
+
+@pytest.mark.parametrize("environment", [name for name in ENVIRONMENTS if name != "dev"])
+def test_other_environments_are_what_their_files_say(roots: Roots, environment: str) -> None:
+    """The same tests, with other values in another workspace."""
+    options = (f"-var-file={environment}.tfvars", "-filter=tests/environment.tftest.hcl")
+    roots["environment"].run("test", *options, workspace=environment)
+
+
+def test_bootstrap_does_what_it_should(roots: Roots) -> None:
+    """`terraform test`, its provider mocked."""
+    roots["bootstrap"].run("test")
+
+
+def test_another_environments_values_destroy_nothing(roots: Roots) -> None:
+    """dev's values in the workspace prod: refused, for destroying too."""
+    root = roots["environment"]
+    state = root.folder / "terraform.tfstate.d/prod/terraform.tfstate"
+    state.parent.mkdir(parents=True, exist_ok=True)
+    there = {"mode": "managed", "type": "terraform_data", "name": "there", "instances": [{"attributes": {"id": "1"}}]}
+    there["provider"] = 'provider["terraform.io/builtin/terraform"]'
+    state.write_text(json.dumps({"version": 4, "serial": 1, "lineage": "tests", "resources": [there]}))
+    for options in ([], ["-destroy"]):
+        said = root.run("plan", *options, *root.variables("dev"), workspace="prod", status=1)
+        assert "the workspace is prod" in said
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_checkov_finds_nothing_and_every_skip_has_its_reason(root: str, roots: Roots) -> None:
+    """In an environment of its own; nothing is downloaded while it scans."""
+    checkov = ensure_environment("checkov") / "bin" / "checkov"
+    values = ["--var-file", str(TREE / "environment/prod.tfvars")] if root == "environment" else []
+    options = ["--framework", "terraform", "--skip-download", "--compact", "-o", "json", *values]
+    scanned = subprocess.run(
+        [checkov, "-d", TREE / root, *options],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "ANSI_COLORS_DISABLED": "1"},
+    )
+    results = json.loads(scanned.stdout)["results"]
+    failed = [f"{check['check_id']} {check['resource']}: {check['check_name']}" for check in results["failed_checks"]]
+    assert not failed, "\n".join(failed)
+    assert all(check["check_result"]["suppress_comment"].strip() for check in results["skipped_checks"])
+    assert scanned.returncode == 0, scanned.stderr
+
+
+def test_names_are_those_the_code_computes(plans: Plans) -> None:
+    """Stream and tables are what telemetry/names.py says, and have the definition's keys."""
+    names = ResourceNames("telemetry-dev")
+    (stream,) = planned(plans["environment"], "aws_kinesis_stream").values()
+    assert stream["name"] == names.stream
+    tables = {table["name"]: table for table in planned(plans["environment"], "aws_dynamodb_table").values()}
+    assert tables.keys() == {
+        names.readings, names.stats, names.dead_letters, names.generations, names.application, names.coordinator, names.workers
+    }  # fmt: skip
+    for defined in load_definition(names)["tables"].values():
+        made = tables[defined["name"]]
+        assert (made["hash_key"], made["range_key"]) == (defined["hash_key"], defined.get("range_key"))
+        indexes = [(index["name"], index["hash_key"], index["range_key"]) for index in made["global_secondary_index"]]
+        assert indexes == [tuple(index.values()) for index in [defined.get("index")] if index]
+
+
+@pytest.mark.parametrize("process", ["api", "consumer"])
+def test_processes_start_with_the_settings_they_are_given(plans: Plans, process: str) -> None:
+    """Every variable is a setting; the prefix is the tables', the timing AWS's."""
+    given = settings_of(plans, process)
+    assert given.keys() <= {name.upper() for name in Settings.model_fields}
+    settings = Settings.from_environment(given)
+    assert (settings.prefix, settings.kcl_timing) == ("telemetry-dev", "aws")
+
+
+def test_the_api_listens_where_the_load_balancer_calls(plans: Plans) -> None:
+    """On every address of its task, on the target group's port."""
+    settings = Settings.from_environment(settings_of(plans, "api"))
+    (group,) = planned(plans["environment"], "aws_lb_target_group").values()
+    assert (settings.host, settings.port) == ("0.0.0.0", group["port"])
+    assert container(plans, "api")["portMappings"][0]["containerPort"] == group["port"]
+
+
+def test_nobody_is_killed_who_still_stops_in_order(plans: Plans) -> None:
+    """ECS waits longer than the processes themselves do."""
+    deadline_s = Settings.from_environment(settings_of(plans, "api")).put_deadline_s
+    assert container(plans, "api")["stopTimeout"] > 2 * deadline_s + _DRAIN_S + _READ_TIMEOUT_S
+    assert container(plans, "consumer")["stopTimeout"] > SHUTDOWN_GRACE_S + 2 * _BEYOND_GRACE_S
+
+
+def test_each_consumer_has_the_name_of_its_task(plans: Plans) -> None:
+    """The worker and its health check take it from the metadata address, and it is a name that the settings allow."""
+    consumer = container(plans, "consumer")
+    commands = consumer["command"][0], consumer["healthCheck"]["command"][1]
+    assert (consumer["entryPoint"], consumer["healthCheck"]["command"][0]) == (["sh", "-c"], "CMD-SHELL")
+    task = "cd189a933e5849daa93386466019ab50-2495160603"
+    for command in commands:
+        shown = re.sub(r"(exec )?python .*", "printenv WORKER_ID", command)
+        environ = {**os.environ, "ECS_CONTAINER_METADATA_URI_V4": f"http://169.254.170.2/v4/{task}"}
+        name = subprocess.run(["sh", "-c", shown], env=environ, capture_output=True, text=True, check=True).stdout.strip()
+        assert Settings.from_environment({"WORKER_ID": name}).worker_id == task
+
+
+def test_commands_name_modules_that_can_be_run(plans: Plans) -> None:
+    """`python -m` of what is there."""
+    api, consumer = container(plans, "api"), container(plans, "consumer")
+    commands = [" ".join(api["entryPoint"] + api["command"]), consumer["command"][0], consumer["healthCheck"]["command"][1]]
+    for command in commands:
+        module = command.split(" -m ")[1].replace(".", "/")
+        assert any((TREE.parents[1] / path).is_file() for path in (f"{module}.py", f"{module}/__main__.py")), command
+
+
+def test_log_lines_that_alarms_count_are_logged(plans: Plans, tmp_path: Path) -> None:
+    """The supervisor's line about a restart has the event and the reason that the metric filters look for."""
+    settings = Settings()
+    with structlog.testing.capture_logs() as logs, StatusFile(tmp_path / "status.json", "w") as status:
+        reason = "shardId-000000000000 has not moved for 75 s"
+        Oversight("w", patience(settings), status).tell("restarting", reason=reason, failures=1, pause_s=0.2)
+    (line,) = logs
+    for address, metric_filter in planned(plans["environment"], "aws_cloudwatch_log_metric_filter").items():
+        terms = dict(re.findall(r'\$\.(\w+) = "\*?(.+?)\*?"', metric_filter["pattern"]))
+        assert terms, address
+        assert all(text in line[name] for name, text in terms.items()), address
+
+
+def test_policies_fit_into_a_role(plans: Plans) -> None:
+    """IAM takes 10,240 characters for all inline policies of a role, and 6,144 for a managed one."""
+    for plan in plans.values():
+        for address, policy in planned(plan, "aws_iam_role_policy").items():
+            size = len(json.dumps(json.loads(policy["policy"]), separators=(",", ":")))
+            assert size <= 10_240, f"{address} has {size}"
+        for address, policy in planned(plan, "aws_iam_policy").items():
+            assert len(json.dumps(json.loads(policy["policy"]), separators=(",", ":"))) <= 6_144, address

@@ -1,0 +1,132 @@
+"""Terraform under test: found on this machine, run offline in a copy of the tree, so that it leaves nothing behind."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+INFRA = Path(__file__).parents[2] / "infra"
+TREE = INFRA / "terraform"
+ROOTS = ("environment", "bootstrap")
+ENVIRONMENTS = ("dev", "staging", "prod")
+ACCOUNT = "123456789012"
+
+_VALUES = {
+    "environment": {
+        "account_id": ACCOUNT,
+        "owner": "tests",
+        "image": f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/telemetry-pipeline:abc1234",
+        "allowed_cidrs": '["203.0.113.0/24"]',
+    },
+    "bootstrap": {"account_id": ACCOUNT, "owner": "tests", "github_repository": "somebody/telemetry"},
+}
+_OFFLINE = """
+provider "aws" {
+  access_key                  = "test"
+  secret_key                  = "test"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = true
+  allowed_account_ids         = null
+}
+"""
+_LOCAL_STATE = """
+terraform {
+  backend "local" {}
+}
+"""
+
+
+def why_not() -> str | None:
+    """Why Terraform cannot be run here; None when it can."""
+    if not shutil.which("terraform"):
+        return "terraform is not on PATH"
+    if not find_provider():
+        return f"no folder holds {_provider()}: name one with TF_PLUGIN_DIR"
+    return None
+
+
+def find_provider() -> Path | None:
+    """The folder of provider plugins that TF_PLUGIN_DIR names, or one in a usual place; it holds the version that is locked."""
+    given = os.environ.get("TF_PLUGIN_DIR")
+    usual = [Path.home() / ".terraform.d/plugins", Path("/usr/local/share/terraform/plugins"), *sorted(Path("/opt").glob("*"))]
+    places = [Path(given)] if given else usual
+    return next((place for place in places if any(place.glob(f"*/{_provider()}"))), None)
+
+
+def _provider() -> str:
+    lock = (TREE / "environment/.terraform.lock.hcl").read_text()
+    (version,) = re.findall(r'^ +version += "(.+)"', lock, re.MULTILINE)
+    return f"hashicorp/aws/{version}"
+
+
+@dataclass(frozen=True)
+class Root:
+    """One root module, in a copy of the tree. `values` are variables given to every plan."""
+
+    folder: Path
+    values: Mapping[str, str] = field(default_factory=dict)
+
+    def run(self, *arguments: str, workspace: str = "dev", status: int = 0) -> str:
+        """What `terraform` says; fails unless it ends with this status."""
+        done = subprocess.run(
+            ["terraform", *arguments],
+            cwd=self.folder,
+            env={
+                **os.environ,
+                "TF_CLI_CONFIG_FILE": os.devnull,
+                "TF_IN_AUTOMATION": "1",
+                "TF_INPUT": "0",
+                "TF_CLI_ARGS": "-no-color",
+                "TF_WORKSPACE": workspace,
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == status, f"terraform {' '.join(arguments)}\n{done.stdout[-6000:]}"
+        return done.stdout
+
+    def init(self, *options: str) -> None:
+        """Make it ready, with the locked provider from this machine."""
+        self.run("init", "-lockfile=readonly", f"-plugin-dir={find_provider()}", *options)
+
+    def variables(self, workspace: str = "dev") -> list[str]:
+        """Options that hand over every value a plan needs."""
+        files = [f"-var-file={workspace}.tfvars"] if (self.folder / f"{workspace}.tfvars").exists() else []
+        return [*files, *(f"-var={name}={value}" for name, value in self.values.items())]
+
+    def plan(self) -> dict[str, Any]:
+        """The plan of a first apply, as `terraform show -json` has it."""
+        self.run("plan", "-out=plan", *self.variables())
+        plan: dict[str, Any] = json.loads(self.run("show", "-json", "plan"))
+        return plan
+
+
+def copy_root(name: str, to: Path, override: str = _OFFLINE + _LOCAL_STATE, **values: str) -> Root:
+    """A root module in a copy of the tree under `to`, its provider and backend overridden."""
+    left_out = shutil.ignore_patterns(".terraform", "*.tfstate*", "override.tf")
+    shutil.copytree(TREE, to / "infra/terraform", ignore=left_out)
+    shutil.copy(INFRA / "resources.json", to / "infra")
+    folder = to / "infra/terraform" / name
+    # Bootstrap has no backend; its state is local anyway.
+    (folder / "override.tf").write_text(override)
+    return Root(folder, _VALUES[name] | values)
+
+
+def planned(plan: Mapping[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+    """Planned values of every resource of a type, by address."""
+
+    def walk(module: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        found = {item["address"]: item["values"] for item in module.get("resources", []) if item["type"] == kind}
+        for child in module.get("child_modules", []):
+            found |= walk(child)
+        return found
+
+    return walk(plan["planned_values"]["root_module"])
