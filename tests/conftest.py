@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, settings
 from infra.local.downloads import ensure_java
 from infra.local.localstack import LocalStack
 from tests.support.processes import running_api
-from tests.support.stack import Stack, new_stack
+from tests.support.stack import Stack, new_stack, open_stack
 
 # Examples are timed by nobody: the machine may be busy with LocalStack. Shrinking and replaying stay as they are.
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -24,20 +24,29 @@ def java() -> str:
 
 
 @pytest.fixture(scope="session")
-def endpoint() -> Iterator[str]:
+def calls_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the LocalStack started for this run writes down who called what."""
+    return tmp_path_factory.mktemp("calls") / "calls.jsonl"
+
+
+@pytest.fixture(scope="session")
+def endpoint(calls_file: Path) -> Iterator[str]:
     """The address of a LocalStack: the one AWS_ENDPOINT_URL names, or one started for this run."""
     os.environ.setdefault("AWS_ACCESS_KEY_ID", "test")
     os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "test")
     if given := os.environ.get("AWS_ENDPOINT_URL"):
         yield given
         return
-    with LocalStack() as localstack:
+    with LocalStack(calls_file=calls_file) as localstack:
         yield localstack.endpoint
 
 
 @pytest.fixture(scope="module")
 def stack(endpoint: str, java: str) -> Iterator[Stack]:
-    """A stream of two shards and its tables, for one module."""
+    """A stream of two shards and its tables, for one module; or those that somebody else made, if STACK_PREFIX names them."""
+    if prefix := os.environ.get("STACK_PREFIX"):
+        yield open_stack(endpoint, java, prefix)
+        return
     with new_stack(endpoint, java) as made:
         yield made
 

@@ -30,7 +30,9 @@ def make_root(home: LocalStackHome) -> Path:
     return root
 
 
-def environment(home: LocalStackHome, root: Path, listen: str, dynamodb_port: int) -> dict[str, str]:
+def environment(
+    home: LocalStackHome, root: Path, listen: str, dynamodb_port: int, calls_file: Path | None = None
+) -> dict[str, str]:
     """All variables LocalStack sees. The user's own (PERSISTENCE, DEBUG, proxies …) would change it from run to run."""
     return {
         "PATH": f"{home.node_bin}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
@@ -61,6 +63,7 @@ def environment(home: LocalStackHome, root: Path, listen: str, dynamodb_port: in
         "KINESIS_ON_DEMAND_STREAM_COUNT_LIMIT": "100",
         "KINESIS_LOCAL_PORT_FILE": str(_port_file(root)),
         "NODE_OPTIONS": f'--require "{HERE / "kinesis_local.cjs"}"',
+        **({"CALLS_FILE": str(calls_file)} if calls_file else {}),
     }
 
 

@@ -45,14 +45,16 @@ class PortTakenError(LocalStackError):
 class LocalStack:
     """One LocalStack process tree, as a context manager or by start() and stop().
 
-    `port` 0 means any free one. `on_log` gets every log line, without its end, from a thread of its own.
+    `port` 0 means any free one. `on_log` gets every log line, without its end, from a thread of its own. To `calls_file` goes
+    who called what: a line of JSON for each kind of call, as launcher.py describes them.
     After start(): `endpoint` is LocalStack's URL; `dynamodb_endpoint` and `kinesis_endpoint` are those of the emulators
     behind it, which answer faster but know neither accounts nor regions as LocalStack does: DynamoDB Local keeps
     LocalStack's tables under the access key `000000000000<region without dashes>`.
     """
 
-    def __init__(self, port: int = 0, on_log: Callable[[str], None] | None = None) -> None:
+    def __init__(self, port: int = 0, on_log: Callable[[str], None] | None = None, calls_file: Path | None = None) -> None:
         self.port = port
+        self._calls_file = calls_file
         self._on_log = on_log or (lambda _: None)
         self._last_lines: deque[str] = deque(maxlen=LOG_LINES_SHOWN)
         self._process: subprocess.Popen[str] | None = None
@@ -94,7 +96,7 @@ class LocalStack:
         keeper = [sys.executable, "-I", str(KEEPER), str(self._root)]
         self._process = subprocess.Popen(
             [*keeper, str(home.python), "-P", str(LAUNCHER)],
-            env=environment(home, self._root, f"{HOST}:{self.port}", self._dynamodb_port),
+            env=environment(home, self._root, f"{HOST}:{self.port}", self._dynamodb_port, self._calls_file),
             cwd=self._root,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -44,24 +44,26 @@ class Stack:
         }
 
 
-@contextmanager
-def new_stack(endpoint: str, java: str, shards: int = 2) -> Iterator[Stack]:
-    """Make a stack with a name nobody else has; take it down at the end."""
-    settings = Settings.from_environment(
-        {"PREFIX": f"t-{uuid.uuid4().hex[:8]}", "AWS_ENDPOINT_URL": endpoint, "KCL_TIMING": "local", "JAVA": java}
-    )
+def open_stack(endpoint: str, java: str, prefix: str) -> Stack:
+    """A stack that is there, or is about to be made."""
+    settings = Settings.from_environment({"PREFIX": prefix, "AWS_ENDPOINT_URL": endpoint, "KCL_TIMING": "local", "JAVA": java})
     session = Session(
         region_name=settings.aws_region,
         aws_access_key_id="test",
         aws_secret_access_key="test",  # noqa: S106  LocalStack takes any
         localstack_host=urlsplit(endpoint).netloc,
     )
-    clients = {name: session.client(name) for name in ("kinesis", "dynamodb")}
-    names = ResourceNames(settings.prefix)
-    set_up(clients["kinesis"], clients["dynamodb"], names, shards=shards)
-    yield Stack(settings, names, clients["kinesis"], clients["dynamodb"])
-    clients["kinesis"].delete_stream(StreamName=names.stream)
-    for table in load_definition(names)["tables"].values():
-        clients["dynamodb"].delete_table(TableName=table["name"])
-    for client in clients.values():
-        client.close()
+    return Stack(settings, ResourceNames(prefix), session.client("kinesis"), session.client("dynamodb"))
+
+
+@contextmanager
+def new_stack(endpoint: str, java: str, shards: int = 2) -> Iterator[Stack]:
+    """Make a stack with a name nobody else has; take it down at the end."""
+    stack = open_stack(endpoint, java, f"t-{uuid.uuid4().hex[:8]}")
+    set_up(stack.kinesis, stack.dynamodb, stack.names, shards=shards)
+    yield stack
+    stack.kinesis.delete_stream(StreamName=stack.names.stream)
+    for table in load_definition(stack.names)["tables"].values():
+        stack.dynamodb.delete_table(TableName=table["name"])
+    stack.kinesis.close()
+    stack.dynamodb.close()

@@ -25,7 +25,7 @@ _VALUES = {
     },
     "bootstrap": {"account_id": ACCOUNT, "owner": "tests", "github_repository": "somebody/telemetry"},
 }
-_OFFLINE = """
+OFFLINE = """
 provider "aws" {
   access_key                  = "test"
   secret_key                  = "test"
@@ -35,7 +35,16 @@ provider "aws" {
   allowed_account_ids         = null
 }
 """
-_LOCAL_STATE = """
+EMULATED = """
+provider "aws" {
+  access_key                  = "test"
+  secret_key                  = "test"
+  skip_credentials_validation = true
+  skip_metadata_api_check     = true
+  s3_use_path_style           = true
+}
+"""
+LOCAL_STATE = """
 terraform {
   backend "local" {}
 }
@@ -71,6 +80,7 @@ class Root:
 
     folder: Path
     values: Mapping[str, str] = field(default_factory=dict)
+    environ: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, *arguments: str, workspace: str = "dev", status: int = 0) -> str:
         """What `terraform` says; fails unless it ends with this status."""
@@ -84,6 +94,7 @@ class Root:
                 "TF_INPUT": "0",
                 "TF_CLI_ARGS": "-no-color",
                 "TF_WORKSPACE": workspace,
+                **self.environ,
             },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -93,9 +104,9 @@ class Root:
         assert done.returncode == status, f"terraform {' '.join(arguments)}\n{done.stdout[-6000:]}"
         return done.stdout
 
-    def init(self, *options: str) -> None:
+    def init(self, *options: str, workspace: str = "dev") -> None:
         """Make it ready, with the locked provider from this machine."""
-        self.run("init", "-lockfile=readonly", f"-plugin-dir={find_provider()}", *options)
+        self.run("init", "-lockfile=readonly", f"-plugin-dir={find_provider()}", *options, workspace=workspace)
 
     def variables(self, workspace: str = "dev") -> list[str]:
         """Options that hand over every value a plan needs."""
@@ -109,7 +120,14 @@ class Root:
         return plan
 
 
-def copy_root(name: str, to: Path, override: str = _OFFLINE + _LOCAL_STATE, **values: str) -> Root:
+def copy_root(
+    name: str,
+    to: Path,
+    override: str = OFFLINE + LOCAL_STATE,
+    *,
+    values: Mapping[str, str] | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Root:
     """A root module in a copy of the tree under `to`, its provider and backend overridden."""
     left_out = shutil.ignore_patterns(".terraform", "*.tfstate*", "override.tf")
     shutil.copytree(TREE, to / "infra/terraform", ignore=left_out)
@@ -117,7 +135,7 @@ def copy_root(name: str, to: Path, override: str = _OFFLINE + _LOCAL_STATE, **va
     folder = to / "infra/terraform" / name
     # Bootstrap has no backend; its state is local anyway.
     (folder / "override.tf").write_text(override)
-    return Root(folder, _VALUES[name] | values)
+    return Root(folder, _VALUES[name] | (values or {}), environ or {})
 
 
 def planned(plan: Mapping[str, Any], kind: str) -> dict[str, dict[str, Any]]:

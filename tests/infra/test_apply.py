@@ -1,0 +1,116 @@
+"""Terraform applied: a whole environment to moto, stream and tables to LocalStack with the pipeline at work on them.
+
+Takes minutes, so `make infra-apply-test` runs it and `make test` does not. What it cannot show is in infra/terraform/README.md.
+"""
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import httpx
+import pytest
+
+from infra.local.downloads import ensure_environment
+from tests.support.processes import free_port, stop
+from tests.support.stack import open_stack
+from tests.support.terraform import EMULATED, LOCAL_STATE, OFFLINE, copy_root, why_not
+from tests.support.waiting import eventually
+
+PROJECT = Path(__file__).parents[2]
+REGION = "eu-west-1"
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION}
+NO_CHANGES = 0
+
+
+@pytest.fixture(autouse=True)
+def asked_for() -> None:
+    """Skip, and say why."""
+    if not os.environ.get("INFRA_APPLY"):
+        pytest.skip("takes minutes: make infra-apply-test runs it")
+    if reason := why_not():
+        pytest.skip(f"Terraform is not tested: {reason}")
+
+
+@pytest.fixture
+def moto(tmp_path: Path) -> Iterator[str]:
+    """The address of a moto server."""
+    port = free_port()
+    python = ensure_environment("moto") / "bin" / "python"
+    environ = {**os.environ, "MOTO_ACM_VALIDATION_WAIT": "0", "MOTO_IAM_LOAD_MANAGED_POLICIES": "true"}
+    with (tmp_path / "moto.log").open("wb") as log:
+        command = [str(python), "-P", str(PROJECT / "tests/support/moto_server.py"), str(port)]
+        server = subprocess.Popen(command, env=environ, stdout=log, stderr=log, start_new_session=True)
+    url = f"http://127.0.0.1:{port}"
+
+    def answers() -> None:
+        assert server.poll() is None, (tmp_path / "moto.log").read_text()
+        try:
+            assert httpx.get(f"{url}/moto-api/data.json").status_code == 200
+        except httpx.TransportError as error:
+            raise AssertionError(str(error)) from error
+
+    try:
+        eventually(answers, within_s=60)
+        yield url
+    finally:
+        stop(server)
+
+
+def make_what_is_made_by_hand(moto: str) -> str:
+    """The bucket for states, which bootstrap makes, and a DNS zone; the zone's id."""
+    session = boto3.Session("test", "test", region_name=REGION)
+    session.client("s3", endpoint_url=moto).create_bucket(
+        Bucket="states", CreateBucketConfiguration={"LocationConstraint": REGION}
+    )
+    made = session.client("route53", endpoint_url=moto).create_hosted_zone(Name="example.com", CallerReference="tests")
+    return str(made["HostedZone"]["Id"]).rpartition("/")[2]
+
+
+@pytest.mark.timeout(900)
+def test_a_whole_environment_is_made_stays_as_it_is_and_is_gone_again(moto: str, tmp_path: Path) -> None:
+    """prod with a domain: applied, planned again without changes, its protection lifted, destroyed; its state in S3."""
+    zone = make_what_is_made_by_hand(moto)
+    domain = f'{{name="telemetry.example.com",zone_id="{zone}"}}'
+    values = {"domain": domain, "alarm_emails": '["somebody@example.com"]'}
+    root = copy_root("environment", tmp_path, EMULATED, values=values, environ={"AWS_ENDPOINT_URL": moto, **CREDENTIALS})
+    backend = {"bucket": "states", "region": REGION, "use_path_style": "true"} | dict.fromkeys(
+        ("skip_credentials_validation", "skip_metadata_api_check", "skip_requesting_account_id"), "true"
+    )
+    root.init(*(f"-backend-config={name}={value}" for name, value in backend.items()), workspace="prod")
+    variables = root.variables("prod")
+
+    root.run("plan", "-out=plan", *variables, workspace="prod")
+    applied = root.run("apply", "plan", workspace="prod")
+    assert "0 changed, 0 destroyed" in applied
+    root.run("plan", "-detailed-exitcode", *variables, workspace="prod", status=NO_CHANGES)
+
+    lifted = [*variables, "-var=deletion_protection=false"]
+    assert "0 added, 8 changed, 0 destroyed" in root.run("apply", "-auto-approve", *lifted, workspace="prod")
+    root.run("destroy", "-auto-approve", *lifted, workspace="prod")
+    assert not root.run("state", "list", workspace="prod")
+
+
+@pytest.mark.timeout(900)
+def test_the_pipeline_works_on_what_terraform_made(endpoint: str, java: str, tmp_path: Path) -> None:
+    """Stream and tables by Terraform, the pointer by the set-up, and on them the end-to-end test."""
+    name = f"t{uuid.uuid4().hex[:8]}"
+    environ = {"AWS_ENDPOINT_URL": endpoint, **CREDENTIALS}
+    root = copy_root("environment", tmp_path, OFFLINE + LOCAL_STATE, values={"name": name}, environ=environ)
+    root.init()
+    targets = [*root.variables(), "-target=module.stream", "-target=module.tables"]
+    root.run("apply", "-auto-approve", *targets)
+    root.run("plan", "-detailed-exitcode", *targets, status=NO_CHANGES)
+
+    stack = open_stack(endpoint, java, f"{name}-dev")
+    environ = {**stack.environ, "STACK_PREFIX": stack.names.prefix}
+    subprocess.run([sys.executable, "-m", "infra.setup"], env=environ, check=True, timeout=60)
+    end_to_end = [sys.executable, "-m", "pytest", "-q", "tests/end_to_end/test_counted_once.py"]
+    done = subprocess.run(end_to_end, env=environ, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stdout[-6000:]
+
+    root.run("destroy", "-auto-approve", *targets)
+    assert not root.run("state", "list")
