@@ -21,7 +21,7 @@ from tests.support.policies import Call, allowed, calls_of, missing, unused
 from tests.support.processes import running, running_api
 from tests.support.sensors import send_all, workload
 from tests.support.stack import Stack
-from tests.support.terraform import planned
+from tests.support.terraform import ACCOUNT, planned
 from tests.support.waiting import eventually
 
 NAMES = ResourceNames("telemetry-dev")
@@ -134,13 +134,13 @@ def test_metrics_may_go_to_kcls_own_namespace_only(policies: Mapping[str, Any]) 
 
 def test_fargates_agent_may_fetch_the_image_and_write_the_logs(policies: Mapping[str, Any]) -> None:
     """No process has these rights, and the agent has no others."""
-    groups = [f"/{NAMES.prefix}/{process}" for process in ("api", "consumer")]
+    groups = {f"/{NAMES.prefix}/{process}" for process in ("api", "consumer")}
     assert {call.action for call in allowed(policies["execution"])} == {
         "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer",
         "logs:CreateLogStream", "logs:PutLogEvents",
     }  # fmt: skip
-    arns = [statement["Resource"] for statement in policies["execution"]["Statement"] if statement["Sid"] == "WriteLogs"]
-    assert arns == [[f"arn:aws:logs:eu-west-1:123456789012:log-group:{group}:log-stream:*" for group in groups]]
+    (arns,) = (statement["Resource"] for statement in policies["execution"]["Statement"] if statement["Sid"] == "WriteLogs")
+    assert set(arns) == {f"arn:aws:logs:eu-west-1:{ACCOUNT}:log-group:{group}:log-stream:*" for group in groups}
 
 
 def _each_with_one_less(policy: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """moto's server with what it lacks for our Terraform: `moto_server.py <port>`, run by the interpreter of moto's environment.
 
-What it answers to is kept as small as Terraform needs it: tags that come back as they were given, subscribers of a budget, the
-services' grace period. Everything else that moto does not know ends the call at once instead of having it tried again for minutes.
+That is little: tags that come back as they were given, subscribers of a budget, some attributes of services and rules. Whatever
+else moto does not know ends the call at once, instead of having it tried again for minutes.
 """
 
 import json
@@ -97,9 +97,7 @@ def patch_ecs() -> None:
 def patch_ec2() -> None:
     """Descriptions of rules that name another security group."""
     rule = import_module("moto.ec2.models.security_groups").SecurityGroupRule
-    rule.description = property(
-        lambda self: (self.ip_range or {}).get("Description") or (self.source_group or {}).get("Description")
-    )
+    rule.description = property(lambda self: {**(self.source_group or {}), **(self.ip_range or {})}.get("Description"))
 
 
 def refuse_the_unknown() -> None:

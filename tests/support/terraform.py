@@ -135,7 +135,7 @@ def copy_root(
     folder = to / "infra/terraform" / name
     # Bootstrap has no backend; its state is local anyway.
     (folder / "override.tf").write_text(override)
-    return Root(folder, _VALUES[name] | (values or {}), environ or {})
+    return Root(folder, {**_VALUES[name], **(values or {})}, environ or {})
 
 
 def planned(plan: Mapping[str, Any], kind: str) -> dict[str, dict[str, Any]]:
