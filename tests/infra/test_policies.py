@@ -1,6 +1,6 @@
 """Least privilege (hazard H26): each process may do what it was seen to do, and nothing else.
 
-The calls are those of a running API and two consumers, written down by LocalStack; the policies are those of Terraform's plan.
+The calls are those of a running API and consumer, written down by LocalStack; the policies are those of Terraform's plan.
 """
 
 import copy
@@ -33,6 +33,8 @@ NOT_SEEN: Mapping[str, Mapping[Call, str]] = {
     "consumer": {
         Call("cloudwatch:PutMetricData", "*"): "KCL sends metrics to AWS itself only",
         Call("dynamodb:DeleteItem", NAMES.coordinator): "a dead leader's lock: see tests/faults/test_supervision.py",
+        Call("dynamodb:UpdateItem", NAMES.coordinator): "the leader's lock beats every 30 s, which is longer than this run",
+        Call("dynamodb:DeleteItem", NAMES.workers): "KCL forgets a worker that has been silent for a day",
         Call("dynamodb:DeleteItem", NAMES.application): "KCL forgets a shard's lease hours after the shard's end",
     },
 }
@@ -40,14 +42,13 @@ NOT_SEEN: Mapping[str, Mapping[Call, str]] = {
 
 @pytest.fixture(scope="module")
 def lines(stack: Stack, calls_file: Path, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str, str, str]]:
-    """Who called what while an API and consumers did all that they do."""
+    """Who called what while an API and a consumer did all that they do."""
     if not calls_file.exists():
         pytest.skip("policies are not compared with calls: AWS_ENDPOINT_URL names a LocalStack that does not write them down")
     log = tmp_path_factory.mktemp("policies") / "processes.log"
     with (
         running_api(_as("api", stack), log) as url,
         running("consumer", _as("consumer", stack), log),
-        running("consumer", {**_as("consumer", stack), "WORKER_ID": "worker-2"}, log),
     ):
         assert httpx.get(f"{url}/readyz").status_code == 200
         stored = {reply.message.reading for reply in send_all(url, workload(1, PUTS, 20), clients=8) if reply.message.reading}
@@ -56,7 +57,6 @@ def lines(stack: Stack, calls_file: Path, tmp_path_factory: pytest.TempPathFacto
         def settled() -> None:
             assert fleet_stats(stack.dynamodb, stack.names).stats.count == len(stored), log.read_text()[-3000:]
             assert stack.dynamodb.scan(TableName=stack.names.dead_letters)["Items"]
-            assert "share_taken" in log.read_text()
 
         eventually(settled, within_s=90)
         assert httpx.get(f"{url}/api/stats").status_code == 200

@@ -108,7 +108,6 @@ data "aws_iam_policy_document" "consumer" {
       "dynamodb:DescribeTable",
       "dynamodb:GetItem",
       "dynamodb:PutItem",
-      "dynamodb:Scan",
       "dynamodb:UpdateItem",
     ]
     resources = local.tables.coordinator
@@ -119,7 +118,6 @@ data "aws_iam_policy_document" "consumer" {
     actions = [
       "dynamodb:DeleteItem",
       "dynamodb:DescribeTable",
-      "dynamodb:PutItem",
       "dynamodb:Scan",
       "dynamodb:UpdateItem",
     ]
