@@ -100,9 +100,14 @@ def test_the_pipeline_works_on_what_terraform_made(endpoint: str, java: str, tmp
     name = f"t{uuid.uuid4().hex[:8]}"
     environ = {"AWS_ENDPOINT_URL": endpoint, **CREDENTIALS}
     root = copy_root("environment", tmp_path, OFFLINE + LOCAL_STATE, values={"name": name}, environ=environ)
+    # The LocalStack of the tests has no KMS, which it asks for a table's key.
+    plain = 'resource "aws_dynamodb_table" "this" {\n  server_side_encryption {\n    enabled = false\n  }\n}\n'
+    (root.folder.parent / "modules/tables/override.tf").write_text(plain)
     root.init()
     targets = [*root.variables(), "-target=module.stream", "-target=module.tables"]
     root.run("apply", "-auto-approve", *targets)
+    # kinesis-local forgets the tags that a stream is made with; whatever else it forgot would show in the plan after this.
+    assert "0 added, 1 changed, 0 destroyed" in root.run("apply", "-auto-approve", *targets)
     root.run("plan", "-detailed-exitcode", *targets, status=NO_CHANGES)
 
     stack = open_stack(endpoint, java, f"{name}-dev")
