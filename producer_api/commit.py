@@ -1,7 +1,7 @@
 """Group commit, the decisions: which waiting events go into which PutRecords call, and what each answer means for each event.
 
-Pure: no clock, no client, no thread; `writer.py` runs it. Nothing waits on a timer: while the allowed number of calls is under
-way, arriving events collect; when a call returns, all that has collected goes out together.
+Pure: no clock, no client, no thread; `writer.py` runs it. Nothing waits on a timer: while a call is under way, arriving events
+collect; when it returns, or they fill a record, all that has collected goes out together.
 """
 
 import heapq
@@ -98,6 +98,11 @@ class GroupCommit:
     def __len__(self) -> int:
         """Events held."""
         return len(self._waiting) + len(self._resting) + self._under_way
+
+    @property
+    def waiting(self) -> int:
+        """Events that the next call could take."""
+        return len(self._waiting)
 
     def add(self, pending: Pending) -> None:
         """Take an event in. Raises Overloaded when the queue is full."""

@@ -31,7 +31,7 @@ RECORD_BYTES_MAX: Final = 1024 * 1024
 HASH_KEY_MAX: Final = 2**128 - 1
 """The hash key space: MD5 of the partition key read as an unsigned integer."""
 
-PACKED_EVENT_BYTES_TARGET: Final = 32 * 1024
+PACKED_EVENT_BYTES_TARGET: Final = 48 * 1024
 """Events in one packed record before gzip: large enough to be cheap, small enough that one bad record costs little."""
 
 EVENT_BYTES_MAX: Final = 64 * 1024

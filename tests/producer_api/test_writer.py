@@ -5,12 +5,13 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from itertools import islice
 from typing import Any, cast
+from unittest import mock
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from producer_api.commit import Receipt
-from producer_api.writer import Writer
+from producer_api.writer import _WORTH_A_CALL_EVENTS, Writer
 from telemetry.errors import NotStored, Overloaded
 from telemetry.events import encode_event, event_id
 from telemetry.reading import Reading
@@ -103,6 +104,24 @@ async def test_what_arrives_together_goes_out_together(kinesis: FakeKinesis) -> 
     assert writer.counters.calls == len(kinesis.calls) <= 10
     assert writer.counters.records == len(kinesis.records) <= 50
     assert (writer.counters.failed_records, writer.counters.surprises) == (0, 0)
+
+
+@scenario
+async def test_few_events_wait_for_the_call_under_way_and_many_do_not(kinesis: FakeKinesis) -> None:
+    """One event short of what is worth a call waits; with that one more a second call goes out beside the first."""
+    with mock.patch("producer_api.writer._SLOW_CALL_S", 1000):
+        async with writing(kinesis, in_flight_max=4) as writer:
+            kinesis.held.clear()
+            waiting = [asyncio.create_task(append_all(writer, ["first"]))]
+            await until(lambda: kinesis.under_way == 1)
+            waiting.append(asyncio.create_task(append_all(writer, [f"then-{n}" for n in range(_WORTH_A_CALL_EVENTS - 1)])))
+            await until(lambda: len(writer._group) == _WORTH_A_CALL_EVENTS)
+            assert kinesis.calls == [1]
+            waiting.append(asyncio.create_task(append_all(writer, ["one more"])))
+            await until(lambda: kinesis.under_way == 2)
+            kinesis.held.set()
+            await asyncio.gather(*waiting)
+    assert writer.counters.calls == 2
 
 
 @scenario
