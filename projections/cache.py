@@ -22,7 +22,7 @@ class _Entry:
 
     def fold(self, decision: Decision) -> bool:
         """Fold a decision that lies after the row's own position; says whether it did."""
-        if decision.place.sequence_number <= self.known.position:
+        if decision.sequence_number <= self.known.position:
             return False
         self.stats = self.stats.with_reading(decision.reading) if decision.counted else self.stats.with_duplicate()
         return True

@@ -67,8 +67,8 @@ class AwsStores:
 
     def store_packs(self, packs: Sequence[Pack]) -> None:
         """Write packs."""
-        chunks = batched(map(pack_item, packs), BATCH_WRITE_ITEMS_MAX, strict=False)
-        for _ in self._calls.map(partial(self._write_chunk, self._names.readings), chunks):
+        # Items are made in the threads, so that there are never more of them than calls under way.
+        for _ in self._calls.map(self._write_packs, batched(packs, BATCH_WRITE_ITEMS_MAX, strict=False)):
             pass  # drawn to the end, so that every chunk's error is raised
 
     def load_rows(self, shard_id: str, keys: Collection[RowKey]) -> Mapping[RowKey, Row]:
@@ -178,8 +178,9 @@ class AwsStores:
                 return items
         raise StoreUnavailable(f"{table}: keys left unprocessed for {self._patience_s:g} s")
 
-    def _write_chunk(self, table: str, items: "Sequence[Item]") -> None:
-        request: Any = {table: [{"PutRequest": {"Item": item}} for item in items]}
+    def _write_packs(self, packs: Sequence[Pack]) -> None:
+        table = self._names.readings
+        request: Any = {table: [{"PutRequest": {"Item": pack_item(pack)}} for pack in packs]}
         for _ in tries(self._patience_s):
             answer = self._patiently(partial(self._dynamodb.batch_write_item, RequestItems=request))
             request = answer.get("UnprocessedItems")

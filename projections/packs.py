@@ -42,9 +42,15 @@ class Place(NamedTuple):
 class Decision(NamedTuple):
     """What was decided about one line of the log: counted, or seen before."""
 
-    place: Place
+    sequence_number: int
+    line: int
     reading: Reading
     counted: bool
+
+    @property
+    def place(self) -> Place:
+        """Where the line is."""
+        return Place(self.sequence_number, self.line)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ class FlushPolicy:
     """While no more sensor rows than this are dirty, everything is written so often."""
     fleet_every_s: float = 1
     everything_every_s: float = 30
-    decisions_max: int = 100_000
+    decisions_max: int = 70_000
     """Decisions kept in memory until everything is written; at this many it is."""
     rows_held_max: int = 20_000
     renew_every_s: float = 10

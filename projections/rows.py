@@ -4,6 +4,7 @@ Each row belongs to one shard, named at the end of its window; readers merge the
 """
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from projections.fold import Stats
 from telemetry.reading import Reading, sortable_time
@@ -12,8 +13,7 @@ FLEET = "all"
 TOTAL = "total"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class RowKey:
+class RowKey(NamedTuple):
     """`scope` is `all` or `sensor#<id>`; `window` is `total`, `day#2026-11-23`, `hour#2026-11-23T10` or `minute#…T10:05`."""
 
     scope: str

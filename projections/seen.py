@@ -10,7 +10,7 @@ from itertools import batched
 
 from projections.decoding import Candidate
 from projections.effects import Steps, ask
-from projections.packs import Bucket, Decision, Place, bucket_of
+from projections.packs import Bucket, Decision, bucket_of
 from telemetry.reading import Reading
 
 READINGS_HELD_MAX = 50_000
@@ -47,7 +47,7 @@ class Seen:
             counted = reading not in self._counted and reading not in stored
             if counted:
                 self._counted.add(reading)
-            decisions.append(Decision(Place(origin.sequence_number, origin.line), reading, counted))
+            decisions.append(Decision(origin.sequence_number, origin.line, reading, counted))
         return decisions
 
     def move(self, flushed: int) -> None:

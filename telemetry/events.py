@@ -6,6 +6,7 @@ and refuse types they do not know. Nothing here depends on a setting.
 
 import hashlib
 import json
+import sys
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -79,4 +80,6 @@ def _reading(event: dict[str, Any]) -> Reading:
             values.append(parse(value))
         except ValueError as error:
             raise UndecodableEvent(f"{name}: {error}") from None
-    return Reading(*values)
+    measured_at_us, sensor_id, temperature_micro = values
+    # One string for all readings of a sensor: a projection holds tens of thousands of them.
+    return Reading(measured_at_us, sys.intern(sensor_id), temperature_micro)

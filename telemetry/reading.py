@@ -5,10 +5,9 @@ here, so that the HTTP edge and every reader of the log agree on what a reading 
 """
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from telemetry.limits import (
     MICRO,
@@ -32,8 +31,7 @@ _CELSIUS_MAX: Final = Decimal(TEMPERATURE_MICRO_MAX) / MICRO
 _SIX_PLACES: Final = Decimal(1) / MICRO
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Reading:
+class Reading(NamedTuple):
     """One measurement. Ordered by time, then sensor, then temperature."""
 
     measured_at_us: int

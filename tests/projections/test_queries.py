@@ -1,7 +1,7 @@
 """The read side on real tables."""
 
 from projections.dynamodb import AwsStores
-from projections.packs import Decision, Place, make_packs
+from projections.packs import Decision, make_packs
 from projections.queries import readings_between
 from telemetry.reading import Reading
 from tests.projections.logs import START_S, reading
@@ -13,7 +13,7 @@ def test_a_sensors_readings_between_two_times_are_found(stack: Stack) -> None:
     some = [reading("202#ü", 60.5 * number, celsius=number / 4) for number in range(100)]
     stores = AwsStores(stack.dynamodb, stack.kinesis, stack.names, patience_s=10)
     for shard_id, members in (("a", some[:60]), ("a", some[:30]), ("b", some[60:]), ("b", [reading("202", 60)])):
-        decisions = [Decision(Place(number, 0), one, counted=True) for number, one in enumerate(members, 1)]
+        decisions = [Decision(number, 0, one, counted=True) for number, one in enumerate(members, 1)]
         stores.store_packs(list(make_packs(shard_id, decisions)))
     stores.close()
 

@@ -100,7 +100,7 @@ def test_a_pack_is_cut_before_it_is_too_large_for_an_item() -> None:
     """The largest readings there can be: an item of the largest pack is below DynamoDB's 400 KB."""
     count = READINGS_MAX + 1
     decisions = [
-        Decision(Place(10**55 + number, number), Reading(TIME_US_MAX - number, "x" * 256, TEMPERATURE_MICRO_MIN + number), True)
+        Decision(10**55 + number, number, Reading(TIME_US_MAX - number, "x" * 256, TEMPERATURE_MICRO_MIN + number), True)
         for number in range(count)
     ]
     packs = list(make_packs("shardId-000000000000", decisions))

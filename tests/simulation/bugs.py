@@ -117,7 +117,7 @@ def _fold_by_progress(self: Any, decisions: Sequence[Decision], only: Collection
     for decision in decisions:
         for key in row_keys(decision.reading) if decision.counted else duplicate_keys(decision.reading):
             if (
-                decision.place.sequence_number > self.progress.position
+                decision.sequence_number > self.progress.position
                 and (only is None or key in only)
                 and self._entries[key].fold(decision)
             ):
