@@ -47,8 +47,8 @@ The log itself, as JSON lines:
 _SHOWN = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "PREFIX")
 
 
-class _StopError(Exception):
-    """Asked to stop."""
+class _StopError(BaseException):
+    """Asked to stop. No Exception: a signal may come within a call of boto3, which takes those for failures of the network."""
 
 
 def main() -> int:
