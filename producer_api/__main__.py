@@ -14,6 +14,10 @@ from telemetry.settings import Settings
 _DRAIN_S = 5
 """How long open requests may take beyond the writer's deadline after SIGTERM."""
 
+_KEEP_ALIVE_S = 75
+"""How long an idle connection stays open: longer than a load balancer keeps its own (60 s), or it would at times send a request
+into a connection that is just being closed and answer 502."""
+
 
 def main() -> None:
     """Serve."""
@@ -31,6 +35,7 @@ def main() -> None:
         access_log=False,
         log_config=None,
         server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=int(settings.put_deadline_s) + _DRAIN_S,
     )
 

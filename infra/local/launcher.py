@@ -27,8 +27,8 @@ def record_calls(path: Path) -> None:
         if not (context.service and context.operation):
             return
         found = re.search("Credential=([^/]+)/", context.request.headers.get("Authorization", ""))
-        for resource in resources(context.service_request or {}):
-            call = (found[1] if found else "", context.service.service_name, context.operation.name, resource)
+        for operation, resource in calls(context.operation.name, context.service_request or {}):
+            call = (found[1] if found else "", context.service.service_name, operation, resource)
             if call not in seen:
                 seen.add(call)
                 with path.open("a") as file:
@@ -37,16 +37,20 @@ def record_calls(path: Path) -> None:
     import_module("localstack.aws.handlers").serve_custom_service_request_handlers.append(record)
 
 
-def resources(request: Any) -> Iterator[str]:
-    """What a request to Kinesis or DynamoDB is about."""
+def calls(operation: str, request: Any) -> Iterator[tuple[str, str]]:
+    """What a request to Kinesis or DynamoDB does, in IAM's words, and to what."""
     if "TransactItems" in request:
         for item in request["TransactItems"]:
-            yield from (part["TableName"] for part in item.values())
+            yield from ((operation, part["TableName"]) for part in item.values())
     elif "RequestItems" in request:
-        yield from request["RequestItems"]
+        yield from ((operation, table) for table in request["RequestItems"])
+    elif "Statements" in request:
+        for statement in request["Statements"]:
+            verb = statement["Statement"].partition(" ")[0].capitalize()
+            yield f"PartiQL{verb}", statement["Statement"].split('"')[1]
     else:
         name = request.get("TableName") or request.get("StreamName") or request.get("StreamARN") or ""
-        yield name.rpartition("/")[2] + (f"/{request['IndexName']}" if request.get("IndexName") else "")
+        yield operation, name.rpartition("/")[2] + (f"/{request['IndexName']}" if request.get("IndexName") else "")
 
 
 # Twisted recommends a package for checking the names of TLS peers, of which there are none.

@@ -59,9 +59,26 @@ def lines(stack: Stack, calls_file: Path, tmp_path_factory: pytest.TempPathFacto
             assert stack.dynamodb.scan(TableName=stack.names.dead_letters)["Items"]
 
         eventually(settled, within_s=90)
+        _look_up(stack, url)
         assert httpx.get(f"{url}/api/stats").status_code == 200
     written = calls_file.read_text().replace(stack.names.prefix, NAMES.prefix)
     return [tuple(json.loads(line)) for line in written.splitlines()]
+
+
+def _look_up(stack: Stack, url: str) -> None:
+    """Send readings again once they are flushed: they are looked up in their packs."""
+
+    def flushed() -> None:
+        rows = fleet_stats(stack.dynamodb, stack.names).shards.values()
+        assert all(row.position == row.flushed_position for row in rows)
+
+    def repeated() -> None:
+        assert fleet_stats(stack.dynamodb, stack.names).stats.duplicates > before
+
+    eventually(flushed, within_s=60)
+    before = fleet_stats(stack.dynamodb, stack.names).stats.duplicates
+    send_all(url, workload(1, PUTS, 20)[:20], clients=8)
+    eventually(repeated, within_s=60)
 
 
 def _as(process: str, stack: Stack) -> dict[str, str]:

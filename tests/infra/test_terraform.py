@@ -20,7 +20,7 @@ from consumer.properties import SHUTDOWN_GRACE_S, patience
 from consumer.status import StatusFile
 from infra.local.downloads import ensure_environment
 from infra.setup import load_definition
-from producer_api.__main__ import _DRAIN_S
+from producer_api.__main__ import _DRAIN_S, _KEEP_ALIVE_S
 from telemetry.aws import _READ_TIMEOUT_S
 from telemetry.names import ResourceNames
 from telemetry.settings import Settings
@@ -138,6 +138,12 @@ def test_the_api_listens_where_the_load_balancer_calls(plans: Plans) -> None:
     assert container(plans, "api")["portMappings"][0]["containerPort"] == group["port"]
 
 
+def test_the_api_keeps_connections_longer_than_the_load_balancer(plans: Plans) -> None:
+    """Otherwise the load balancer would send requests into connections that are being closed."""
+    (balancer,) = planned(plans["environment"], "aws_lb").values()
+    assert balancer["idle_timeout"] < _KEEP_ALIVE_S
+
+
 def test_nobody_is_killed_who_still_stops_in_order(plans: Plans) -> None:
     """ECS waits longer than the processes themselves do."""
     deadline_s = Settings.from_environment(settings_of(plans, "api")).put_deadline_s
@@ -145,25 +151,20 @@ def test_nobody_is_killed_who_still_stops_in_order(plans: Plans) -> None:
     assert container(plans, "consumer")["stopTimeout"] > SHUTDOWN_GRACE_S + 2 * _BEYOND_GRACE_S
 
 
-def test_each_consumer_has_the_name_of_its_task(plans: Plans) -> None:
-    """The worker and its health check take it from the metadata address, and it is a name that the settings allow."""
-    consumer = container(plans, "consumer")
-    commands = consumer["command"][0], consumer["healthCheck"]["command"][1]
-    assert (consumer["entryPoint"], consumer["healthCheck"]["command"][0]) == (["sh", "-c"], "CMD-SHELL")
+def test_each_consumer_is_named_after_its_own_container(plans: Plans) -> None:
+    """The worker and its health check take the name from the same variable, so neither is told another."""
+    assert "WORKER_ID" not in settings_of(plans, "consumer")
     task = "cd189a933e5849daa93386466019ab50-2495160603"
-    for command in commands:
-        shown = re.sub(r"(exec )?python .*", "printenv WORKER_ID", command)
-        environ = {**os.environ, "ECS_CONTAINER_METADATA_URI_V4": f"http://169.254.170.2/v4/{task}"}
-        name = subprocess.run(["sh", "-c", shown], env=environ, capture_output=True, text=True, check=True).stdout.strip()
-        assert Settings.from_environment({"WORKER_ID": name}).worker_id == task
+    environ = {"ECS_CONTAINER_METADATA_URI_V4": f"http://169.254.170.2/v4/{task}"}
+    assert Settings.from_environment(environ | settings_of(plans, "consumer")).worker_id == task
 
 
 def test_commands_name_modules_that_can_be_run(plans: Plans) -> None:
     """`python -m` of what is there."""
-    api, consumer = container(plans, "api"), container(plans, "consumer")
-    commands = [" ".join(api["entryPoint"] + api["command"]), consumer["command"][0], consumer["healthCheck"]["command"][1]]
-    for command in commands:
-        module = command.split(" -m ")[1].replace(".", "/")
+    commands = [container(plans, name)["entryPoint"] + container(plans, name)["command"] for name in ("api", "consumer")]
+    for command in [*commands, container(plans, "consumer")["healthCheck"]["command"][1:]]:
+        assert command[:2] == ["python", "-m"]
+        module = command[2].replace(".", "/")
         assert any((TREE.parents[1] / path).is_file() for path in (f"{module}.py", f"{module}/__main__.py")), command
 
 

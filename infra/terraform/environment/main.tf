@@ -24,9 +24,6 @@ locals {
     PREFIX     = local.prefix
     LOG_LEVEL  = "info"
   }
-  # Two workers must never share a name, and the health check must come to the same one: the last part of the task's metadata
-  # address holds the task's id.
-  worker_id = "WORKER_ID=\"$${ECS_CONTAINER_METADATA_URI_V4##*/}\""
 }
 
 module "network" {
@@ -105,7 +102,7 @@ module "api" {
   name         = "api"
   cluster_arn  = aws_ecs_cluster.this.arn
   cluster_name = aws_ecs_cluster.this.name
-  image        = var.image
+  image        = "${var.image}-api"
   entry_point  = ["python", "-m"]
   command      = ["producer_api"]
   environment  = merge(local.settings, { HOST = "0.0.0.0", PORT = tostring(local.api_port) })
@@ -138,11 +135,11 @@ module "consumer" {
   name               = "consumer"
   cluster_arn        = aws_ecs_cluster.this.arn
   cluster_name       = aws_ecs_cluster.this.name
-  image              = var.image
-  entry_point        = ["sh", "-c"]
-  command            = ["${local.worker_id} exec python -m consumer"]
+  image              = "${var.image}-consumer"
+  entry_point        = ["python", "-m"]
+  command            = ["consumer"] # named after its own container: telemetry/settings.py
   environment        = merge(local.settings, { KCL_TIMING = "aws" })
-  health_command     = ["CMD-SHELL", "${local.worker_id} python -m consumer.status"]
+  health_command     = ["CMD", "python", "-m", "consumer.status"]
   start_period_s     = 180 # "working" only once a shard moves: KCL takes a while to hand one over
   stop_timeout_s     = 60  # 20 s of grace for flushing and checkpoints, 5 s beyond, then whatever is left is killed
   cpu                = var.consumer.cpu

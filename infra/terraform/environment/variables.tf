@@ -53,7 +53,7 @@ variable "owner" {
 
 variable "image" {
   type        = string
-  description = "The container image of API and consumer, with a tag that never moves or a digest."
+  description = "The container images of API and consumer without `-api` and `-consumer`, with a tag that never moves."
 }
 
 variable "repository_name" {

@@ -18,7 +18,7 @@ locals {
     { title = "Behind the log, in ms", stat = "Maximum", metrics = [[{ expression = var.lag_query, label = "lag", id = "lag", period = 60 }]] },
     { title = "Throttled", stat = "Sum", metrics = local.throttled },
     { title = "Rows, dead letters, restarts", stat = "SampleCount", metrics = [
-      ["AWS/DynamoDB", "SuccessfulRequestLatency", "TableName", var.stats_table, "Operation", "PutItem", { label = "rows written" }],
+      ["AWS/DynamoDB", "SuccessfulRequestLatency", "TableName", var.stats_table, "Operation", "PutItem", { label = "progress rows written" }],
       ["AWS/DynamoDB", "SuccessfulRequestLatency", "TableName", var.dead_letters_table, "Operation", "PutItem", { label = "dead letters" }],
       [var.prefix, "ConsumerRestarts", { stat = "Sum" }],
       [var.prefix, "StalledShards", { stat = "Sum" }],

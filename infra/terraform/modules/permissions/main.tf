@@ -65,13 +65,13 @@ data "aws_iam_policy_document" "consumer" {
 
   statement {
     sid       = "StoreReadings"
-    actions   = ["dynamodb:BatchGetItem", "dynamodb:BatchWriteItem"]
+    actions   = ["dynamodb:BatchWriteItem", "dynamodb:Query"]
     resources = local.tables.readings
   }
 
   statement {
     sid       = "KeepStats"
-    actions   = ["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:Query"]
+    actions   = ["dynamodb:BatchGetItem", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate", "dynamodb:PutItem", "dynamodb:Query"]
     resources = local.tables.stats
   }
 
