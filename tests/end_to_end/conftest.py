@@ -19,7 +19,6 @@ class Pipeline:
 
     stack: Stack
     url: str
-    consumer_pid: int
     log: Path
 
 
@@ -35,4 +34,4 @@ def pipeline(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             assert shards <= fleet_stats(stack.dynamodb, stack.names).shards.keys(), log.read_text()
 
         eventually(at_work, within_s=60)
-        yield Pipeline(stack, url, consumer.pid, log)
+        yield Pipeline(stack, url, log)

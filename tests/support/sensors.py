@@ -3,7 +3,7 @@
 import json
 import random
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -72,22 +72,13 @@ def _message(chance: random.Random, sensor_id: str, at: datetime) -> Message:
     return Message(body.encode(), Reading(parse_timestamp(timestamp), sensor_id, parse_temperature(temperature)))
 
 
-def send_all(
-    url: str, messages: Sequence[Message], clients: int = 64, after: tuple[int, Callable[[], None]] | None = None
-) -> list[Reply]:
-    """PUT every message, each until something other than 503 comes back.
-
-    `after` is a number of replies and what to do, once, when so many have come.
-    """
+def send_all(url: str, messages: Sequence[Message], clients: int = 64) -> list[Reply]:
+    """PUT every message, each until something other than 503 comes back."""
     replies: list[Reply] = []
-    numbers = count(1)
 
     def send(share: Sequence[Message]) -> None:
         with httpx.Client(base_url=url, timeout=15) as client:
-            for message in share:
-                replies.append(_send(client, message))
-                if after and next(numbers) == after[0]:
-                    after[1]()
+            replies.extend(_send(client, message) for message in share)
 
     with ThreadPoolExecutor(clients) as pool:
         list(pool.map(send, [messages[number::clients] for number in range(clients)]))
