@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test test-faults simulate infra-test infra-apply-test check fix lock images push-images clean setup
+.PHONY: help run test test-faults bench simulate infra-test infra-apply-test check fix lock images push-images clean setup
 
 # uv from PATH, or else from the package index into .tools.
 UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.tools/bin/uv)
@@ -25,6 +25,10 @@ test-faults: setup ## try the promises against every fault, long; writes docs/re
 	@rm -f .local/faults.jsonl && mkdir -p .local
 	@FAULTS=full FAULTS_RESULTS=$(CURDIR)/.local/faults.jsonl $(BIN)/pytest tests/faults $(if $(ONLY),-k $(ONLY)); \
 	  status=$$?; [ ! -s .local/faults.jsonl ] || $(BIN)/python -m tests.faults.report $(if $(ONLY),--some) .local/faults.jsonl; exit $$status
+
+bench: setup .local/bench/venv/.ready ## measure against baselines; writes docs/performance.md and docs/cost.md (ONLY="P1 P6")
+	@$(BIN)/python -m benchmarks $(ONLY)
+	@.local/bench/venv/bin/python -m benchmarks.report
 
 infra-test: setup ## check Terraform: format, validity, its own tests, plans, policies, checkov (TF_PLUGIN_DIR=)
 	@$(BIN)/pytest tests/infra/test_terraform.py tests/infra/test_policies.py
@@ -66,6 +70,12 @@ setup: .venv/.ready
 	@$(UV) venv --quiet --allow-existing --python 3.13 .venv
 	@$(UV) pip sync --quiet --require-hashes --python $(BIN)/python requirements/dev.txt
 	@$(UV) pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
+	@touch $@
+
+.local/bench/venv/.ready: requirements/bench.txt | $(UV)
+	@echo "installing the Python packages of requirements/bench.txt"
+	@$(UV) venv --quiet --allow-existing --python 3.13 .local/bench/venv
+	@$(UV) pip sync --quiet --require-hashes --python .local/bench/venv/bin/python requirements/bench.txt
 	@touch $@
 
 .tools/bin/uv $(CURDIR)/.tools/bin/uv:

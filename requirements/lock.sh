@@ -9,3 +9,5 @@ compile pyproject.toml --output-file requirements/runtime.txt
 compile pyproject.toml --group dev --output-file requirements/dev.txt
 echo uv | compile - --output-file requirements/tools.txt
 compile requirements/build.in --output-file requirements/build.txt
+# What only the benchmarks need: the shape of the original, and plots.
+printf '%s\n' boto3 flask matplotlib pyuwsgi | compile - --constraints requirements/runtime.txt --output-file requirements/bench.txt

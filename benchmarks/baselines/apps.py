@@ -1,0 +1,84 @@
+"""Our own application with another writer in it: what parsing and HTTP cost alone, and what one PutRecord a request costs.
+
+`python -m benchmarks.baselines.apps no-op|one-put-per-request` serves on PORT, with the settings of the real one.
+"""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+
+from producer_api.app import ERRORS, ROUTES
+from producer_api.commit import Receipt
+from producer_api.request_id import RequestId
+from producer_api.services import Services, Shared
+from projections.fold import Stats
+from projections.queries import FleetStats
+from telemetry.aws import kinesis_client
+from telemetry.names import ResourceNames
+from telemetry.settings import Settings
+
+_CALLS_AT_ONCE = 64
+
+
+class NoWriter:
+    """Acknowledges everything and stores nothing."""
+
+    async def append(self, *_: object) -> Receipt:
+        """A receipt for nothing."""
+        return Receipt("shardId-000000000000", "49590338271490256608559692538361571095921575989136588898")
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+class OnePutPerRequest:
+    """Stores each event with a PutRecord of its own, in a pool of threads and kept-alive connections."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._kinesis = kinesis_client(settings, pool=_CALLS_AT_ONCE)
+        self._stream = ResourceNames(settings.prefix).stream
+        self._threads = ThreadPoolExecutor(_CALLS_AT_ONCE)
+
+    async def append(self, sensor_id: str, event: bytes) -> Receipt:
+        """Store one event."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._put, sensor_id, event)
+
+    async def close(self) -> None:
+        """Let the threads go."""
+        self._threads.shutdown()
+
+    def _put(self, sensor_id: str, event: bytes) -> Receipt:
+        answer = self._kinesis.put_record(StreamName=self._stream, PartitionKey=sensor_id, Data=event + b"\n")
+        return Receipt(answer["ShardId"], answer["SequenceNumber"])
+
+
+def create_app(settings: Settings, writer: Any) -> ASGIApp:
+    """The real routes and errors around another writer; statistics are always empty."""
+    stats = FleetStats(Stats(), {})
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Services]]:
+        yield {"services": Services(settings, writer, Shared(lambda: stats, 3600), Shared(dict[str, Any], 3600))}
+        await writer.close()
+
+    return RequestId(Starlette(routes=ROUTES, exception_handlers=ERRORS, lifespan=lifespan))
+
+
+def main() -> None:
+    """Serve one of the two."""
+    settings = Settings.from_environment(os.environ)
+    writer = NoWriter() if sys.argv[1] == "no-op" else OnePutPerRequest(settings)
+    app = create_app(settings, writer)
+    uvicorn.run(app, host=settings.host, port=settings.port, access_log=False, log_config=None, server_header=False)
+
+
+if __name__ == "__main__":
+    main()

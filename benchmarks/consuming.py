@@ -1,0 +1,217 @@
+"""P8 to P10, P15 and the memory of P16: a record processor in the conversation that KCL's daemon holds with it.
+
+The daemon itself is left out: it costs the same for ours and for the sample.
+"""
+
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import batched
+from typing import Any
+
+from benchmarks.figures import Figure, ratios
+from benchmarks.rig import Rig, cpu_s, memory_mb
+from replay.events import Choice, Passed, replay
+from replay.log import LogRecord
+from telemetry.aws import dynamodb_client
+from telemetry.events import encode_event
+from telemetry.reading import Reading
+from telemetry.records import encode_record
+from tests.consumer.conversation import SHUTDOWN_REQUESTED, Child, Message, acknowledge, initialize, process_records
+from tests.support.stack import Stack
+
+PAIRS = 5
+EVENTS_A_RECORD = 180
+RECORDS_A_DELIVERY = 10
+START_US = 1_780_000_000_000_000
+SHARD = "shardId-000000000000"
+
+
+def readings(count: int, sensors: int, *, per_sensor_s: float = 1) -> list[Reading]:
+    """Readings of so many sensors, each once in `per_sensor_s`, in the order they are measured."""
+    return [
+        Reading(
+            START_US + int((number // sensors + number % sensors / sensors) * per_sensor_s * 1e6),
+            f"sensor-{number % sensors:05}",
+            15_000_000 + number * 7919 % 977 * 10_000,
+        )
+        for number in range(count)
+    ]
+
+
+def records(log: Sequence[Reading], events: int = EVENTS_A_RECORD) -> list[bytes]:
+    """The log as our API packs it."""
+    return [
+        encode_record([encode_event(one, one.measured_at_us) for one in share]) for share in batched(log, events, strict=False)
+    ]
+
+
+def converse(
+    rig: Rig, stack: Stack, module: str, data: Sequence[bytes], *, look: Callable[[int], None] = lambda _: None
+) -> tuple[float, float]:
+    """Hand a child all records and let it shut down; how long that took and its processor time, in seconds.
+
+    `look` is given its process id before it ends.
+    """
+    with (rig.folder / "children.log").open("ab") as errors:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module],
+            env={**stack.environ, "LOG_LEVEL": "error", "AWS_DEFAULT_REGION": stack.settings.aws_region},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            bufsize=1,
+        )
+    child = Child(process)
+    try:
+        child.exchange(initialize("shardId-benchmark"))
+        messages = [
+            process_records({10**55 + number: data[number] for number in numbers}, behind_ms=1)
+            for numbers in batched(range(len(data)), RECORDS_A_DELIVERY, strict=False)
+        ]
+        before_s, began_s = cpu_s(process.pid), time.perf_counter()
+        for message in [*messages, SHUTDOWN_REQUESTED]:
+            _tell(child, message)
+        seconds, used_s = time.perf_counter() - began_s, cpu_s(process.pid) - before_s
+        look(process.pid)
+        return seconds, used_s
+    finally:
+        child.end()
+        assert process.stdout
+        process.stdout.close()
+
+
+def _tell(child: Child, message: Message) -> None:
+    """Say something; acknowledge checkpoints until it is done."""
+    answer = child.exchange(message)
+    while answer["action"] == "checkpoint":
+        number = answer["sequenceNumber"]
+        answer = child.exchange(acknowledge(None if number is None else int(number)))
+
+
+def against_batch_writes(rig: Rig) -> Iterator[Figure]:
+    """P8: what the table takes when readings are written one item each, 25 a call from 8 threads."""
+    log = readings(40_000, 200)
+    ours, raw, cpu = [], [], []
+    for _ in range(PAIRS):
+        with rig.stack() as stack:
+            seconds, used_s = converse(rig, stack, "consumer.child", records(log))
+            ours.append(len(log) / seconds)
+            cpu.append(used_s / len(log) * 1e6)
+        with rig.stack() as stack:
+            raw.append(_batch_writes(stack, log[:4000]))
+    beside = {"ours per s": sorted(ours)[2], "raw items per s": sorted(raw)[2], "ours CPU s per million": sorted(cpu)[2]}
+    yield Figure("P8", "consumer readings/s ÷ raw BatchWriteItem loop", "×", 0.7, 0.9, ratios(ours, raw), beside)
+
+
+def _batch_writes(stack: Stack, log: Sequence[Reading]) -> float:
+    dynamodb = dynamodb_client(stack.settings)
+
+    def put(share: Sequence[Reading]) -> None:
+        items: Any = [{"PutRequest": {"Item": _plain_item(one)}} for one in share]
+        assert not dynamodb.batch_write_item(RequestItems={stack.names.readings: items})["UnprocessedItems"]
+
+    began_s = time.perf_counter()
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(put, batched(log, 25, strict=False)))
+    return len(log) / (time.perf_counter() - began_s)
+
+
+def _plain_item(one: Reading) -> dict[str, Any]:
+    """A reading as an item of its own, its key as long as such a key would be."""
+    key = f"{one.measured_at_us}#{one.temperature_micro}"
+    return {"sensor_id": {"S": one.sensor_id}, "pack": {"S": key}, "origin": {"S": f"{SHARD}:{10**55}:0"}}
+
+
+def against_sample_consumer(rig: Rig) -> Iterator[Figure]:
+    """P9: the same log, one event a record, as the sample expects it."""
+    log = readings(400, 200)
+    single = [encode_event(one, one.measured_at_us) for one in log]
+    packed = readings(40_000, 200)
+    ours, sample, cpu = [], [], []
+    for _ in range(PAIRS):
+        with rig.stack() as stack:
+            seconds, used_s = converse(rig, stack, "consumer.child", records(packed))
+            ours.append(len(packed) / seconds)
+        with rig.stack() as stack:
+            seconds, used_s = converse(rig, stack, "benchmarks.baselines.sample_consumer", single)
+            sample.append(len(log) / seconds)
+            cpu.append(used_s / len(log) * 1e6)
+    beside = {"ours per s": sorted(ours)[2], "sample per s": sorted(sample)[2], "sample CPU s per million": sorted(cpu)[2]}
+    yield Figure("P9", "consumer readings/s ÷ sample consumer", "×", 10, 30, ratios(ours, sample), beside)
+
+
+def with_repeats_and_late_ones(rig: Rig) -> Iterator[Figure]:
+    """P15: a tenth of the readings sent twice, or up to an hour late, against a clean log of as many."""
+    clean = readings(40_000, 200)
+    chance = random.Random(15)  # noqa: S311  repeatable on purpose
+    repeated = [clean[max(0, n - chance.randrange(1, 2000))] if n % 10 == 9 else one for n, one in enumerate(clean)]
+    late = [_later(one, chance.randrange(1, 3600)) if n % 10 == 9 else one for n, one in enumerate(clean)]
+    for what, log in (("10 % repeats", repeated), ("10 % up to an hour late", late)):
+        values = []
+        for _ in range(PAIRS):
+            rates = []
+            for each in (log, clean):
+                with rig.stack() as stack:
+                    # Everything is flushed on the way: what comes late is looked up.
+                    seconds, _ = converse(rig, stack, "consumer.child", records(each))
+                    rates.append(len(each) / seconds)
+            values.append(rates[0] / rates[1])
+        yield Figure("P15", f"consumer readings/s with {what} ÷ clean", "×", 0.9, 1.0, values)
+
+
+def _later(one: Reading, seconds: int) -> Reading:
+    return Reading(one.measured_at_us - seconds * 1_000_000 - 500_000, one.sensor_id, one.temperature_micro)
+
+
+def replay_speed(rig: Rig) -> Iterator[Figure]:
+    """P10: decoding and choosing, against reading the same records and doing nothing with them.
+
+    The pause of a second a page, which the consumer's share of GetRecords asks for, is left out on both sides.
+    """
+    log = readings(50_000, 200)
+    data = records(log)
+    ratios_: list[float] = []
+    for _ in range(PAIRS):
+        with rig.stack(shards=1) as stack:
+            for chunk in batched(data, 100, strict=False):
+                entries: Any = [{"PartitionKey": "*", "Data": one} for one in chunk]
+                stack.kinesis.put_records(StreamName=stack.names.stream, Records=entries)
+            began_s = time.perf_counter()
+            drained = sum(1 for _ in _drain(stack))
+            raw_s = time.perf_counter() - began_s
+            began_s = time.perf_counter()
+            chosen = sum(1 for _ in replay(_drain(stack), Choice(), Passed()))
+            ours_s = time.perf_counter() - began_s
+            assert (drained, chosen) == (len(data), len(log))
+            ratios_.append(raw_s / ours_s)
+    yield Figure("P10", "replay readings/s ÷ raw GetRecords drain", "×", 0.6, 0.9, ratios_)
+
+
+def _drain(stack: Stack) -> Iterator[LogRecord]:
+    iterator: str | None = stack.kinesis.get_shard_iterator(
+        StreamName=stack.names.stream, ShardId=SHARD, ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    while iterator:
+        page = stack.kinesis.get_records(ShardIterator=iterator, Limit=100)
+        for record in page["Records"]:
+            yield LogRecord(SHARD, record["SequenceNumber"], 0, record["Data"])
+        iterator = page.get("NextShardIterator") if page["Records"] else None
+
+
+def memory(rig: Rig) -> Iterator[Figure]:
+    """P16: a record processor that has 5,000 active sensors and a hundred thousand readings to remember."""
+    for sensors in (50, 5000):
+        seen: list[float] = []
+
+        def look(pid: int, seen: list[float] = seen) -> None:
+            seen.append(memory_mb(pid, "VmHWM"))
+
+        with rig.stack() as stack:
+            converse(rig, stack, "consumer.child", records(readings(100_000, sensors)), look=look)
+        what = f"most memory of one shard's child, {sensors:,} sensors, 100,000 readings at once"
+        yield Figure("P16", what, "MB", 100, 75, [seen[0]], smaller_is_better=True)

@@ -1,0 +1,122 @@
+"""What a load costs a month on AWS: bytes and write units measured here, limits and prices as published.
+
+A cost here is of stream, tables and compute; what an account pays for logs, traffic and the like is in docs/cost.md.
+"""
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.figures import Figure
+
+PRICES: dict[str, Any] = json.loads(Path(__file__).with_name("prices.json").read_text())
+_USD: dict[str, float] = PRICES["usd"]
+_HOURS: int = PRICES["hours_a_month"]
+_SECONDS = _HOURS * 3600
+_SHARD_BYTES_S = 1_000_000
+_SHARD_RECORDS_S = 1000
+_HEADROOM = 0.5
+"""A shard is planned for half of what it takes."""
+_PUT_UNIT_BYTES = 25_000
+_API_READINGS_S_A_VCPU = 3000
+_CONSUMER_READINGS_S_A_VCPU = 8000
+_BEATS_S = 0.1
+"""Writes of an idle shard's progress row."""
+_RENEWALS_S = 0.3
+"""Writes of KCL for a shard's lease, at a third of its fail-over time of 10 s."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the benchmark counted."""
+
+    bytes_per_reading: float
+    readings_per_record: float
+    write_units_per_reading: float
+
+
+@dataclass(frozen=True)
+class Bill:
+    """Dollars a month."""
+
+    shards: int
+    stream: float
+    writes: float
+    compute: float
+
+    @property
+    def total(self) -> float:
+        """All of it."""
+        return self.stream + self.writes + self.compute
+
+
+def bill(readings_per_s: float, measured: Measured) -> Bill:
+    """The bill of a steady load."""
+    records_s = readings_per_s / measured.readings_per_record
+    needed = max(readings_per_s * measured.bytes_per_reading / _SHARD_BYTES_S, records_s / _SHARD_RECORDS_S) / _HEADROOM
+    shards = max(1, math.ceil(needed))
+    units_per_record = math.ceil(measured.bytes_per_reading * measured.readings_per_record / _PUT_UNIT_BYTES)
+    shard_hour = _USD["kinesis_shard_hour"] + _USD["kinesis_shard_hour_of_7_days_retention"]
+    put = records_s * units_per_record * _SECONDS / 1e6 * _USD["kinesis_million_put_units_of_25_kb"]
+    writes = readings_per_s * measured.write_units_per_reading * _SECONDS / 1e6 * _USD["dynamodb_million_write_units"]
+    vcpus = max(0.25, readings_per_s / _API_READINGS_S_A_VCPU) + max(0.5, readings_per_s / _CONSUMER_READINGS_S_A_VCPU)
+    compute = vcpus * _HOURS * (_USD["fargate_vcpu_hour"] + 2 * _USD["fargate_gb_hour"])
+    return Bill(shards, shards * shard_hour * _HOURS + put, writes, compute)
+
+
+def per_million(readings_per_s: float, measured: Measured) -> float:
+    """Dollars a million readings, for stream and tables: what grows with the load."""
+    month = bill(readings_per_s, measured)
+    return (month.stream + month.writes) / (readings_per_s * _SECONDS) * 1e6
+
+
+def original_bill(readings_per_s: float) -> float:
+    """The shape of what ours replaces: two write units and one strongly consistent read unit a reading, two NAT gateways."""
+    tables = readings_per_s * _SECONDS / 1e6 * (2 * _USD["dynamodb_million_write_units"] + _USD["dynamodb_million_read_units"])
+    servers = max(0.25, readings_per_s / 200)
+    compute = servers * _HOURS * (_USD["fargate_vcpu_hour"] + 2 * _USD["fargate_gb_hour"])
+    return tables + compute + 2 * _HOURS * _USD["nat_gateway_hour"]
+
+
+def standing_bill(tfvars: str, shards: int) -> dict[str, float]:
+    """What an environment of Terraform costs a month while nothing comes, item by item, from its .tfvars file."""
+    tasks = {name: _task(tfvars, name) for name in ("api", "consumer")}
+    gateways = int(_value(tfvars, "nat_gateways") or 1) if _value(tfvars, "egress") == "nat" else 0
+    addresses = sum(count for count, _ in tasks.values()) if _value(tfvars, "egress") == "public_ip" else 0
+    shard_hour = _USD["kinesis_shard_hour"] + _USD["kinesis_shard_hour_of_7_days_retention"]
+    writes_s = shards * (_BEATS_S + _RENEWALS_S)
+    return {
+        "tasks": sum(count * dollars for count, dollars in tasks.values()),
+        "load balancer": _HOURS * (_USD["alb_hour"] + _USD["alb_lcu_hour"]),
+        "NAT gateways": gateways * _HOURS * _USD["nat_gateway_hour"],
+        "public addresses": (addresses + 2) * _HOURS * _USD["public_ipv4_hour"],
+        "stream": shards * shard_hour * _HOURS,
+        "tables": writes_s * _SECONDS / 1e6 * _USD["dynamodb_million_write_units"],
+    }
+
+
+def _task(tfvars: str, name: str) -> tuple[int, float]:
+    """The least number of tasks, and what one costs a month."""
+    found = re.search(rf"^{name} .*cpu = (\d+), memory = (\d+), tasks_min = (\d+)", tfvars, re.MULTILINE)
+    assert found, name
+    cpu, memory, count = map(int, found.groups())
+    return count, _HOURS * (cpu / 1024 * _USD["fargate_vcpu_hour"] + memory / 1024 * _USD["fargate_gb_hour"])
+
+
+def _value(tfvars: str, name: str) -> str:
+    found = re.search(rf'^{name}\s*= "?(\w+)', tfvars, re.MULTILINE)
+    return found[1] if found else ""
+
+
+def growth_of_cost(measured: dict[int, Measured]) -> Figure:
+    """P13 from what was measured with so many sensors at a reading a second each."""
+    costs = {sensors: per_million(sensors, what) for sensors, what in measured.items()}
+    values = list(costs.values())
+    beside = {f"$ a million readings, {sensors:,} sensors": cost for sensors, cost in costs.items()}
+    return Figure(
+        "P13", "growth of cost a reading, fewest to most sensors", "%", 5, 0, [100 * (values[-1] / values[0] - 1)], beside,
+        smaller_is_better=True,
+    )  # fmt: skip
