@@ -91,7 +91,7 @@ def _bills(figures: list[dict[str, Any]]) -> str:
             f"| {load:,} | {bill.shards} | {bill.stream:,.0f} | {bill.writes:,.0f} | {bill.compute:,.0f} | {bill.total:,.0f} "
             f"| {million:.2f} | {cost.original_bill(load):,.0f} |"
         )
-    growth = cost.growth_of_cost(measured)
+    growth = cost.growth_of_cost({sensors: what for sensors, what in measured.items() if sensors >= 100})
     rows += ["", f"{growth.number}, {growth.what}: {growth.median:.0f} % (reach: ≤ {growth.reach:g} %)."]
     rows += [f"- {name}: {value:.3f}" for name, value in growth.beside.items()]
     return "\n".join(rows) + "\n"

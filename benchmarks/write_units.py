@@ -25,7 +25,7 @@ def per_reading(rig: Rig) -> Iterator[Figure]:
     DynamoDB Local does not say what batches of statements consume, so units are counted as DynamoDB defines them, from the
     items' sizes; a test compares that with what DynamoDB Local says of puts.
     """
-    for sensors, reach, then in ((5000, 1.25, 0.2), (500, None, None), (50, None, None)):
+    for sensors, reach, then in ((5000, 1.25, 0.2), (500, None, None), (50, None, None), (5, None, None)):
         with rig.stack() as stack:
             meter, taken = _project_for(stack, sensors, seconds=120)
         total = sum(meter.units.values())
