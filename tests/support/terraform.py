@@ -61,7 +61,7 @@ def why_not() -> str | None:
 
 
 def find_provider() -> Path | None:
-    """The folder of provider plugins that TF_PLUGIN_DIR names, or one in a usual place; it holds the version that is locked."""
+    """The folder of provider plugins that TF_PLUGIN_DIR names, or one in a usual place; it holds the version the roots name."""
     given = os.environ.get("TF_PLUGIN_DIR")
     usual = [Path.home() / ".terraform.d/plugins", Path("/usr/local/share/terraform/plugins"), *sorted(Path("/opt").glob("*"))]
     places = [Path(given)] if given else usual
@@ -69,8 +69,7 @@ def find_provider() -> Path | None:
 
 
 def _provider() -> str:
-    lock = (TREE / "environment/.terraform.lock.hcl").read_text()
-    (version,) = re.findall(r'^ +version += "(.+)"', lock, re.MULTILINE)
+    (version,) = re.findall(r'^ +version += "(.+?)"', (TREE / "environment/versions.tf").read_text(), re.MULTILINE)
     return f"hashicorp/aws/{version}"
 
 
@@ -105,8 +104,8 @@ class Root:
         return done.stdout
 
     def init(self, *options: str, workspace: str = "dev") -> None:
-        """Make it ready, with the locked provider from this machine."""
-        self.run("init", "-lockfile=readonly", f"-plugin-dir={find_provider()}", *options, workspace=workspace)
+        """Make it ready, with the provider of this machine."""
+        self.run("init", f"-plugin-dir={find_provider()}", *options, workspace=workspace)
 
     def variables(self, workspace: str = "dev") -> list[str]:
         """Options that hand over every value a plan needs."""
