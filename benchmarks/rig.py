@@ -83,7 +83,7 @@ class Rig:
 
 @contextmanager
 def open_rig(folder: Path) -> Iterator[Rig]:
-    """Start LocalStack, or use the one AWS_ENDPOINT_URL names."""
+    """Start a LocalStack, which ends with the block."""
     os.environ.setdefault("AWS_ACCESS_KEY_ID", "test")
     os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "test")
     folder.mkdir(parents=True, exist_ok=True)

@@ -15,7 +15,6 @@ DOCUMENTS = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
 ORIGINAL = [f"A{row}" for row in (1, 2, 3, 4, 6, 7)] + [
     f"{part}{row}" for part, last in (("B", 7), ("T", 11), ("W", 5), ("D", 3)) for row in range(1, last + 1)
 ]
-TERRAFORM = "infra/terraform"
 PROGRAMS = {"aws", "curl", "docker", "export", "for", "done", "infra/environment.sh", "make", "terraform", "cd"}
 
 
@@ -59,8 +58,6 @@ def test_every_file_named_exists(document: str) -> None:
     text = (ROOT / "docs" / document).read_text()
     parts = "|".join(path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith("."))
     named = re.findall(rf"(?:`|-chdir=)((?:{parts})/[\w./-]*)", text)
-    if not (ROOT / TERRAFORM).is_dir():
-        named = [name for name in named if not name.startswith(TERRAFORM)]
     missing = [name for name in named if not (ROOT / Path(name)).exists()]
     assert not missing
 
