@@ -5,6 +5,7 @@ here, so that the HTTP edge and every reader of the log agree on what a reading 
 """
 
 import re
+import unicodedata
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Any, Final, NamedTuple
@@ -20,12 +21,32 @@ from telemetry.limits import (
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-_TIMESTAMP: Final = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(?:Z|([+-])(\d\d):(\d\d))?", re.ASCII
+_OFFSET: Final = r"(?:[Zz]|([+-])(\d\d)(?::?(\d\d))?)?"
+_EXTENDED: Final = re.compile(rf"(\d{{4}})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?{_OFFSET}", re.ASCII)
+_BASIC: Final = re.compile(rf"(\d{{4}})(\d\d)(\d\d)[Tt ](\d\d)(\d\d)(?:(\d\d)(?:[.,](\d+))?)?{_OFFSET}", re.ASCII)
+_NOT_A_TIME: Final = "Expected ISO 8601 Date/Time format. e.g. 2021-11-26T18:10:00"
+_TIME_CHARS_EXPLAINED_MAX: Final = 100
+_CLOCK: Final = r"\d{4}-?\d\d-?\d\d[Tt ]\d\d:?\d\d(?::?\d\d(?:[.,]\d+)?)?"
+_NOT_TAKEN: Final = tuple(
+    # What ISO 8601 or its users write as well, and what to write in its place.
+    (re.compile(form, re.ASCII), f"{_NOT_A_TIME}; {text}.")
+    for form, text in (
+        (r"\d{4}-?W\d\d.*", "a week date is not taken: write year, month and day"),
+        (r"(?:\d{4}-\d{3}|\d{7})(?:[Tt ].*)?", "a day of the year is not taken: write month and day"),
+        (r"[+-]\d{4,}-.*", "a year with a sign is not taken: write four digits"),
+        (r"\d{4}-?\d\d-?\d\d[Tt ]\d\d(?:[.,]\d+)?(?:[Zz]|[+-][\d:]+)?", "an hour alone is not taken: write the minutes too"),
+        (r"\d{4}-?\d\d-?\d\d[Tt ]\d\d:?\d\d[.,]\d.*", "a fraction of a minute is not taken: write seconds"),
+        (rf"{_CLOCK} ?[+-]\d\d:?\d\d:?\d\d.*", "seconds in an offset are not taken: write ±hh:mm"),
+        (rf"{_CLOCK} (?:[Zz]|[+-]\d.*)", "a blank before the offset is not taken"),
+        (rf"{_CLOCK}.*[A-Za-z_/\[].*", "a named time zone is not taken: write an offset, such as +01:00"),
+        (rf"{_CLOCK}[+-]\d(?::?\d\d)?", "an offset of one digit is not taken: write ±hh:mm"),
+    )
 )
 _JSON_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-# C0 and C1 controls, DEL, and the surrogates that no UTF-8 text can hold.
-_FORBIDDEN_IN_ID: Final = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_SIGN_AND_ZEROS: Final = re.compile(r"([+-]?)0*(?=[0-9])")
+# Of the categories Cc (controls), Cf (format characters: joiners, direction marks, byte order marks), Zl and Zp (line and
+# paragraph separators, at which Python, Node and others split exported lines) and Cs (surrogates, which no UTF-8 text can hold).
+_FORBIDDEN_IN_ID: Final = frozenset({"Cc", "Cf", "Zl", "Zp", "Cs"})
 _CELSIUS_MIN: Final = Decimal(TEMPERATURE_MICRO_MIN) / MICRO
 _CELSIUS_MAX: Final = Decimal(TEMPERATURE_MICRO_MAX) / MICRO
 _SIX_PLACES: Final = Decimal(1) / MICRO
@@ -42,26 +63,36 @@ class Reading(NamedTuple):
 
 
 def parse_sensor_id(value: Any) -> str:
-    """The trimmed sensor id (contract C2, C10, C21). Raises ValueError with the text for the sender."""
+    """The sensor id, trimmed and in Unicode's composed form, NFC (contract C2, C10, C21).
+
+    One id may be typed in several ways that look alike: composed or not, it is the same sensor. Raises ValueError with the text
+    for the sender.
+    """
     if value is None or (isinstance(value, str) and not value.strip()):
         raise ValueError("This field cannot be blank.")
     if not isinstance(value, str):
         raise ValueError('Expected a string. e.g. "202"')
     sensor_id = value.strip()
+    if sensor_id.isascii() and sensor_id.isprintable() and len(sensor_id) <= SENSOR_ID_CHARS_MAX:
+        return sensor_id
+    sensor_id = unicodedata.normalize("NFC", sensor_id)
     # In UTF-16, as Java and JavaScript count: one key that a Kinesis finds too long fails the whole call it is in.
     if len(sensor_id.encode("utf-16-le", "surrogatepass")) > 2 * SENSOR_ID_CHARS_MAX:
         raise ValueError(f"Expected at most {SENSOR_ID_CHARS_MAX} characters.")
-    if _FORBIDDEN_IN_ID.search(sensor_id):
-        raise ValueError("Expected text without control characters and lone surrogates.")
+    if bad := next((sign for sign in sensor_id if unicodedata.category(sign) in _FORBIDDEN_IN_ID), None):
+        raise ValueError(
+            f"Expected text without control and format characters, line separators and lone surrogates, not U+{ord(bad):04X}."
+        )
     return sensor_id
 
 
 def parse_temperature(value: Any) -> int:
     """Degrees Celsius, as a JSON number or a string of one, in units of 10⁻⁶ (contract C3, C6 to C9, C22).
 
-    More than six decimals are rounded half-even. Raises ValueError with the text for the sender.
+    In a string a plus and leading zeros may stand. More than six decimals are rounded half-even. Raises ValueError with the text
+    for the sender.
     """
-    if isinstance(value, str) and _JSON_NUMBER.fullmatch(text := value.strip()):
+    if isinstance(value, str) and _JSON_NUMBER.fullmatch(text := _plain_number(value.strip())):
         try:
             value = Decimal(text)
         except InvalidOperation:  # an exponent beyond what even Decimal holds
@@ -76,26 +107,43 @@ def parse_temperature(value: Any) -> int:
 def parse_timestamp(value: Any) -> int:
     """ISO 8601 date and time in microseconds since 1970, UTC when it names no offset (contract C4, C5, C23).
 
-    Fractions beyond microseconds are cut. Raises ValueError with the text for the sender.
+    The extended form and the basic one; fractions beyond microseconds are cut. Raises ValueError with the text for the sender.
     """
-    match = _TIMESTAMP.fullmatch(value) if isinstance(value, str) else None
+    match = (_EXTENDED.fullmatch(value) or _BASIC.fullmatch(value)) if isinstance(value, str) else None
     if match is None:
-        raise ValueError("Expected ISO 8601 Date/Time format. e.g. 2021-11-26T18:10:00")
+        raise ValueError(_why_not_a_time(value))
     year, month, day, hour, minute, second, fraction, sign, offset_hours, offset_minutes = match.groups()
+    if second == "60":
+        raise ValueError("Expected seconds from 00 to 59: a leap second is not taken.")
+    if hour == "24":
+        raise ValueError("Expected hours from 00 to 23: 24:00 is 00:00 of the next day.")
     offset_s = 0
+    if sign:
+        if int(offset_hours) > 23 or int(offset_minutes or 0) > 59:
+            raise ValueError("Expected an offset from -23:59 to +23:59.")
+        offset_s = int(sign + "1") * (int(offset_hours) * 3600 + int(offset_minutes or 0) * 60)
     try:
         # Counted from the epoch by hand, because an offset may carry a legal local time outside datetime's years.
         local = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second or 0), tzinfo=UTC)
-        if sign:
-            if int(offset_hours) > 23 or int(offset_minutes) > 59:
-                raise ValueError
-            offset_s = int(sign + "1") * (int(offset_hours) * 3600 + int(offset_minutes) * 60)
     except ValueError:
         raise ValueError("Expected a date and time that exist. e.g. 2021-11-26T18:10:00") from None
     time_us = (local - _EPOCH) // _MICROSECOND - offset_s * MICRO + int((fraction or "")[:6].ljust(6, "0"))
     if not TIME_US_MIN <= time_us <= TIME_US_MAX:
         raise ValueError("Expected a year from 1970 to 9999 in UTC.")
     return time_us
+
+
+def _plain_number(text: str) -> str:
+    """A number in a string without what a string may carry beyond JSON: `+18` and `018` are 18."""
+    match = _SIGN_AND_ZEROS.match(text)
+    return f"{match[1].removeprefix('+')}{text[match.end() :]}" if match else text
+
+
+def _why_not_a_time(value: Any) -> str:
+    """The original's text, and after it which part of a time written otherwise is not taken."""
+    if not isinstance(value, str) or len(value) > _TIME_CHARS_EXPLAINED_MAX:
+        return _NOT_A_TIME
+    return next((text for form, text in _NOT_TAKEN if form.fullmatch(value)), _NOT_A_TIME)
 
 
 def rfc3339(time_us: int) -> str:

@@ -4,6 +4,7 @@ Fractions become exact decimals; duplicate keys, NaN, Infinity, wrong UTF-8, num
 errors. Used at the HTTP edge and by every reader of the log.
 """
 
+import codecs
 import json
 from collections import Counter
 from decimal import Decimal, InvalidOperation
@@ -15,6 +16,8 @@ def loads(data: bytes) -> Any:
 
     Raises ValueError, with a text fit for the sender, for anything that is not strictly JSON.
     """
+    if b"\x00" in data[:4] or data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ValueError("not UTF-8 but UTF-16 or UTF-32; JSON is sent in UTF-8")
     try:
         return _DECODER.decode(data.decode("utf-8"))
     except UnicodeDecodeError as error:
@@ -23,6 +26,14 @@ def loads(data: bytes) -> Any:
         raise ValueError("a number has an exponent beyond all use") from None
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def without_mark(data: bytes) -> bytes:
+    """A sender's text without the byte order mark that tools on Windows put before it (RFC 8259, 8.1: may be ignored).
+
+    One mark and no more: it may stand at the beginning only.
+    """
+    return data.removeprefix(codecs.BOM_UTF8)
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -48,9 +48,27 @@ def test_a_character_beyond_the_basic_plane_counts_as_two() -> None:
 
 @pytest.mark.parametrize("character", ["\x00", "\n", "\x1f", "\x7f", "\x80", "\x85", "\x9f", "\ud800"])
 def test_control_characters_and_lone_surrogates_are_refused(character: str) -> None:
-    """C21: a line break would break the log's lines, a surrogate has no UTF-8."""
-    with pytest.raises(ValueError, match="without control characters and lone surrogates"):
+    """C21: a line break would break the log's lines, a surrogate has no UTF-8. The text names the one it met."""
+    with pytest.raises(ValueError, match=rf"without control and format characters.*not U\+{ord(character):04X}\.$"):
         parse_sensor_id(f"2{character}2")
+
+
+@pytest.mark.parametrize(
+    "character", ["\u200b", "\u200d", "\ufeff", "\u202e", "\u2066", "\u00ad", "\u2060", "\u2028", "\u2029", "\U000e0041"]
+)
+def test_e13_format_characters_and_line_separators_are_refused(character: str) -> None:
+    """They are not seen, turn text around, or split an exported line for Python, Node and others."""
+    with pytest.raises(ValueError, match=rf"U\+{ord(character):04X}"):
+        parse_sensor_id(f"a{character}b")
+
+
+@pytest.mark.parametrize(
+    ("typed", "sensor_id"),
+    [("Ku\u0308che", "Küche"), ("\u212b", "Å"), ("\u1112\u1161\u11ab", "한"), ("e\u0301" * 256, "é" * 256)],
+)
+def test_e13_an_id_is_the_same_however_its_letters_are_composed(typed: str, sensor_id: str) -> None:
+    """NFC, before its length is counted: macOS and Linux type the same name differently."""
+    assert parse_sensor_id(typed) == parse_sensor_id(sensor_id) == sensor_id
 
 
 @given(SENSOR_IDS)

@@ -60,6 +60,15 @@ def test_minus_zero_is_zero(text: str) -> None:
     assert decimal_text(parse_temperature(strict_json.loads(text.encode()))) == "0"
 
 
+@pytest.mark.parametrize(
+    ("text", "micro"),
+    [("+18", 18_000_000), ("018", 18_000_000), ("-018.50", -18_500_000), ("+007e1", 70_000_000), ("00", 0), ("+0", 0)],
+)
+def test_e12_a_plus_and_leading_zeros_may_stand_in_a_string(text: str, micro: int) -> None:
+    """C22: C's printf writes them, and the original took them."""
+    assert parse_temperature(text) == micro
+
+
 @pytest.mark.parametrize("text", [" 18 ", "18 ", "\t18\n"])
 def test_spaces_around_a_string_are_trimmed_off(text: str) -> None:
     """C7: the original's sensors may send them."""
@@ -68,7 +77,29 @@ def test_spaces_around_a_string_are_trimmed_off(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["1_000", "１８", "٣", "+18", ".5", "5.", "018", "0x12", "1 8", "18,7", "18°", "NaN", "Infinity", "-", "1e", "e1", ""],
+    [
+        "1_000",
+        "１８",
+        "٣",
+        "+",
+        ".5",
+        "5.",
+        "+-1",
+        "--1",
+        "0x12",
+        "1 8",
+        "+ 1",
+        "21.5 °C",
+        "−21",
+        "18,7",
+        "18°",
+        "NaN",
+        "Infinity",
+        "-",
+        "1e",
+        "e1",
+        "",
+    ],
 )
 def test_a_string_that_is_not_json_number_syntax_is_refused(text: str) -> None:
     """C22: what Python or a person would take for a number is none here."""
