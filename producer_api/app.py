@@ -4,31 +4,48 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from producer_api.health import check_readiness, livez, readyz
+from producer_api.envelope import Envelope
+from producer_api.health import livez, readyz
 from producer_api.home import home
-from producer_api.problems import UNAVAILABLE, http_error, hung_up, internal_error, invalid_reading, unavailable
-from producer_api.request_id import RequestId
-from producer_api.services import Services, Shared
+from producer_api.problems import (
+    UNAVAILABLE,
+    http_error,
+    hung_up,
+    internal_error,
+    invalid_question,
+    invalid_reading,
+    unavailable,
+)
+from producer_api.services import READ_S_MAX, Services, Shared
 from producer_api.stats import fleet_stats
+from producer_api.stream_check import StreamCheck
 from producer_api.temperature import record_temperature
 from producer_api.writer import Writer
 from projections import queries
 from projections.generations import LiveNames, check_stream
 from telemetry.aws import dynamodb_client, kinesis_client
-from telemetry.errors import InvalidReading
+from telemetry.errors import InvalidQuestion, InvalidReading, StoreUnavailable
 from telemetry.names import ResourceNames
+from telemetry.retry import patiently, tries
 from telemetry.settings import Settings
-from telemetry.shards import list_shards
+from telemetry.shards import ShardMap, list_shards
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
 
 _STATS_SHARED_S = 0.05
 _READINESS_SHARED_S = 1.0
+_STREAM_PATIENCE_S = 20.0
+"""How long the API waits at its start for a stream that cannot be asked, or lists no open shard yet."""
 
 ROUTES = [
     Route("/", home),
@@ -40,6 +57,7 @@ ROUTES = [
 
 ERRORS = {
     InvalidReading: invalid_reading,
+    InvalidQuestion: invalid_question,
     HTTPException: http_error,
     ClientDisconnect: hung_up,
     **dict.fromkeys(UNAVAILABLE, unavailable),
@@ -53,29 +71,62 @@ def create_app(settings: Settings) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Services]]:
         services = await _open(settings)
+        looking = asyncio.create_task(services.stream.keep_looking())
         yield {"services": services}
+        looking.cancel()
         await services.writer.close()
 
     app = Starlette(routes=ROUTES, exception_handlers=ERRORS, lifespan=lifespan)
     app.router.redirect_slashes = False  # it would send clients to whatever their Host header says
-    return RequestId(app)
+    return Envelope(_for_browsers(app, settings.cors_origins) if settings.cors_origins else app)
+
+
+def _for_browsers(app: ASGIApp, origins: str) -> ASGIApp:
+    """The application for pages of these origins as well; outside it, so that errors can be read there too."""
+    return CORSMiddleware(
+        app,
+        allow_origins=origins.split(","),
+        allow_methods=["GET", "HEAD", "PUT"],
+        allow_headers=["*"],
+        expose_headers=["Retry-After", "X-Event-Id", "X-Request-Id", "X-Stream-Position"],
+    )
 
 
 async def _open(settings: Settings) -> Services:
-    """Connect. Raises WrongStream when the tables were filled from another stream of the same name."""
+    """Connect. Storing needs the stream alone, so tables that are away keep nobody waiting.
+
+    Raises WrongStream when the tables are known to be filled from another stream of the same name, boto3's errors when there is
+    no stream.
+    """
     names = ResourceNames(settings.prefix)
-    kinesis, dynamodb = kinesis_client(settings), dynamodb_client(settings)
-    pointer = await asyncio.to_thread(check_stream, kinesis, dynamodb, names)
-    live = LiveNames(dynamodb, names, pointer)
+    # Reads have a deadline of their own, which leaves no time for a third attempt.
+    kinesis, dynamodb = kinesis_client(settings, attempts=2), dynamodb_client(settings, attempts=2)
     writer = Writer(
         # One attempt: the writer judges every entry and retries by itself.
         kinesis_client(settings, attempts=1, pool=settings.put_in_flight_max),
         names.stream,
-        await asyncio.to_thread(list_shards, kinesis, names.stream),
+        await asyncio.to_thread(_open_shards, kinesis, names.stream),
         in_flight_max=settings.put_in_flight_max,
         events_max=settings.queue_events_max,
         deadline_s=settings.put_deadline_s,
     )
+    live = LiveNames(dynamodb, names)
+    check = partial(check_stream, kinesis, dynamodb, names)
+    stream = StreamCheck(check)
+    await asyncio.wait([asyncio.create_task(stream.look())], timeout=READ_S_MAX)
+    stream.require_ours()
     fleet = Shared(lambda: queries.fleet_stats(dynamodb, live.current()), _STATS_SHARED_S)
-    readiness = Shared(partial(check_readiness, kinesis, dynamodb, names, live), _READINESS_SHARED_S)
-    return Services(settings, writer, fleet, readiness)
+    readiness: dict[str, Shared[object]] = {
+        "stream": Shared(check, _READINESS_SHARED_S),
+        "stats": Shared(lambda: queries.fleet_stats(dynamodb, live.current()), _READINESS_SHARED_S),
+    }
+    return Services(settings, writer, stream, fleet, readiness)
+
+
+def _open_shards(kinesis: "KinesisClient", stream: str) -> ShardMap:
+    """The stream's shards, once some are open."""
+    for _ in tries(_STREAM_PATIENCE_S):
+        shards = patiently(lambda: list_shards(kinesis, stream), _STREAM_PATIENCE_S)
+        if shards.open:
+            return shards
+    raise StoreUnavailable(f"{stream} lists no open shard")

@@ -5,9 +5,11 @@ collect; when it returns, or they fill a record, all that has collected goes out
 """
 
 import heapq
-from collections import defaultdict, deque
+import math
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from itertools import count
 from typing import Final, NamedTuple
 
@@ -30,6 +32,26 @@ class Receipt(NamedTuple):
     sequence_number: str
 
 
+class Unconfirmed(Enum):
+    """What is told of an event without a receipt."""
+
+    NOT_STORED = auto()
+    """Whatever was tried was refused."""
+    MAYBE_STORED = auto()
+    """Nobody knows: a call's answer is still out, or never came."""
+
+
+class Failure(Enum):
+    """Why an entry has no receipt."""
+
+    UNKNOWN = auto()
+    """It may be stored."""
+    REFUSED = auto()
+    """It is not stored; another try may succeed."""
+    LASTING = auto()
+    """It is not stored, and every other try would be refused too."""
+
+
 @dataclass(slots=True, eq=False)
 class Pending:
     """An event somebody waits for."""
@@ -38,10 +60,17 @@ class Pending:
     event: bytes
     deadline_s: float
     """On the caller's monotonic clock; the same distance from its arrival for every event."""
-    tell: Callable[[Receipt | None], None]
-    """Called once: with the receipt, or with None when the deadline passed first."""
+    tell: Callable[[Receipt | Unconfirmed], None]
+    """Called once: with the receipt, or with what is known when the deadline passed, or trying became useless."""
+    hung_up: Callable[[], bool] = bool
+    """Whether nobody waits for it any more."""
     key: int = field(init=False)
+    share: str = ""
+    """The shard whose share of the queue it takes."""
     failures: int = 0
+    under_way: bool = False
+    maybe_stored: bool = False
+    """A try of it ended without anybody knowing how."""
     alone: bool = False
     """It strayed into a shard that is not its own and is sent again under its own partition key."""
     settled: bool = False
@@ -49,11 +78,12 @@ class Pending:
     def __post_init__(self) -> None:
         self.key = hash_key(self.sensor_id)
 
-    def settle(self, receipt: Receipt | None) -> None:
+    def settle(self, receipt: Receipt | None = None) -> None:
         """Tell whoever waits, unless they were told before."""
         if not self.settled:
             self.settled = True
-            self.tell(receipt)
+            unknown = self.maybe_stored or self.under_way
+            self.tell(receipt or (Unconfirmed.MAYBE_STORED if unknown else Unconfirmed.NOT_STORED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +99,11 @@ class Entry:
 
 
 class Answer(NamedTuple):
-    """What came of one entry: a receipt, or None when it failed or nobody knows."""
+    """What came of one entry: a receipt, or why there is none."""
 
     entry: Entry
     receipt: Receipt | None
+    failure: Failure = Failure.UNKNOWN
 
     @property
     def surprising(self) -> bool:
@@ -90,24 +121,36 @@ class GroupCommit:
         self._waiting: deque[Pending] = deque()
         self._resting: list[tuple[float, int, Pending]] = []
         """A heap by the time they are ready for another try; the number breaks ties."""
-        self._under_way = 0
+        self._held = 0
+        self._shares: Counter[str] = Counter()
+        """Events held, by the shard that was theirs when they came."""
         self._arrivals: deque[Pending] = deque()
         """In the order they came, and so in the order of their deadlines."""
         self._numbers = count()
 
     def __len__(self) -> int:
         """Events held."""
-        return len(self._waiting) + len(self._resting) + self._under_way
+        return self._held
 
     @property
     def waiting(self) -> int:
         """Events that the next call could take."""
         return len(self._waiting)
 
+    @property
+    def told_everyone(self) -> bool:
+        """Whether nobody waits for word of an event."""
+        return not self._arrivals
+
     def add(self, pending: Pending) -> None:
-        """Take an event in. Raises Overloaded when the queue is full."""
-        if len(self) >= self._events_max:
+        """Take an event in. Raises Overloaded when the queue, or its shard's share of it, is full."""
+        pending.share = self.shards.owner(pending.key).shard_id
+        # One shard that takes nothing may fill its share; the others' events find room beside them.
+        share_max = math.ceil(2 * self._events_max / (len(self.shards.open) + 1))
+        if self._held >= self._events_max or self._shares[pending.share] >= share_max:
             raise Overloaded("Too many readings are waiting to be stored.")
+        self._held += 1
+        self._shares[pending.share] += 1
         self._waiting.append(pending)
         self._arrivals.append(pending)
 
@@ -119,28 +162,50 @@ class GroupCommit:
         for entry in entries[PUT_RECORDS_ENTRIES_MAX:]:
             self._waiting.extendleft(entry.events)
         entries = entries[:PUT_RECORDS_ENTRIES_MAX]
-        self._under_way += sum(len(entry.events) for entry in entries)
+        for entry in entries:
+            for pending in entry.events:
+                pending.under_way = True
         return entries
 
     def answered(self, answers: Iterable[Answer], now_s: float) -> None:
         """Judge a call entry by entry. What is stored in its own shard is settled, everything else is tried again."""
         for answer in answers:
-            events = answer.entry.events
-            self._under_way -= len(events)
+            for pending in answer.entry.events:
+                pending.under_way = False
             if answer.receipt is None:
-                self._rest(events, now_s)
+                self._failed(answer, now_s)
                 continue
-            for pending in events:
+            for pending in answer.entry.events:
                 if self._at_home(pending, answer):
                     pending.settle(answer.receipt)
+                    self._let_go(pending)
                 else:
-                    pending.alone = True
+                    pending.alone = pending.maybe_stored = True
                     self._waiting.appendleft(pending)
 
     def expire(self, now_s: float) -> None:
-        """Tell those whose deadline has passed. Their events may still be under way, and so may still be stored."""
+        """Tell those whose deadline has passed. Their events may still be under way, and so may still be stored.
+
+        When the queue is filling up, what nobody waits for any more gives its place to others.
+        """
         while self._arrivals and (self._arrivals[0].settled or self._arrivals[0].deadline_s <= now_s):
-            self._arrivals.popleft().settle(None)
+            self._arrivals.popleft().settle()
+        if 2 * self._held > self._events_max:
+            self._waiting = deque(filter(self._keep, self._waiting))
+            self._resting = [resting for resting in self._resting if self._keep(resting[2])]
+            heapq.heapify(self._resting)
+
+    def _keep(self, pending: Pending) -> bool:
+        """Whether somebody still waits for an event; one that nobody waits for is let go."""
+        if not pending.settled and not pending.hung_up():
+            return True
+        pending.settle()
+        self._let_go(pending)
+        return False
+
+    def _let_go(self, pending: Pending) -> None:
+        self._held -= 1
+        self._shares[pending.share] -= 1
 
     def _at_home(self, pending: Pending, answer: Answer) -> bool:
         """Whether a stored event lies in a shard its sensor hashes into: one put under its own key always does."""
@@ -149,7 +214,16 @@ class GroupCommit:
         shard = self.shards.shards.get(answer.receipt.shard_id)
         return shard is not None and shard.holds(pending.key)
 
-    def _rest(self, events: Sequence[Pending], now_s: float) -> None:
+    def _failed(self, answer: Answer, now_s: float) -> None:
+        events = answer.entry.events
+        if answer.failure is Failure.UNKNOWN:
+            for pending in events:
+                pending.maybe_stored = True
+        if answer.failure is Failure.LASTING:
+            for pending in events:
+                pending.settle()
+                self._let_go(pending)
+            return
         # One wait for the whole entry, so that its events come back together and fit one record again.
         ready_s = now_s + self._backoff_s(events[0].failures)
         for pending in events:
@@ -160,7 +234,7 @@ class GroupCommit:
         size_bytes = 0
         while self._waiting and size_bytes < _CALL_EVENT_BYTES_MAX:
             pending = self._waiting.popleft()
-            if not pending.settled:
+            if self._keep(pending):
                 size_bytes += len(pending.event)
                 yield pending
 

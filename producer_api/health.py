@@ -1,22 +1,21 @@
-"""GET /livez and /readyz: is the process there, and can it do its work."""
+"""GET /livez and /readyz: is the process there, and can it do its work.
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+Whoever asks learns what is missing by name and code; texts, which may hold accounts, roles and addresses, go to the log.
+"""
+
+import asyncio
 
 from botocore.exceptions import BotoCoreError, ClientError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from producer_api.problems import problem
-from producer_api.services import services
-from projections.generations import LiveNames, check_stream
-from projections.queries import fleet_stats
+from producer_api.services import Shared, services
 from telemetry.errors import TelemetryError
-from telemetry.names import ResourceNames
+from telemetry.logs import SparseLog
+from telemetry.retry import error_code
 
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb import DynamoDBClient
-    from mypy_boto3_kinesis import KinesisClient
+log = SparseLog(__name__)
 
 
 async def livez(_: Request) -> Response:
@@ -25,28 +24,20 @@ async def livez(_: Request) -> Response:
 
 
 async def readyz(request: Request) -> Response:
-    """200 when stream and tables are reachable, 503 with the reasons when not."""
-    checks = await services(request).readiness.get()
-    ready = all(state == "ok" for state in checks.values())
-    if not ready:
-        reasons = "; ".join(f"{name}: {state}" for name, state in checks.items() if state != "ok")
-        return problem(503, f"Not ready. {reasons}", checks=checks)
+    """200 when stream and tables answer and the log takes what is written, 503 with the codes of what is missing when not."""
+    found = services(request)
+    states = await asyncio.gather(*(_state(name, check) for name, check in found.readiness.items()))
+    checks = dict(zip(found.readiness, states, strict=True)) | {"writes": found.writer.outage.state}
+    missing = [f"{name}: {state}" for name, state in checks.items() if state != "ok"]
+    if missing:
+        return problem(503, f"Not ready. {'; '.join(missing)}", checks=checks)
     return JSONResponse({"status": "ok", "checks": checks})
 
 
-def check_readiness(
-    kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: ResourceNames, live: LiveNames
-) -> dict[str, Any]:
-    """What each thing the API needs says: `ok`, or the reason why not."""
-    return {
-        "stream": _state(lambda: check_stream(kinesis, dynamodb, names)),
-        "stats": _state(lambda: fleet_stats(dynamodb, live.current())),
-    }
-
-
-def _state(check: Callable[[], object]) -> str:
+async def _state(name: str, check: Shared[object]) -> str:
     try:
-        check()
+        await check.get()
     except (ClientError, BotoCoreError, TelemetryError) as error:
-        return str(error)
+        log.warning("not_ready", check=name, error=str(error))
+        return error_code(error)
     return "ok"

@@ -1,20 +1,32 @@
 """GET /: what this is, for a person who opened it, with examples that work as they stand."""
 
+import hashlib
+import re
+from base64 import b64encode
 from string import Template
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
+
+from producer_api.services import services
+
+_STYLE = """
+  body { font: 16px/1.5 system-ui, sans-serif; max-width: 54rem; margin: 3rem auto; padding: 0 1rem; color: #1c2430; }
+  pre { background: #f2f4f7; padding: .8rem 1rem; overflow-x: auto; border-radius: 6px; }
+  code { font-family: ui-monospace, monospace; }
+"""
+_POLICY = (
+    f"default-src 'none'; style-src 'sha256-{b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()}'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_HOST = re.compile(r"[A-Za-z0-9._~:\[\]-]+")
 
 _PAGE = Template("""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Telemetry</title>
-<style>
-  body { font: 16px/1.5 system-ui, sans-serif; max-width: 54rem; margin: 3rem auto; padding: 0 1rem; color: #1c2430; }
-  pre { background: #f2f4f7; padding: .8rem 1rem; overflow-x: auto; border-radius: 6px; }
-  code { font-family: ui-monospace, monospace; }
-</style>
+<style>$style</style>
 <h1>Telemetry</h1>
 <p>Temperature readings go in, are kept in an event log, and come out as exact statistics.
    A reading is acknowledged once it is durable, and counted once however often it is sent.</p>
@@ -35,9 +47,9 @@ _PAGE = Template("""<!doctype html>
 
 
 async def home(request: Request) -> Response:
-    """The page, its examples pointing at the address it was asked under."""
+    """The page, its examples pointing at PUBLIC_URL, or else at the address it was asked under."""
     # The Host header is the client's text and goes into HTML: anything but a plain host and port is left out.
     host = request.url.netloc
-    plain = host.replace(".", "").replace(":", "").replace("-", "").replace("[", "").replace("]", "")
-    base = f"{request.url.scheme}://{host}" if plain.isalnum() and plain.isascii() else ""
-    return HTMLResponse(_PAGE.substitute(base=base))
+    asked = f"{request.url.scheme}://{host}" if _HOST.fullmatch(host) else ""
+    base = services(request).settings.public_url or asked
+    return HTMLResponse(_PAGE.substitute(base=base, style=_STYLE), headers={"Content-Security-Policy": _POLICY})

@@ -3,7 +3,8 @@
 One table maps our errors to statuses. Whatever is not in it is an internal error: logged with its route, never shown.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -13,30 +14,71 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from telemetry.errors import InvalidReading, NotStored, Overloaded, StoreUnavailable, WrongStream
+from producer_api.envelope import EVERY_ANSWER, request_id_of
+from producer_api.outage import Outage
+from telemetry.errors import InvalidQuestion, InvalidReading, NotStored, Overloaded, Refused, StoreUnavailable, WrongStream
+from telemetry.logs import SparseLog
+from telemetry.retry import retry_after_s
 
 log = structlog.get_logger(__name__)
+sparse_log = SparseLog(__name__)
 
-_RETRY_AFTER_S = 1
 _MAYBE_STORED = "The reading may be stored. Send it again: it is safe, the same reading counts once."
 _READ_FAILED = "The projection cannot be read at the moment. Try again."
 
 UNAVAILABLE: Mapping[type[Exception], str] = {
     Overloaded: "Too many readings are waiting, or the server is stopping. The reading was not stored; send it again.",
+    Refused: "The log does not take readings at the moment: this one was not stored. Send it again later.",
     NotStored: _MAYBE_STORED,
     StoreUnavailable: _READ_FAILED,
-    WrongStream: _READ_FAILED,
+    WrongStream: "The stream is not the one that the statistics are made from. Until that is mended nothing is stored or told.",
     ClientError: _READ_FAILED,
     BotoCoreError: _READ_FAILED,
 }
-"""Errors answered 503 with Retry-After, and what the client is told."""
+"""Errors answered 503 with Retry-After, and what the client is told; the first that fits."""
+
+_MOMENT_S = 5.0
+"""The least Retry-After where there are too many connections, or the server stops."""
+
+_LASTS: Mapping[type[Exception], float] = {Refused: 10, WrongStream: 30}
+"""The least Retry-After, in seconds, of what does not pass by itself."""
 
 
 def problem(status: int, detail: str, *, headers: Mapping[str, str] | None = None, **members: Any) -> Response:
     """An `application/problem+json` answer. `message` repeats `detail`, as the original's clients expect, unless given."""
-    title = HTTPStatus(status).phrase
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "message": detail} | members
-    return JSONResponse(body, status, headers, media_type="application/problem+json")
+    return JSONResponse(problem_members(status, detail) | members, status, headers, media_type="application/problem+json")
+
+
+def problem_members(status: int, detail: str) -> dict[str, Any]:
+    """The members that every problem has."""
+    return {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "message": detail,
+    }
+
+
+def problem_message(
+    status: int, detail: str, asked: Iterable[tuple[bytes, bytes]], default: Iterable[tuple[bytes, bytes]]
+) -> bytes:
+    """A problem as a whole HTTP message that ends its connection, for requests that reach no application.
+
+    `asked` are the request's headers, as far as they were read, `default` what the server adds to every answer.
+    """
+    body = json.dumps(problem_members(status, detail)).encode()
+    headers = [
+        *default,
+        *EVERY_ANSWER,
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", b"%d" % len(body)),
+        (b"connection", b"close"),
+        (b"x-request-id", request_id_of(asked).encode()),
+        *([(b"retry-after", b"%d" % retry_after_s(0, _MOMENT_S))] if status == 503 else ()),
+    ]
+    lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode(), *(b"%b: %b" % header for header in headers)]
+    return b"\r\n".join([*lines, b"", body])
 
 
 async def invalid_reading(_: Request, error: Exception) -> Response:
@@ -46,11 +88,27 @@ async def invalid_reading(_: Request, error: Exception) -> Response:
     return problem(400, f"The reading was refused: {error}", message=error.fields, errors=faults)
 
 
+async def invalid_question(_: Request, error: Exception) -> Response:
+    """400: every bad parameter at once."""
+    assert isinstance(error, InvalidQuestion)  # the table in app.py says so
+    faults = [{"parameter": name, "detail": text} for name, text in error.parameters.items()]
+    return problem(400, f"The question was refused: {error}", errors=faults)
+
+
 async def unavailable(request: Request, error: Exception) -> Response:
-    """503: AWS did not answer in time, or too much is waiting."""
+    """503: AWS did not answer in time, or refused; or too much is waiting. The longer it lasts, the later to come back."""
     detail = next(text for kind, text in UNAVAILABLE.items() if isinstance(error, kind))
-    log.warning("unavailable", path=request.url.path, error=str(error))
-    return problem(503, detail, headers={"Retry-After": str(_RETRY_AFTER_S)})
+    sparse_log.warning("unavailable", path=request.url.path, error=str(error))
+    least_s = next((seconds for kind, seconds in _LASTS.items() if isinstance(error, kind)), 1)
+    return problem(503, detail, headers={"Retry-After": str(retry_after_s(_lasted_s(request, error), least_s))})
+
+
+def _lasted_s(request: Request, error: Exception) -> float:
+    """For how long what failed this request has been failing others."""
+    if services := getattr(request.state, "services", None):
+        outage: Outage = services.writer.outage if isinstance(error, NotStored) else services.fleet.outage
+        return outage.lasted_s
+    return 0.0
 
 
 async def http_error(request: Request, error: Exception) -> Response:
@@ -68,7 +126,7 @@ async def http_error(request: Request, error: Exception) -> Response:
 
 async def hung_up(request: Request, _: Exception) -> Response:
     """The client went away before it had sent everything: no fault of ours, and nobody is there to read the answer."""
-    log.info("client_hung_up", path=request.url.path)
+    sparse_log.info("client_hung_up", path=request.url.path)
     return problem(400, "The request ended before its body did.")
 
 

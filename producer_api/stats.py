@@ -5,13 +5,18 @@ from starlette.responses import Response
 
 from producer_api.services import services
 from projections.fold import Stats
+from telemetry.errors import InvalidQuestion
 from telemetry.reading import decimal_text
 
 _HUNDREDTH_MICRO = 10_000
+_NO_PARAMETER = "Not a parameter of this question: it is about all sensors and all time. Leave it out."
 
 
 async def fleet_stats(request: Request) -> Response:
     """The stats of the whole fleet, over all time."""
+    if request.query_params:
+        raise InvalidQuestion(dict.fromkeys(request.query_params, _NO_PARAMETER))
+    services(request).stream.require_ours()
     fleet = await services(request).fleet.get()
     return Response(stats_json(fleet.stats), media_type="application/json", headers={"Cache-Control": "no-cache"})
 

@@ -1,5 +1,6 @@
 """PUT /api/temperature: one reading, answered 200 once the log has it (contract C1 to C14, C19 to C24)."""
 
+import re
 import time
 from decimal import Decimal
 from typing import Any
@@ -8,17 +9,20 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from producer_api.bodies import read_body, require_json
 from producer_api.services import services
 from telemetry import strict_json
 from telemetry.errors import InvalidReading
 from telemetry.events import encode_event, event_id
 from telemetry.limits import MICRO
-from telemetry.reading import Reading, parse_sensor_id, parse_temperature, parse_timestamp, rfc3339
+from telemetry.reading import NOT_A_NUMBER, Reading, parse_sensor_id, parse_temperature, parse_timestamp, rfc3339
 from telemetry.settings import Settings
 
 BODY_BYTES_MAX = 16 * 1024
 _HOUR_US = 3600 * MICRO
 _BLANK = "This field cannot be blank."
+_NOT_A_NUMBER = re.compile(rb'"temperature"\s*:\s*[-+]?(?:nan|inf)', re.IGNORECASE)
+"""As C's printf and others write what is no number; it is no JSON either, but the field can be named."""
 _RECORDED = b'{"message": "Temperature reading recorded successfully"}\n'
 
 
@@ -30,26 +34,12 @@ async def record_temperature(request: Request) -> Response:
         raise HTTPException(415, "Expected the reading as a JSON body, not in the query string.")
     now_us = time.time_ns() // 1000
     reading = parse_reading(body, services(request).settings, now_us)
-    receipt = await services(request).writer.append(reading.sensor_id, encode_event(reading, now_us))
+    services(request).stream.require_ours()
+    # Whether the client hung up is known where its connection is (`connections.py`).
+    hung_up = getattr(request.state, "hung_up", bool)
+    receipt = await services(request).writer.append(reading.sensor_id, encode_event(reading, now_us), hung_up)
     headers = {"X-Event-Id": event_id(reading), "X-Stream-Position": f"{receipt.shard_id}:{receipt.sequence_number}"}
     return Response(_RECORDED, media_type="application/json", headers=headers)
-
-
-def require_json(request: Request) -> None:
-    """Refuse a body that says it is something else than JSON (contract C11, C24); one that says nothing may pass."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind and kind != "application/json" and not kind.endswith("+json"):
-        raise HTTPException(415, f"Expected Content-Type application/json, not {kind[:64]!r}.")
-
-
-async def read_body(request: Request, bytes_max: int) -> bytes:
-    """The whole body; 413 as soon as it is longer than `bytes_max`."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > bytes_max:
-            raise HTTPException(413, f"The body is larger than {bytes_max} bytes.")
-    return bytes(body)
 
 
 def parse_reading(body: bytes, settings: Settings, now_us: int) -> Reading:
@@ -58,8 +48,10 @@ def parse_reading(body: bytes, settings: Settings, now_us: int) -> Reading:
     The narrower limits that settings give are checked here and nowhere deeper, so the projection does not depend on them.
     """
     try:
-        document = strict_json.loads(body)
+        document = strict_json.loads(strict_json.without_mark(body))
     except ValueError as error:
+        if _NOT_A_NUMBER.search(body):
+            raise InvalidReading({"temperature": NOT_A_NUMBER}) from None
         raise InvalidReading({"body": f"Expected a JSON object: {error}."}) from None
     if not isinstance(document, dict):
         raise InvalidReading({"body": "Expected a JSON object with sensorId, temperature and timestamp."})

@@ -4,18 +4,20 @@ boto3 is synchronous, so PutRecords calls run in a few threads; everything else 
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
-from producer_api.commit import Answer, Entry, GroupCommit, Pending, Receipt
-from telemetry.errors import NotStored, Overloaded
-from telemetry.retry import backoff_s
+from producer_api.commit import Answer, Entry, Failure, GroupCommit, Pending, Receipt, Unconfirmed
+from producer_api.outage import Outage
+from telemetry.errors import NotStored, Overloaded, Refused, StoreUnavailable
+from telemetry.logs import SparseLog
+from telemetry.retry import backoff_s, clock_off, error_code, is_known_undone, may_pass
 from telemetry.shards import ShardMap, list_shards
 
 if TYPE_CHECKING:
@@ -31,7 +33,13 @@ the processor time and of the bytes that many small ones do."""
 _SLOW_CALL_S = 0.1
 """Once a call takes this long, whatever waits goes out beside it."""
 
-log = structlog.get_logger(__name__)
+_CALL_S_MAX = 4
+"""Beyond what the client's time-outs let a call take (`telemetry/aws.py`)."""
+
+_PASSING = frozenset({"ProvisionedThroughputExceededException", "ThrottlingException", "KMSThrottlingException"})
+"""Codes of an entry that is known not to be stored and may be next time; `InternalFailure` is not known to be either."""
+
+log = SparseLog(__name__)
 
 
 @dataclass(slots=True)
@@ -55,7 +63,11 @@ class Writer:
     def __init__(
         self, kinesis: "KinesisClient", stream: str, shards: ShardMap, *, in_flight_max: int, events_max: int, deadline_s: float
     ) -> None:
+        if not shards.open:
+            raise StoreUnavailable(f"{stream} lists no open shard: nothing can be stored in it.")
         self.counters = Counters()
+        self.outage = Outage()
+        """Of the log, as this writer met it."""
         self._kinesis = kinesis
         self._stream = stream
         self._in_flight_max = in_flight_max
@@ -70,20 +82,25 @@ class Writer:
         self._closing = False
         self._drained = asyncio.Event()
 
-    async def append(self, sensor_id: str, event: bytes) -> Receipt:
+    async def append(self, sensor_id: str, event: bytes, hung_up: Callable[[], bool] = bool) -> Receipt:
         """Store one event under its sensor's key and return its place in the log.
 
-        Raises Overloaded when the queue is full or closing, NotStored when the log did not confirm it within the deadline.
+        `hung_up` tells whether nobody waits for the answer any more. Raises Overloaded when the queue is full or closing,
+        Refused when the log took it at no try, NotStored when it is not known whether it did; each within the deadline.
         """
         if self._closing:
             raise Overloaded("The server is stopping.")
-        future: asyncio.Future[Receipt | None] = self._loop.create_future()
-        self._group.add(Pending(sensor_id, event, self._loop.time() + self._deadline_s, _teller(future)))
+        future: asyncio.Future[Receipt | Unconfirmed] = self._loop.create_future()
+        self._group.add(Pending(sensor_id, event, self._loop.time() + self._deadline_s, _teller(future), hung_up))
+        # Before anything that may fail: whatever happens inside, the tick tells everybody in time.
+        self._tick_on()
         self._pump_soon()
-        receipt = await future
-        if receipt is None:
-            raise NotStored("The log did not confirm the reading in time.")
-        return receipt
+        told = await future
+        if isinstance(told, Receipt):
+            return told
+        if told is Unconfirmed.NOT_STORED:
+            raise Refused(f"The log refused the reading: {self.outage.code or 'no call was answered in time'}.")
+        raise NotStored("The log did not confirm the reading in time.")
 
     async def close(self) -> None:
         """Refuse new events, finish those held, and let the threads go; takes no longer than the deadline and a call."""
@@ -91,8 +108,11 @@ class Writer:
         self._drained.clear()
         self._pump()
         if len(self._group):
-            await self._drained.wait()
-        self._threads.shutdown()
+            try:
+                await asyncio.wait_for(self._drained.wait(), self._deadline_s + _CALL_S_MAX)
+            except TimeoutError:
+                log.warning("writer_not_drained", events=len(self._group))
+        self._threads.shutdown(wait=False)
 
     def _pump_soon(self) -> None:
         # Requests that the loop reads in one go are to share a call, so the pump runs after all of them.
@@ -110,8 +130,6 @@ class Writer:
             call.add_done_callback(partial(self._returned, entries))
         if not len(self._group):
             self._drained.set()
-        elif self._tick is None:
-            self._tick = self._loop.call_later(_TICK_S, self._on_tick)
 
     def _may_call(self) -> bool:
         if not self._calls:
@@ -119,9 +137,15 @@ class Writer:
         worth_it = self._group.waiting >= _WORTH_A_CALL_EVENTS or self._loop.time() - self._called_s >= _SLOW_CALL_S
         return worth_it and self._calls < self._in_flight_max
 
+    def _tick_on(self) -> None:
+        if self._tick is None:
+            self._tick = self._loop.call_later(_TICK_S, self._on_tick)
+
     def _on_tick(self) -> None:
         self._tick = None
         self._group.expire(self._loop.time())
+        if len(self._group) or not self._group.told_everyone:
+            self._tick_on()
         self._pump()
 
     def _returned(self, entries: Sequence[Entry], call: "asyncio.Future[tuple[Sequence[Answer], ShardMap | None]]") -> None:
@@ -129,10 +153,12 @@ class Writer:
         error = call.exception()
         if error:
             # An answer that is none, as a broken proxy gives with status 200: nobody knows, as after a time-out.
-            log.error("put_records_unreadable", exc_info=error)
+            log.warning("put_records_unreadable", error=repr(error))
         answers, shards = ([Answer(entry, None) for entry in entries], None) if error else call.result()
         if shards:
             self._group.shards = shards
+        if any(answer.receipt for answer in answers):
+            self.outage.passed()
         self._count(answers)
         self._group.answered(answers, self._loop.time())
         self._pump()
@@ -158,12 +184,16 @@ class Writer:
             results = self._kinesis.put_records(StreamName=self._stream, Records=records)["Records"]
         except (ClientError, BotoCoreError) as error:
             # The call may have been carried out all the same; the same event ids make trying again safe (hazard H15).
-            log.warning("put_records_failed", error=repr(error), records=len(entries))
-            return [Answer(entry, None) for entry in entries], None
-        answers = [Answer(entry, _receipt(result)) for entry, result in zip(entries, results, strict=True)]
-        if any(answer.receipt is None for answer in answers):
-            codes = {result.get("ErrorCode") for result in results if not result.get("SequenceNumber")}
-            log.warning("put_records_refused_entries", codes=sorted(map(str, codes)))
+            lasting = not may_pass(error)
+            failure = Failure.LASTING if lasting else Failure.REFUSED if is_known_undone(error) else Failure.UNKNOWN
+            clock = clock_off(error, time.time())
+            self.outage.failed("WrongClock" if clock else error_code(error), lasting=lasting)
+            log.warning("put_records_failed", error=clock or repr(error), records=len(entries))
+            return [Answer(entry, None, failure) for entry in entries], None
+        answers = [_judge(entry, result) for entry, result in zip(entries, results, strict=True)]
+        if codes := {str(result.get("ErrorCode")) for result in results if not result.get("SequenceNumber")}:
+            self.outage.failed(min(codes), lasting=False)
+            log.warning("put_records_refused_entries", codes=sorted(codes))
         return answers, self._new_map() if any(answer.surprising for answer in answers) else None
 
     def _new_map(self) -> ShardMap | None:
@@ -176,16 +206,16 @@ class Writer:
         return shards if shards.open else None  # a stream that is being deleted lists none
 
 
-def _receipt(result: Any) -> Receipt | None:
+def _judge(entry: Entry, result: Any) -> Answer:
     # Entry by entry: FailedRecordCount has been seen to be wrong (hazard H14).
     if result.get("ErrorCode") or not result.get("SequenceNumber"):
-        return None
-    return Receipt(result["ShardId"], result["SequenceNumber"])
+        return Answer(entry, None, Failure.REFUSED if result.get("ErrorCode") in _PASSING else Failure.UNKNOWN)
+    return Answer(entry, Receipt(result["ShardId"], result["SequenceNumber"]))
 
 
-def _teller(future: "asyncio.Future[Receipt | None]") -> Callable[[Receipt | None], None]:
-    def tell(receipt: Receipt | None) -> None:
+def _teller(future: "asyncio.Future[Receipt | Unconfirmed]") -> Callable[[Receipt | Unconfirmed], None]:
+    def tell(told: Receipt | Unconfirmed) -> None:
         if not future.done():  # the request may have been cancelled
-            future.set_result(receipt)
+            future.set_result(told)
 
     return tell

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from telemetry.errors import WrongStream
+from telemetry.errors import NotSetUp, WrongStream
 from telemetry.names import ResourceNames
 
 if TYPE_CHECKING:
@@ -58,10 +58,8 @@ def make_pointer(dynamodb: "DynamoDBClient", names: ResourceNames, created: str)
 
 
 def check_stream(kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: ResourceNames) -> Pointer:
-    """The live pointer, once it is known to speak of the stream that is there. Raises WrongStream otherwise."""
-    pointer = read_pointer(dynamodb, names)
-    if pointer is None:
-        raise WrongStream(f"{names.generations} holds no pointer: set the tables up first (python -m infra.setup).")
+    """The live pointer, once it is known to speak of the stream that is there. Raises WrongStream, or NotSetUp, otherwise."""
+    pointer = _require_pointer(dynamodb, names)
     created = stream_created(kinesis, names)
     if created != pointer.stream_created:
         raise WrongStream(
@@ -74,17 +72,21 @@ def check_stream(kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: Re
 class LiveNames:
     """The names of the live generation, following the pointer within a second. Used from threads."""
 
-    def __init__(self, dynamodb: "DynamoDBClient", names: ResourceNames, pointer: Pointer) -> None:
+    def __init__(self, dynamodb: "DynamoDBClient", names: ResourceNames) -> None:
         self._dynamodb = dynamodb
         self._names = names
-        self._pointer = pointer
-        self._read_at_s = time.monotonic()
+        self._live: ResourceNames | None = None
+        self._read_at_s = 0.0
 
     def current(self) -> ResourceNames:
-        """The names to read from now. Raises WrongStream when the pointer has moved to another stream or is gone."""
-        if time.monotonic() - self._read_at_s >= _POINTER_AGE_S_MAX:
-            pointer = read_pointer(self._dynamodb, self._names)
-            if pointer is None or pointer.stream_created != self._pointer.stream_created:
-                raise WrongStream(f"{self._names.generations} no longer speaks of the stream this process was started on.")
-            self._pointer, self._read_at_s = pointer, time.monotonic()
-        return ResourceNames(self._names.prefix, self._pointer.generation)
+        """The names to read from now. Raises NotSetUp when there is no pointer."""
+        if self._live is None or time.monotonic() - self._read_at_s >= _POINTER_AGE_S_MAX:
+            pointer = _require_pointer(self._dynamodb, self._names)
+            self._live, self._read_at_s = ResourceNames(self._names.prefix, pointer.generation), time.monotonic()
+        return self._live
+
+
+def _require_pointer(dynamodb: "DynamoDBClient", names: ResourceNames) -> Pointer:
+    if pointer := read_pointer(dynamodb, names):
+        return pointer
+    raise NotSetUp(f"{names.generations} holds no pointer: set the tables up first (python -m infra.setup).")

@@ -3,10 +3,13 @@
     TelemetryError
     ├── InvalidReading      the sender's mistake: every bad field with its fix
     ├── UndecodableEvent    bytes in the log that are not an event we know: goes to the dead letters
+    ├── InvalidQuestion     the asker's mistake: every bad parameter with its fix
     ├── NotStored           the log did not confirm in time: the reading may or may not be stored
-    │   └── Overloaded      refused before anything was sent
+    │   ├── Overloaded      refused before anything was sent
+    │   └── Refused         the log refused it: it is known not to be stored
     ├── StoreUnavailable    a table did not answer within the time for retries
     ├── WrongStream         the stream was made anew since the projection was filled
+    │   └── NotSetUp        nobody has said yet which stream the projection is filled from
     └── InvalidSettings     every bad setting with its fix
 
 Which HTTP status each one becomes is decided in one table, `producer_api/problems.py`.
@@ -31,6 +34,14 @@ class UndecodableEvent(TelemetryError):
     """Bytes from the log cannot be read as an event. The text is the reason kept beside the dead letter."""
 
 
+class InvalidQuestion(TelemetryError):
+    """A question was refused. `parameters` maps each bad parameter's name to what is wrong with it."""
+
+    def __init__(self, parameters: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{name}: {text}" for name, text in parameters.items()))
+        self.parameters = dict(parameters)
+
+
 class NotStored(TelemetryError):
     """The log did not confirm the reading in time. It may be stored; sending it again is safe."""
 
@@ -39,12 +50,20 @@ class Overloaded(NotStored):
     """The writer's queue is full or closing: nothing was sent."""
 
 
+class Refused(NotStored):
+    """The log refused the reading, whenever it was tried: it is not stored."""
+
+
 class StoreUnavailable(TelemetryError):
     """A table or stream did not answer within the time allowed for retries."""
 
 
 class WrongStream(TelemetryError):
     """The stream is not the one this projection was filled from: shard ids would repeat."""
+
+
+class NotSetUp(WrongStream):
+    """The tables hold no pointer to a stream yet."""
 
 
 class InvalidSettings(TelemetryError):

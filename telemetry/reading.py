@@ -45,11 +45,12 @@ _NOT_TAKEN: Final = tuple(
 _JSON_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _SIGN_AND_ZEROS: Final = re.compile(r"([+-]?)0*(?=[0-9])")
 # Of the categories Cc (controls), Cf (format characters: joiners, direction marks, byte order marks), Zl and Zp (line and
-# paragraph separators, at which Python, Node and others split exported lines) and Cs (surrogates, which no UTF-8 text can hold).
+# paragraph separators, at which Python, Node and others split exported lines) and Cs (surrogates, which have no UTF-8).
 _FORBIDDEN_IN_ID: Final = frozenset({"Cc", "Cf", "Zl", "Zp", "Cs"})
 _CELSIUS_MIN: Final = Decimal(TEMPERATURE_MICRO_MIN) / MICRO
 _CELSIUS_MAX: Final = Decimal(TEMPERATURE_MICRO_MAX) / MICRO
 _SIX_PLACES: Final = Decimal(1) / MICRO
+NOT_A_NUMBER: Final = "Expected a number in degrees Celsius. e.g. 18.7"
 
 
 class Reading(NamedTuple):
@@ -89,7 +90,7 @@ def parse_sensor_id(value: Any) -> str:
 def parse_temperature(value: Any) -> int:
     """Degrees Celsius, as a JSON number or a string of one, in units of 10⁻⁶ (contract C3, C6 to C9, C22).
 
-    In a string a plus and leading zeros may stand. More than six decimals are rounded half-even. Raises ValueError with the text
+    In a string a plus and leading zeros may stand. More than six decimals are rounded half-even. Raises ValueError with text
     for the sender.
     """
     if isinstance(value, str) and _JSON_NUMBER.fullmatch(text := _plain_number(value.strip())):
@@ -98,7 +99,7 @@ def parse_temperature(value: Any) -> int:
         except InvalidOperation:  # an exponent beyond what even Decimal holds
             value = None
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise ValueError("Expected a number in degrees Celsius. e.g. 18.7")
+        raise ValueError(NOT_A_NUMBER)
     if not _CELSIUS_MIN <= value <= _CELSIUS_MAX:
         raise ValueError(f"Expected {_CELSIUS_MIN} to {_CELSIUS_MAX} degrees Celsius.")
     return int(Decimal(value).quantize(_SIX_PLACES, ROUND_HALF_EVEN).scaleb(6))

@@ -52,6 +52,42 @@ class Settings(BaseModel):
     put_deadline_s: Annotated[
         float, Field(gt=0, le=60, description="How long the API tries to store a reading before it answers 503, in seconds.")
     ] = 5
+    drain_s: Annotated[
+        float, Field(ge=0, le=60, description="How long a body that is still coming may take once the API was asked to stop.")
+    ] = 2
+    stop_timeout_s: Annotated[
+        float,
+        Field(gt=0, le=600, description="When whoever stops the API kills it; DRAIN_S, PUT_DEADLINE_S and 4 s more must fit."),
+    ] = 30
+    request_timeout_s: Annotated[
+        float, Field(gt=0, le=600, description="How long a request's head may take to come, and how long its body, in seconds.")
+    ] = 10
+    keep_alive_s: Annotated[
+        float,
+        Field(
+            gt=0, le=4000, description="How long an idle connection stays open; longer than LOAD_BALANCER_IDLE_S, in seconds."
+        ),
+    ] = 75
+    load_balancer_idle_s: Annotated[
+        float, Field(ge=0, le=4000, description="How long the load balancer keeps an idle connection; 0 without one.")
+    ] = 60
+    connections_max: Annotated[
+        int, Field(ge=1, le=1_000_000, description="Connections open at once; beyond, idle ones give way, or new ones get 503.")
+    ] = 2000
+    public_url: Annotated[
+        str | None,
+        Field(
+            pattern=r"^https?://[A-Za-z0-9._~:\[\]-]+(/[A-Za-z0-9._~/-]*)?$",
+            description="Where people reach the API, for the page's examples.",
+        ),
+    ] = None
+    cors_origins: Annotated[
+        str,
+        Field(
+            pattern=r"^(\*|https?://[A-Za-z0-9.:\[\]-]+(,https?://[A-Za-z0-9.:\[\]-]+)*)?$",
+            description="Origins whose pages may call the API, separated by commas; * for any, none by default.",
+        ),
+    ] = ""
     queue_events_max: Annotated[
         int, Field(ge=1, le=1_000_000, description="Readings that may wait to be stored; more are answered 503 at once.")
     ] = 20_000
@@ -75,7 +111,22 @@ class Settings(BaseModel):
     def _leave_room(self) -> Self:
         if self.temperature_min > self.temperature_max:
             raise ValueError("TEMPERATURE_MIN is above TEMPERATURE_MAX, so every reading would be refused")
+        if self.stopping_s > self.stop_timeout_s:
+            raise ValueError(
+                f"DRAIN_S and PUT_DEADLINE_S: stopping takes {self.stopping_s:g} s: STOP_TIMEOUT_S={self.stop_timeout_s:g} "
+                "would cut it short, and readings under way would get no answer"
+            )
+        if self.keep_alive_s <= self.load_balancer_idle_s:
+            raise ValueError(
+                f"KEEP_ALIVE_S={self.keep_alive_s:g} is not above LOAD_BALANCER_IDLE_S={self.load_balancer_idle_s:g}. "
+                "The load balancer would at times send a request into a connection that is just being closed, and answer 502"
+            )
         return self
+
+    @property
+    def stopping_s(self) -> float:
+        """How long the API may take to stop: bodies, then their readings, then a call that hangs (`telemetry/aws.py`)."""
+        return self.drain_s + self.put_deadline_s + 4
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> Self:

@@ -17,8 +17,10 @@ from starlette.types import ASGIApp
 
 from producer_api.app import ERRORS, ROUTES
 from producer_api.commit import Receipt
-from producer_api.request_id import RequestId
+from producer_api.envelope import Envelope
+from producer_api.outage import Outage
 from producer_api.services import Services, Shared
+from producer_api.stream_check import StreamCheck
 from projections.fold import Stats
 from projections.queries import FleetStats
 from telemetry.aws import kinesis_client
@@ -31,6 +33,8 @@ _CALLS_AT_ONCE = 64
 class NoWriter:
     """Acknowledges everything and stores nothing."""
 
+    outage = Outage()
+
     async def append(self, *_: object) -> Receipt:
         """A receipt for nothing."""
         return Receipt("shardId-000000000000", "49590338271490256608559692538361571095921575989136588898")
@@ -42,12 +46,14 @@ class NoWriter:
 class OnePutPerRequest:
     """Stores each event with a PutRecord of its own, in a pool of threads and kept-alive connections."""
 
+    outage = Outage()
+
     def __init__(self, settings: Settings) -> None:
         self._kinesis = kinesis_client(settings, pool=_CALLS_AT_ONCE)
         self._stream = ResourceNames(settings.prefix).stream
         self._threads = ThreadPoolExecutor(_CALLS_AT_ONCE)
 
-    async def append(self, sensor_id: str, event: bytes) -> Receipt:
+    async def append(self, sensor_id: str, event: bytes, _: object) -> Receipt:
         """Store one event."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._put, sensor_id, event)
 
@@ -66,10 +72,10 @@ def create_app(settings: Settings, writer: Any) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Services]]:
-        yield {"services": Services(settings, writer, Shared(lambda: stats, 3600), Shared(dict[str, Any], 3600))}
+        yield {"services": Services(settings, writer, StreamCheck(dict), Shared(lambda: stats, 3600), {})}
         await writer.close()
 
-    return RequestId(Starlette(routes=ROUTES, exception_handlers=ERRORS, lifespan=lifespan))
+    return Envelope(Starlette(routes=ROUTES, exception_handlers=ERRORS, lifespan=lifespan))
 
 
 def main() -> None:

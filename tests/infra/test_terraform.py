@@ -20,8 +20,6 @@ from consumer.properties import SHUTDOWN_GRACE_S, patience
 from consumer.status import StatusFile
 from infra.local.downloads import ensure_environment
 from infra.setup import load_definition
-from producer_api.__main__ import _DRAIN_S, _KEEP_ALIVE_S
-from telemetry.aws import _READ_TIMEOUT_S
 from telemetry.names import ResourceNames
 from telemetry.settings import Settings
 from tests.support.terraform import ENVIRONMENTS, ROOTS, TREE, Root, planned
@@ -141,13 +139,13 @@ def test_the_api_listens_where_the_load_balancer_calls(plans: Plans) -> None:
 def test_the_api_keeps_connections_longer_than_the_load_balancer(plans: Plans) -> None:
     """Otherwise the load balancer would send requests into connections that are being closed."""
     (balancer,) = planned(plans["environment"], "aws_lb").values()
-    assert balancer["idle_timeout"] < _KEEP_ALIVE_S
+    assert balancer["idle_timeout"] <= Settings().load_balancer_idle_s < Settings().keep_alive_s
 
 
 def test_nobody_is_killed_who_still_stops_in_order(plans: Plans) -> None:
     """ECS waits longer than the processes themselves do."""
     deadline_s = Settings.from_environment(settings_of(plans, "api")).put_deadline_s
-    assert container(plans, "api")["stopTimeout"] > 2 * deadline_s + _DRAIN_S + _READ_TIMEOUT_S
+    assert container(plans, "api")["stopTimeout"] >= Settings(put_deadline_s=deadline_s).stopping_s
     assert container(plans, "consumer")["stopTimeout"] > SHUTDOWN_GRACE_S + 2 * _BEYOND_GRACE_S
 
 

@@ -131,6 +131,20 @@ def unreachable(_: FakeKinesis, __: Sequence[Any]) -> dict[str, Any]:
     raise EndpointConnectionError(endpoint_url=URL)
 
 
+def raising(error: Exception) -> Fault:
+    """The call ends in this error."""
+
+    def fail(_: FakeKinesis, __: Sequence[Any]) -> dict[str, Any]:
+        raise error
+
+    return fail
+
+
+def refused_with(code: str, message: str = "no") -> Fault:
+    """AWS refuses the whole call with this code."""
+    return raising(ClientError({"Error": {"Code": code, "Message": message}}, "PutRecords"))
+
+
 def refusing(*failed: int, says_failed: int) -> Fault:
     """Hazard H14: some entries fail on a call that succeeds, and the call's own count of them says something else."""
 

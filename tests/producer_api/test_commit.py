@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from producer_api.commit import Answer, Entry, GroupCommit, Pending, Receipt
+from producer_api.commit import Answer, Entry, Failure, GroupCommit, Pending, Receipt, Unconfirmed
 from telemetry.errors import Overloaded
 from telemetry.limits import PUT_RECORDS_BYTES_MAX, PUT_RECORDS_ENTRIES_MAX, RECORD_BYTES_MAX
 from telemetry.records import split_record
@@ -17,6 +17,7 @@ from tests.producer_api.fakes import even_shards, sensors_in
 
 TWO = even_shards(2)
 LOW, HIGH = TWO.open
+MAYBE, NOT_STORED = Unconfirmed.MAYBE_STORED, Unconfirmed.NOT_STORED
 NOISE = random.Random(1).randbytes(10_000_000).replace(b"\n", b"")  # noqa: S311  repeatable on purpose
 
 
@@ -24,7 +25,7 @@ class Waiter:
     """Somebody who waits for an event; `told` is all they were told."""
 
     def __init__(self, sensor_id: str, event: bytes = b"", deadline_s: float = 5) -> None:
-        self.told: list[Receipt | None] = []
+        self.told: list[Receipt | Unconfirmed] = []
         self.pending = Pending(sensor_id, event or b"event of " + sensor_id.encode(), deadline_s, self.told.append)
 
 
@@ -157,11 +158,86 @@ def test_when_the_deadline_passes_each_is_told_once() -> None:
     assert (early.told, late.told) == ([], [])
     group.expire(5)
     group.expire(6)
-    assert (early.told, late.told) == ([None], [])
+    assert (early.told, late.told) == ([MAYBE], [])
     group.answered([stored(entry)], 7)
     group.expire(10)
-    assert (early.told, late.told) == ([None], [Receipt("shard-0", "1")])
+    assert (early.told, late.told) == ([MAYBE], [Receipt("shard-0", "1")])
     assert len(group) == 0
+
+
+def test_e14_what_is_known_not_to_be_stored_is_told_so_at_the_deadline() -> None:
+    """It was never sent, or refused at every try; one try whose end nobody knows makes it uncertain for good."""
+    never_sent, refused, unknown = waiters_in(LOW, 3)
+    group = group_of(refused, backoff_s=1)
+    group.answered([Answer(entry, None, Failure.REFUSED) for entry in group.next_call(0)], 0)
+    group.add(unknown.pending)
+    group.answered([Answer(entry, None, Failure.UNKNOWN) for entry in group.next_call(0.5)], 0.5)
+    group.answered([Answer(entry, None, Failure.REFUSED) for entry in group.next_call(2)], 2)
+    group.add(never_sent.pending)
+    group.expire(5)
+    assert (never_sent.told, refused.told, unknown.told) == ([NOT_STORED], [NOT_STORED], [MAYBE])
+
+
+def test_e14_a_lasting_refusal_is_told_at_once_and_not_tried_again() -> None:
+    """Missing rights do not come back within a deadline. Whoever may be stored by an earlier try is not told otherwise."""
+    fresh, tried = waiters_in(LOW, 2)
+    group = group_of(tried, backoff_s=0)
+    group.answered([failed(entry) for entry in group.next_call(0)], 0)
+    group.add(fresh.pending)
+    group.answered([Answer(entry, None, Failure.LASTING) for entry in group.next_call(1)], 1)
+    assert (fresh.told, tried.told) == ([NOT_STORED], [MAYBE])
+    assert group.next_call(4) == []
+    assert len(group) == 0
+
+
+@pytest.mark.parametrize(("shards", "share"), [(1, 100), (2, 67), (4, 40), (19, 10)])
+def test_e16_a_shard_that_takes_nothing_fills_its_share_of_the_queue_and_no_more(shards: int, share: int) -> None:
+    """The others' events find room beside it."""
+    everything = even_shards(shards)
+    group = GroupCommit(everything, 100, lambda _: 60)
+    stuck, other = everything.open[0], everything.open[-1]
+    for waiter in waiters_in(stuck, share):
+        group.add(waiter.pending)
+    group.answered([Answer(entry, None, Failure.REFUSED) for entry in group.next_call(0)], 0)
+    with pytest.raises(Overloaded):
+        group.add(Waiter(next(sensors_in(stuck))).pending)
+    if other is not stuck:
+        group.add(Waiter(next(sensors_in(other))).pending)
+        assert [entry.shard_id for entry in group.next_call(1)] == [other.shard_id]
+
+
+def test_e16_what_nobody_waits_for_is_dropped_and_gives_its_place_to_others() -> None:
+    """A client that hung up, waiting or resting; what is under way is left to its answer."""
+    gone: set[int] = set()
+    under_way, resting, waiting, kept = waiters_in(LOW, 4)
+    for number, waiter in enumerate((under_way, resting, waiting, kept)):
+        waiter.pending.hung_up = lambda number=number: number in gone  # type: ignore[misc]
+    group = GroupCommit(even_shards(1), 4, lambda _: 60)
+    group.add(resting.pending)
+    group.answered([Answer(entry, None, Failure.REFUSED) for entry in group.next_call(0)], 0)
+    group.add(under_way.pending)
+    (call,) = group.next_call(0)
+    group.add(waiting.pending)
+    group.add(kept.pending)
+    gone.update({0, 1, 2})
+    group.expire(1)
+    assert len(group) == 2
+    assert events_in(group.next_call(1)) == [kept.pending.event]
+    group.answered([stored(call)], 1)
+    assert under_way.told == [Receipt("shard-0", "1")]
+
+
+def test_e17_a_deadline_is_told_even_when_packing_fails() -> None:
+    """Whoever waits is remembered apart from what is to be sent."""
+    waiter = Waiter("1")
+    group = group_of(waiter)
+    group.shards = ShardMap([])
+    with pytest.raises(IndexError):
+        group.next_call(0)
+    assert not group.told_everyone
+    group.expire(5)
+    assert waiter.told == [NOT_STORED]
+    assert group.told_everyone
 
 
 def test_what_nobody_waits_for_any_more_is_not_sent() -> None:
@@ -281,8 +357,17 @@ def test_whatever_is_answered_everybody_is_told_once_in_the_end(data: st.DataObj
     """Failures, surprises and deadlines in any order: no one is forgotten, no one told twice, and nothing stays held."""
     waiters = [Waiter(str(number), deadline_s=data.draw(st.just(8))) for number in range(data.draw(st.integers(1, 12)))]
     group = group_of(*waiters)
-    answers = st.sampled_from([failed, stored, lambda entry: stored(entry, "elsewhere")])
+    answers = st.sampled_from(
+        [
+            failed,
+            stored,
+            lambda entry: stored(entry, "elsewhere"),
+            lambda entry: Answer(entry, None, Failure.REFUSED),
+            lambda entry: Answer(entry, None, Failure.LASTING),
+        ]
+    )
     for now_s in range(10):
+        data.draw(st.sampled_from(waiters)).pending.hung_up = data.draw(st.sampled_from([bool, lambda: True]))
         entries = group.next_call(now_s)
         group.answered([data.draw(answers)(entry) for entry in entries], now_s)
         group.expire(now_s)

@@ -8,17 +8,21 @@ from typing import Any, cast
 from unittest import mock
 
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import CredentialRetrievalError, EndpointConnectionError, NoCredentialsError
 
-from producer_api.commit import Receipt
+from producer_api.commit import GroupCommit, Receipt
 from producer_api.writer import _WORTH_A_CALL_EVENTS, Writer
-from telemetry.errors import NotStored, Overloaded
+from telemetry.errors import NotStored, Overloaded, Refused, StoreUnavailable
 from telemetry.events import encode_event, event_id
 from telemetry.reading import Reading
+from telemetry.shards import ShardMap
 from tests.producer_api.fakes import (
     URL,
     FakeKinesis,
+    Fault,
     answering,
+    raising,
+    refused_with,
     refusing,
     sensors_in,
     store_but_time_out,
@@ -241,14 +245,100 @@ async def test_a_full_queue_is_told_at_once(kinesis: FakeKinesis) -> None:
     """Overloaded, before anything was sent; what is held is not harmed."""
     kinesis.held.clear()
     async with writing(kinesis, events_max=3) as writer:
-        held = asyncio.create_task(append_all(writer, ["1", "2", "3"]))
+        low, high = (list(islice(sensors_in(shard), 2)) for shard in kinesis.map.open)
+        held = asyncio.create_task(append_all(writer, [*low, high[0]]))
         await until(lambda: kinesis.under_way == 1)
         with pytest.raises(Overloaded):
-            await writer.append("4", event("4"))
+            await writer.append(high[1], event(high[1]))
         kinesis.held.set()
         await held
-        await writer.append("5", event("5"))
-    assert kinesis.events == dict.fromkeys(map(event, ["1", "2", "3", "5"]), 1)
+        await writer.append("later", event("later"))
+    assert kinesis.events == dict.fromkeys(map(event, [*low, high[0], "later"]), 1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (refused_with("AccessDeniedException"), "AccessDeniedException"),
+        (refused_with("KMSDisabledException"), "KMSDisabledException"),
+        (refused_with("KMSNotFoundException"), "KMSNotFoundException"),
+        (refused_with("ResourceNotFoundException"), "ResourceNotFoundException"),
+        (refused_with("ExpiredTokenException"), "ExpiredTokenException"),
+        (refused_with("UnrecognizedClientException"), "UnrecognizedClientException"),
+        (refused_with("InvalidSignatureException", "Signature expired: 2021 is now earlier than 2022"), "WrongClock"),
+        (raising(NoCredentialsError()), "NoCredentialsError"),
+        (raising(CredentialRetrievalError(provider="sso", error_msg="gone")), "CredentialRetrievalError"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_e14_what_no_retry_cures_is_refused_after_one_try(fault: Fault, code: str) -> None:
+    """Refused, which says that nothing is stored; the state names it; the next success ends it."""
+
+    async def test(kinesis: FakeKinesis) -> None:
+        kinesis.faults.append(fault)
+        async with writing(kinesis) as writer:
+            with pytest.raises(Refused):
+                await writer.append("202", event("202"))
+            assert (len(kinesis.calls), writer.outage.state) == (1, code)
+            await writer.append("202", event("202"))
+            assert writer.outage.state == "ok"
+
+    asyncio.run(test(FakeKinesis()))
+
+
+@scenario
+async def test_e14_a_throttled_stream_is_refused_at_the_deadline_and_one_that_timed_out_is_not(kinesis: FakeKinesis) -> None:
+    """Throttled calls stored nothing for certain; after one time-out nobody knows any more."""
+    async with writing(kinesis, deadline_s=0.3) as writer:
+        kinesis.faults.extend([throttle] * 1_000)
+        with pytest.raises(Refused):
+            await writer.append("202", event("202"))
+        assert writer.outage.state == "ok", "what passes by itself takes nobody out of service"
+        assert writer.outage.lasted_s > 0
+        kinesis.faults.clear()
+        kinesis.faults.extend([store_but_time_out, *[throttle] * 1_000])
+        with pytest.raises(NotStored) as told:
+            await writer.append("203", event("203"))
+        assert not isinstance(told.value, Refused)
+
+
+@scenario
+async def test_e16_events_of_clients_that_hung_up_are_not_stored(kinesis: FakeKinesis) -> None:
+    """Unless their call is under way already."""
+    kinesis.held.clear()
+    gone = False
+    async with writing(kinesis, in_flight_max=1) as writer:
+        first = asyncio.create_task(writer.append("1", event("1"), lambda: gone))
+        await until(lambda: kinesis.under_way == 1)
+        second = asyncio.create_task(writer.append("2", event("2"), lambda: gone))
+        third = asyncio.create_task(writer.append("3", event("3")))
+        await asyncio.sleep(0)
+        gone = True
+        kinesis.held.set()
+        await asyncio.gather(first, third)
+        with pytest.raises(Refused):
+            await second
+    assert kinesis.events == dict.fromkeys(map(event, ["1", "3"]), 1)
+
+
+@scenario
+async def test_e17_every_append_ends_by_its_deadline_whatever_happens_inside(kinesis: FakeKinesis) -> None:
+    """Here the shard map has lost its open shards; closing does not wait for ever either."""
+    async with writing(kinesis, deadline_s=0.2) as writer:
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        with mock.patch.object(GroupCommit, "_pack", side_effect=IndexError), pytest.raises(NotStored):
+            await asyncio.wait_for(writer.append("1", event("1")), 5)
+        with mock.patch("producer_api.writer._CALL_S_MAX", 0.1):
+            await asyncio.wait_for(writer.close(), 5)
+
+
+@scenario
+async def test_e17_a_stream_without_open_shards_is_refused(kinesis: FakeKinesis) -> None:
+    """It is being deleted, or not there yet."""
+    kinesis.map = ShardMap([])
+    with pytest.raises(StoreUnavailable, match="no open shard"):
+        async with writing(kinesis):
+            pass
 
 
 @scenario

@@ -7,7 +7,7 @@ import pytest
 
 from infra.setup import set_up
 from projections.generations import LiveNames, Pointer, check_stream, make_pointer, read_pointer, stream_created
-from telemetry.errors import WrongStream
+from telemetry.errors import NotSetUp, WrongStream
 from telemetry.names import ResourceNames
 from tests.support.stack import Stack, new_stack
 from tests.support.waiting import eventually
@@ -74,7 +74,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 def test_live_names_follow_the_pointer_within_a_second(own_stack: Stack, clock: SimpleNamespace) -> None:
     """Names are kept for less than a second; then the pointer is read again."""
     pointer = check_stream(own_stack.kinesis, own_stack.dynamodb, own_stack.names)
-    live = LiveNames(own_stack.dynamodb, own_stack.names, pointer)
+    live = LiveNames(own_stack.dynamodb, own_stack.names)
+    assert live.current() == ResourceNames(own_stack.names.prefix, 1)
     point_at(own_stack, Pointer(2, pointer.stream_created))
     clock.now_s = 0.9
     assert live.current() == ResourceNames(own_stack.names.prefix, 1)
@@ -82,14 +83,10 @@ def test_live_names_follow_the_pointer_within_a_second(own_stack: Stack, clock: 
     assert live.current() == ResourceNames(own_stack.names.prefix, 2)
 
 
-def test_live_names_of_another_stream_are_refused(own_stack: Stack, clock: SimpleNamespace) -> None:
-    """A pointer that moved to another stream, or is gone, is not followed."""
-    pointer = check_stream(own_stack.kinesis, own_stack.dynamodb, own_stack.names)
-    live = LiveNames(own_stack.dynamodb, own_stack.names, pointer)
-    point_at(own_stack, Pointer(1, "another time"))
-    clock.now_s = 1.0
-    with pytest.raises(WrongStream):
-        live.current()
+def test_without_a_pointer_there_is_no_live_generation(own_stack: Stack, clock: SimpleNamespace) -> None:
+    """Nobody has set up yet, which is told apart from a pointer to another stream."""
     own_stack.dynamodb.delete_item(TableName=own_stack.names.generations, Key={"name": {"S": "live"}})
-    with pytest.raises(WrongStream):
-        live.current()
+    with pytest.raises(NotSetUp, match="set the tables up first"):
+        LiveNames(own_stack.dynamodb, own_stack.names).current()
+    with pytest.raises(NotSetUp):
+        check_stream(own_stack.kinesis, own_stack.dynamodb, own_stack.names)

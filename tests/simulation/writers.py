@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from producer_api.commit import Answer, Entry, GroupCommit, Pending, Receipt
+from producer_api.commit import Answer, Entry, GroupCommit, Pending, Receipt, Unconfirmed
 from telemetry.errors import Overloaded
 from telemetry.events import encode_event
 from telemetry.reading import Reading
@@ -57,21 +57,21 @@ class Writer:
         """Whether it holds no event."""
         return not len(self._group) and not self._calls
 
-    def send(self, reading: Reading, answered: Callable[[Reading, Receipt | None], None]) -> None:
+    def send(self, reading: Reading, answered: Callable[[Reading, Receipt | Unconfirmed], None]) -> None:
         """Take one reading in; the answer comes at a later step, a refusal at once."""
         number = self._numbers = self._numbers + 1
         now_s = self._clock_s()
 
-        def tell(receipt: Receipt | None) -> None:
+        def tell(told: Receipt | Unconfirmed) -> None:
             del self.waiting[number]
-            answered(reading, receipt)
+            answered(reading, told)
 
         event = encode_event(reading, int(now_s * 1_000_000))
         self.waiting[number] = reading
         try:
             self._group.add(Pending(reading.sensor_id, event, now_s + DEADLINE_S, tell))
         except Overloaded:
-            tell(None)
+            tell(Unconfirmed.NOT_STORED)
 
     def step(self, fault_rate: float) -> None:
         """Begin a call, or move one of those under way."""
@@ -143,8 +143,8 @@ class Sensors:
         at_us = START_US + rng.choice((-1, 0, 1)) * HOUR_US + rng.choice((0, 1, 59, 3599)) * 1_000_000
         return Reading(at_us, rng.choice(SENSORS), rng.choice((-1_500_000, 0, 18_700_000, 18_700_001)))
 
-    def _answered(self, reading: Reading, receipt: Receipt | None) -> None:
-        if receipt is None:
+    def _answered(self, reading: Reading, receipt: Receipt | Unconfirmed) -> None:
+        if isinstance(receipt, Unconfirmed):
             self._retries.append(reading)
             return
         model = self._kinesis.shards[receipt.shard_id]

@@ -55,11 +55,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
         "InternalServerError",
         "ServiceUnavailable",
         "503",
-        "ExpiredTokenException",
     ],
 )
 def test_what_aws_may_get_over_is_tried_again(code: str) -> None:
-    """Throttling, faults of theirs, a table still being made, credentials about to be renewed."""
+    """Throttling, faults of theirs, a table still being made."""
     assert may_pass(refused(code))
 
 

@@ -1,0 +1,51 @@
+"""What every answer carries: X-Request-Id, and what keeps a browser from taking it for something else.
+
+The id is the client's own when it is sane, else a new one; it is bound to every log line.
+"""
+
+import re
+import uuid
+from collections.abc import Iterable
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_SANE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+
+
+def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
+    """The id in a request's headers when it is sane, else a new one that nobody else has."""
+    given = next((value.decode("latin-1") for name, value in headers if name == b"x-request-id"), "")
+    return given if _SANE.fullmatch(given) else uuid.uuid4().hex
+
+
+EVERY_ANSWER = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+)
+_POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'")
+"""Of answers that are no pages; a page brings its own."""
+
+
+class Envelope:
+    """ASGI middleware; outermost, so that answers to internal errors have the headers too."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on and add the headers to its answer."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = request_id_of(scope["headers"])
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                given = message.get("headers", ())
+                policy = () if any(name == _POLICY[0] for name, _ in given) else (_POLICY,)
+                message["headers"] = [*given, *EVERY_ANSWER, *policy, (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            await self._app(scope, receive, send_with_headers)

@@ -1,0 +1,58 @@
+"""Whether the stream is the one that the projection is filled from, looked at beside the requests.
+
+Storing a reading needs the stream alone. But one that was deleted and made again under its name belongs to no projection
+(hazard H29): what is stored there would never be counted.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import structlog
+from botocore.exceptions import BotoCoreError, ClientError
+
+from telemetry.errors import NotSetUp, WrongStream
+from telemetry.retry import error_code
+
+_EVERY_S = 2.0
+"""Kinesis answers 20 DescribeStreamSummary calls a second in an account: enough for some forty processes."""
+
+log = structlog.get_logger(__name__)
+
+
+class StreamCheck:
+    """Runs `check` now and then; it raises WrongStream, or boto3's errors when nothing can be said."""
+
+    def __init__(self, check: Callable[[], object]) -> None:
+        self._check = check
+        self._wrong: WrongStream | None = None
+
+    def require_ours(self) -> None:
+        """Raises WrongStream when the stream is known to be another than the projection's."""
+        if self._wrong:
+            raise self._wrong
+
+    async def look(self) -> None:
+        """Look once. What cannot be seen says nothing: the last verdict stands."""
+        try:
+            await asyncio.to_thread(self._check)
+        except NotSetUp as unknown:
+            self._say(None, str(unknown))
+        except WrongStream as wrong:
+            self._say(wrong, str(wrong))
+        except (ClientError, BotoCoreError) as error:
+            log.warning("stream_not_checked", error=error_code(error))
+        else:
+            self._say(None, "")
+
+    async def keep_looking(self) -> None:
+        """Look for as long as the API runs."""
+        while True:
+            await asyncio.sleep(_EVERY_S)
+            await self.look()
+
+    def _say(self, wrong: WrongStream | None, why: str) -> None:
+        if why and (str(wrong) != str(self._wrong) or not wrong):
+            log.error("wrong_stream" if wrong else "not_set_up", why=why)
+        elif self._wrong and not wrong:
+            log.info("stream_is_ours_again")
+        self._wrong = wrong
