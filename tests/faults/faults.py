@@ -122,6 +122,19 @@ async def throttle(request: Request, forward: Forward, rng: Random) -> Response:
     return _error(400, "ProvisionedThroughputExceededException")
 
 
+def refuse_with(
+    code: str, message: str = "User: arn:aws:iam::123456789012:role/secret is not authorized", **headers: str
+) -> Fault:
+    """AWS refuses the call: it was not carried out."""
+
+    async def refuse(request: Request, forward: Forward, rng: Random) -> Response:
+        response = _answer(400, {"__type": code, "message": message})
+        more = "".join(f"{name}: {value}\r\n" for name, value in headers.items()).encode()
+        return Response(response.head[:-2] + more + b"\r\n", response.body)
+
+    return refuse
+
+
 async def break_down(request: Request, forward: Forward, rng: Random) -> Response:
     """AWS itself fails."""
     return _error(500, "InternalServerError" if request.service == "DynamoDB" else "InternalFailure")

@@ -1,17 +1,13 @@
 """What one connection may cost, and what odd ones are told (findings E1 to E5, E8, E20, E23; hazard H25)."""
 
-import re
 import signal
-import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.producer_api.raw import LIVEZ, VALID, Connection, ask, chunked, put
-from tests.support.processes import free_port, running
+from tests.producer_api.server import Server, serving
 from tests.support.stack import Stack
 from tests.support.waiting import eventually
 
@@ -39,54 +35,18 @@ UPGRADES = {
 }
 
 
-@dataclass(frozen=True)
-class Server:
-    """A running API."""
-
-    process: subprocess.Popen[bytes]
-    url: str
-    log: Path
-
-    def memory_mb(self) -> float:
-        """What it holds of the machine's memory."""
-        return int(re.findall(r"VmRSS:\s+(\d+)", Path(f"/proc/{self.process.pid}/status").read_text())[0]) / 1024
-
-    def descriptors(self) -> int:
-        """How many files and connections it has open."""
-        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
-
-    def lives(self) -> None:
-        """Asserts that others are served."""
-        assert httpx.get(f"{self.url}/livez").status_code == 200
-
-
-def serving(environ: dict[str, str], log: Path) -> Iterator[Server]:
-    """An API for as long as the generator lives."""
-    port = free_port()
-    with running("producer_api", {**environ, "PORT": str(port)}, log) as process:
-        server = Server(process, f"http://127.0.0.1:{port}", log)
-
-        def answers() -> None:
-            assert process.poll() is None, log.read_text()
-            try:
-                server.lives()
-            except httpx.TransportError as error:
-                raise AssertionError(log.read_text()) from error
-
-        eventually(answers)
-        yield server
-
-
 @pytest.fixture(scope="module")
 def quick(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """An API with short deadlines, shared by the module."""
-    yield from serving({**stack.environ, **QUICK}, tmp_path_factory.mktemp("api") / "api.log")
+    with serving({**stack.environ, **QUICK}, tmp_path_factory.mktemp("api") / "api.log") as server:
+        yield server
 
 
 @pytest.fixture
 def own(stack: Stack, log: Path) -> Iterator[Server]:
     """One that the test may stop."""
-    yield from serving({**stack.environ, **QUICK}, log)
+    with serving({**stack.environ, **QUICK}, log) as server:
+        yield server
 
 
 @pytest.mark.parametrize("offer", UPGRADES)

@@ -47,7 +47,7 @@ def test_a_hostile_host_header_is_not_echoed(api: str, host: str) -> None:
     assert host not in answer.text
 
 
-@pytest.mark.parametrize("host", ["telemetry.example", "10.0.0.7:8080", "[::1]:8080"])
+@pytest.mark.parametrize("host", ["telemetry.example", "10.0.0.7:8080", "[::1]:8080", "my_host:8080", "localhost"])
 def test_a_plain_host_is_shown(api: str, host: str) -> None:
     """Names, addresses, ports."""
     assert f"curl http://{host}/api/stats" in httpx.get(f"{api}/", headers={"Host": host}).text
