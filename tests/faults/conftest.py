@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from telemetry.reading import Reading
 from tests.faults.checker import Found, check
 from tests.faults.instances import Api, Consumer, consuming, serving
 from tests.faults.load import Load, sensors_sending
@@ -48,9 +49,12 @@ class Trial:
         """Sensors that send during the block; at its end every message has its final answer."""
         return sensors_sending(api.url, seed, per_s, clients)
 
-    def check(self, load: Load) -> Found:
-        """Everything acknowledged is in the log, and the tables become what the log adds up to."""
-        return check(self.stack, load, within_s=240)
+    def check(self, load: Load, *others: Reading) -> Found:
+        """Everything acknowledged is in the log, and the tables become what the log adds up to.
+
+        `others` are readings that may have been sent beside the load's.
+        """
+        return check(self.stack, load, set(others), within_s=240)
 
     def often(self, short: int, full: int) -> int:
         """A number for the short version, which is part of `make test`, or the one for `make test-faults`."""

@@ -100,6 +100,10 @@ class Api(Instance):
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
+    def descriptors(self) -> int:
+        """Files and connections that are open."""
+        return len(list(Path(f"/proc/{self.process.pid}/fd").iterdir()))
+
 
 def restart_reasons(consumer: Consumer) -> list[str]:
     """Why its daemon was started anew, each time."""

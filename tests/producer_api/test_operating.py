@@ -192,7 +192,7 @@ def test_s02_a_stream_made_again_is_noticed_and_nothing_is_acknowledged(endpoint
 
 
 def test_e07_a_log_that_nobody_reads_stops_nothing(stack: Stack) -> None:
-    """The pipe is full, as after Ctrl-S: requests are answered, those that leave lines in the log too, and the end is in order."""
+    """The pipe is full, as after Ctrl-S: requests are answered, those that leave lines in it too, and the end is in order."""
     read, write = os.pipe()
     os.set_blocking(write, False)
     with suppress(BlockingIOError):
