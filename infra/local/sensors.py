@@ -8,9 +8,11 @@ import random
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from urllib.parse import SplitResult, urlsplit
+from http import HTTPStatus
+from typing import TextIO
+from urllib.parse import urlsplit
 
 _SENSORS = 12
 _PAUSE_S = 0.25
@@ -19,6 +21,7 @@ _REPEATED_SHARE = 0.05
 _LATE_MAX_S = 1800
 _TIMEOUT_S = 10
 _KEPT_MAX = 1000
+_TRY_AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
 
 
 def temperature(sensor: int, at: datetime, noise: float) -> float:
@@ -43,35 +46,53 @@ def readings(chance: random.Random, now: datetime) -> Iterator[dict[str, object]
             yield body
 
 
-def _send(address: SplitResult, bodies: list[dict[str, object]]) -> list[dict[str, object]]:
-    """PUT readings over one connection; those that were not accepted, to be sent again."""
-    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=_TIMEOUT_S)
-    left = list(bodies)
-    try:
-        for body in bodies:
-            connection.request("PUT", "/api/temperature", json.dumps(body), {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            answer.read()
-            if answer.status == 200:
-                left.remove(body)
-    except (OSError, http.client.HTTPException) as error:
-        sys.stderr.write(f"{error}\n")
-    finally:
-        connection.close()
-    if left:
-        sys.stderr.write(f"{len(left)} readings not accepted, to be sent again\n")
-    return left
+class Sender:
+    """PUTs readings to the API at `url`, a round at a time."""
+
+    def __init__(self, url: str, out: TextIO = sys.stderr) -> None:
+        self._address, self._out = urlsplit(url), out
+        self._refused = 0
+        self.unsent: list[dict[str, object]] = []
+        """readings of which it is not known that they are stored; they go first in the next round"""
+
+    def send(self, bodies: Iterable[dict[str, object]]) -> None:
+        """One round over one connection."""
+        waiting = [*self.unsent, *bodies][-_KEPT_MAX:]
+        self.unsent = list(waiting)
+        connection = http.client.HTTPConnection(self._address.hostname or "", self._address.port, timeout=_TIMEOUT_S)
+        try:
+            for body in waiting:
+                connection.request("PUT", "/api/temperature", json.dumps(body), {"Content-Type": "application/json"})
+                answer = connection.getresponse()
+                text = answer.read()
+                if answer.status == HTTPStatus.OK:
+                    self.unsent.remove(body)
+                elif answer.status // 100 == 4 and answer.status not in _TRY_AGAIN:
+                    self.unsent.remove(body)
+                    self._say_refused(answer.status, text)
+        except (OSError, http.client.HTTPException) as error:
+            self._out.write(f"{error}\n")
+        finally:
+            connection.close()
+        if self.unsent:
+            self._out.write(f"{len(self.unsent)} readings not accepted, to be sent again\n")
+
+    def _say_refused(self, status: int, text: bytes) -> None:
+        """The first refusal, the tenth, the hundredth and so on: the answer would be the same however often it is asked for."""
+        self._refused += 1
+        if str(self._refused).strip("0") == "1":
+            said = text.decode(errors="replace").strip()
+            self._out.write(f"{self._refused} readings refused and dropped, the last with {status}: {said}\n")
 
 
 def main() -> int:
     """Send rounds of readings to the API at URL until told to stop."""
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-    address = urlsplit(os.environ["URL"])
+    sender = Sender(os.environ["URL"])
     chance = random.Random()  # noqa: S311  weather, not secrets
-    unsent: list[dict[str, object]] = []
     while not stopping.wait(_PAUSE_S):
-        unsent = _send(address, [*unsent, *readings(chance, datetime.now(UTC))][-_KEPT_MAX:])
+        sender.send(readings(chance, datetime.now(UTC)))
     return 0
 
 
