@@ -9,6 +9,9 @@ SHELL := /bin/sh
 UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.tools/bin/uv)
 BIN := .venv/bin
 export UV
+# Python takes nothing of the user's shell, and what installs only where packages come from: PYTHONPATH, PIP_USER or UV_NO_BUILD
+# would change what is made here.
+unexport $(filter-out $(shell cat infra/local/installing.list),$(filter PYTHON% PIP_% UV_%,$(.VARIABLES)))
 # Which commit an image is of.
 TAG = $(shell git rev-parse HEAD)
 

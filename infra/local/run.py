@@ -2,9 +2,13 @@
 
 Starts LocalStack, unless AWS_ENDPOINT_URL says that AWS is elsewhere, makes stream and tables, then runs consumer and API, and
 says which URL to open once a first reading could be served. Stops everything it started, in order, and nothing else.
+
+Of the user's shell it takes what environment.py says: into its own environment, where boto3 looks, and into what it starts.
 """
 
+import ipaddress
 import os
+import shlex
 import signal
 import sys
 import time
@@ -18,6 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.local.console import Console
 from infra.local.downloads import ensure_java
+from infra.local.environment import for_running
 from infra.local.fetch import DownloadError
 from infra.local.localstack import LocalStack, LocalStackError, free_port
 from infra.local.services import Service
@@ -36,15 +41,16 @@ _POLL_S = 0.1
 
 EXAMPLE = """Ready. Open {url} or send a first reading:
 
-  curl -X PUT {url}/api/temperature -H 'Content-Type: application/json' \\
+  {curl} -X PUT {put} -H 'Content-Type: application/json' \\
     -d '{{"sensorId": "202", "temperature": 18.7, "timestamp": "2021-11-26T18:10:00"}}'
-  curl {url}/api/stats
+  {curl} {get}
 
 The log itself, as JSON lines:
 
-  {environ} .venv/bin/telemetry replay
+  {replay}
 """
-_SHOWN = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "PREFIX")
+_CURL_PROXIES = ("http_proxy", "all_proxy", "ALL_PROXY")
+"""What curl reads for an address that begins with http."""
 
 
 class _StopError(BaseException):
@@ -74,12 +80,16 @@ def main() -> int:
 
 def _run(environ: MutableMapping[str, str], console: Console) -> NoReturn:
     """Start everything and watch it. Ends by _StopError, or LocalStackError when something ended by itself."""
-    settings = Settings.from_environment(environ)
-    environ["PORT"] = str(free_port(settings.port, "PORT"))
+    taken, proxied = for_running(environ), any(environ.get(name) for name in _CURL_PROXIES)
+    environ.clear()
+    environ.update(taken)
+    settings = _settings(environ)
+    environ["PORT"] = str(free_port(settings.port, "PORT", settings.host))
     with ExitStack() as stack:
         alive: dict[str, Callable[[], int | None]] = {}
         environ.setdefault("JAVA", str(ensure_java()))
-        if not settings.aws_endpoint_url:
+        elsewhere = settings.aws_endpoint_url is not None
+        if not elsewhere:
             alive["LocalStack"] = _start_localstack(stack, environ, console)
         began_us = time.time_ns() // 1000
         settings = Settings.from_environment(environ)
@@ -88,15 +98,47 @@ def _run(environ: MutableMapping[str, str], console: Console) -> NoReturn:
         set_up(kinesis_client(settings), dynamodb_client(settings), names)
         for label, module in (("consumer", "consumer"), ("api", "producer_api")):
             alive[label] = _start(stack, label, module, environ, console).ended
-        url = f"http://{settings.host}:{settings.port}"
+        url = url_to_open(settings.host, settings.port)
         _wait_until_ready(lambda: _serves(url, settings, names, began_us), alive)
-        shown = " ".join(f"{name}={environ[name]}" for name in _SHOWN if name in environ)
-        console.say("run", EXAMPLE.format(url=url, environ=shown))
+        console.say("run", ready(url, environ, elsewhere=elsewhere, proxied=proxied))
         if environ.get("DEMO", "0") not in ("", "0"):
             _start(stack, "sensors", "infra.local.sensors", {**environ, "URL": url}, console)
         while True:
             _check(alive)
             time.sleep(_POLL_S)
+
+
+def _settings(environ: Mapping[str, str]) -> Settings:
+    """The settings. An address of AWS that holds a password is refused: nothing uses it, and errors and logs would show it."""
+    if "@" in environ.get("AWS_ENDPOINT_URL", ""):
+        raise InvalidSettings("AWS_ENDPOINT_URL holds an @: leave user and password out, nothing uses them.")
+    return Settings.from_environment(environ)
+
+
+def url_to_open(host: str, port: int) -> str:
+    """The API's URL as a client on this machine writes it; a server at every address is asked at loopback's."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return f"http://{host}:{port}"
+    if address.version == 4:
+        return f"http://{'127.0.0.1' if address.is_unspecified else address}:{port}"
+    return f"http://[{'::1' if address.is_unspecified else address}]:{port}"
+
+
+def ready(url: str, environ: Mapping[str, str], *, elsewhere: bool, proxied: bool) -> str:
+    """What to try first, in a shell where curl may ask a proxy (`proxied`).
+
+    Keys are shown only where this run made them (not `elsewhere`): others are their owner's secrets.
+    """
+    names = ["AWS_ENDPOINT_URL", "PREFIX"]
+    names += ["AWS_REGION", "AWS_DEFAULT_REGION"] if elsewhere else ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+    shown = [f"{name}={environ[name]}" for name in names if name in environ]
+    # What this run did not take of the shell should not reach the replay either. Elsewhere the keys are in the shell.
+    replay = [*([] if elsewhere else ["env", "-i"]), *shown, ".venv/bin/telemetry", "replay"]
+    put, get = (shlex.quote(f"{url}/api/{name}") for name in ("temperature", "stats"))
+    curl = "curl --noproxy '*'" if proxied else "curl"
+    return EXAMPLE.format(url=url, curl=curl, put=put, get=get, replay=" ".join(map(shlex.quote, replay)))
 
 
 def _start_localstack(stack: ExitStack, environ: MutableMapping[str, str], console: Console) -> Callable[[], int | None]:

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from infra.local.environment import machine
+
 JAVA_VERSION_MIN = 17  # DynamoDB Local 3 needs it
 NODE_VERSION_MIN = 18  # kinesis-local 0.5 needs it
 
@@ -63,7 +65,16 @@ def _java_version(java: Path) -> int:
 def _first_number(command: list[str]) -> int:
     """The first number a program prints about itself, or 0 when it does not run."""
     try:
-        done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=10)
+        # JAVA_TOOL_OPTIONS would come first in what java says, and NODE_OPTIONS may keep node from starting.
+        done = subprocess.run(
+            command,
+            check=False,
+            env=machine(os.environ),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=10,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return 0
     found = re.search(r"\d+", done.stdout) if done.returncode == 0 else None

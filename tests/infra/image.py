@@ -15,6 +15,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from infra.local.environment import installing
 from tests.tidy.tree import ROOT, tracked_files
 
 DOCKERFILE = ROOT / "infra/images/Dockerfile"
@@ -133,8 +134,8 @@ class Builder:
         programs = root / "usr/local/bin"
         programs.mkdir(parents=True)
         (programs / "python").symlink_to(Path(sys.executable).resolve())
-        ours = ("HOME", "XDG_CACHE_HOME", "SSL_CERT_FILE")
-        passed = {name: value for name, value in os.environ.items() if name in ours or name.startswith(("PIP_", "UV_"))}
+        with installing():
+            passed = dict(os.environ)
         return {**passed, "PATH": f"{programs}:{os.environ['PATH']}", "LANG": "C.UTF-8"}
 
     @staticmethod

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from localstack_client.session import Session
 
+from infra.local.environment import aws, machine
 from infra.setup import load_definition, set_up
 from telemetry.names import ResourceNames
 from telemetry.settings import Settings
@@ -32,7 +33,8 @@ class Stack:
     def environ(self) -> dict[str, str]:
         """The environment that makes our processes use it."""
         return {
-            **os.environ,
+            **machine(os.environ),
+            **aws({}),
             "AWS_ENDPOINT_URL": self.settings.aws_endpoint_url or "",
             "AWS_REGION": self.settings.aws_region,
             "AWS_ACCESS_KEY_ID": "test",
