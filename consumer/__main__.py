@@ -1,14 +1,17 @@
 """`python -m consumer`: the worker. Runs KCL's daemon under supervision until SIGTERM or SIGINT."""
 
+import contextlib
 import fcntl
 import os
 import shutil
 import signal
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import structlog
 
@@ -39,6 +42,8 @@ def main() -> None:
         configure_logs(settings.log_level, process="supervisor")
         if not shutil.which(settings.java):
             sys.exit(f"JAVA={settings.java!r} is not a program: install Java 17 or newer, or set JAVA to its path.")
+        if len(tempfile.gettempdir().split()) > 1:
+            sys.exit(f"TMPDIR={tempfile.gettempdir()!r} holds a space, at which KCL splits commands: set it to another folder.")
         with _only_one(settings), StatusFile(worker_path(settings, "json"), settings.worker_id) as status:
             oversight = Oversight(settings.worker_id, patience(settings), status)
 
@@ -67,7 +72,8 @@ def _prepare(settings: Settings) -> ResourceNames:
 def _only_one(settings: Settings) -> Iterator[None]:
     """A lock that two workers of one name on one machine cannot both hold: KCL would take them for the same one."""
     path = worker_path(settings, "lock")
-    with path.open("w") as lock:
+    with _opened(path) as lock:
+        worker_path(settings, "lock")  # asked for again: who else uses the temporary folder may have been faster
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # The one before us removes the file as it goes; a lock on a removed file would keep nobody out.
@@ -78,6 +84,16 @@ def _only_one(settings: Settings) -> Iterator[None]:
             sys.exit(f"A worker named {settings.worker_id} already runs here. Stop it, or set WORKER_ID to another name.")
         yield
         path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # another worker has its files there
+        path.parent.rmdir()
+
+
+def _opened(path: Path) -> TextIO:
+    """The file, in a folder for this user alone, which the last worker of this user removes as it goes."""
+    while True:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        with contextlib.suppress(FileNotFoundError):
+            return path.open("w")
 
 
 if __name__ == "__main__":

@@ -4,9 +4,11 @@ Exit status 0 while the worker works, 1 otherwise: made for a container's health
 whatever machine, is told by `telemetry doctor`.
 """
 
+import contextlib
 import hashlib
 import json
 import os
+import stat
 import sys
 import tempfile
 import time
@@ -26,9 +28,17 @@ _OUTDATED_S = 60.0
 
 
 def worker_path(settings: Settings, ending: str) -> Path:
-    """A file in the temporary folder that belongs to this worker alone."""
+    """A file that belongs to this worker alone, in a folder of the temporary one that belongs to this user alone.
+
+    The folder may not be there yet. Raises InvalidSettings when somebody else has made it, or may write to it.
+    """
+    folder = Path(tempfile.gettempdir()) / f"telemetry-{os.getuid()}"
+    with contextlib.suppress(FileNotFoundError):
+        found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise InvalidSettings(f"{folder} is not a folder of ours alone: remove it, or set TMPDIR to another folder.")
     identity = f"{settings.aws_endpoint_url}\n{settings.aws_region}\n{settings.prefix}\n{settings.worker_id}"
-    return Path(tempfile.gettempdir()) / f"telemetry-worker-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.{ending}"
+    return folder / f"worker-{hashlib.sha256(identity.encode()).hexdigest()[:16]}.{ending}"
 
 
 class StatusFile:
@@ -91,10 +101,10 @@ def _now() -> str:
 def main() -> int:
     """Show the status of the worker that the environment's settings name."""
     try:
-        settings = Settings.from_environment(os.environ)
+        path = worker_path(Settings.from_environment(os.environ), "json")
     except InvalidSettings as error:
         sys.exit(str(error))
-    status = read_status(worker_path(settings, "json"), time.time())
+    status = read_status(path, time.time())
     sys.stdout.write(json.dumps(status, indent=2) + "\n")
     return int(status["phase"] != "working")
 
