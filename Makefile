@@ -68,10 +68,21 @@ clean: ## remove what the other targets made in this folder
 
 setup: .venv/.ready
 
-.venv/.ready: requirements/dev.txt pyproject.toml | $(UV)
+define JARS_DIFFER
+The jars that came with amazon_kclpy are not those of infra/images/kcl-jars.sha256 (<); what came is shown with >.
+Have them fetched again: `$(UV) cache clean amazon-kclpy`, then `make clean`, then the same command once more.
+If it stays so, the Maven repository (KCL_MVN_REPO_SEARCH_URL) serves other files: do not run them.
+endef
+export JARS_DIFFER
+
+# As in the images, hashes hold for what builds a package too, and for KCL's jars, which amazon_kclpy downloads while it is built
+# and does not check. uv may have built it earlier, otherwise: the jars that lie there are what counts.
+.venv/.ready: requirements/dev.txt requirements/build.txt infra/images/kcl-jars.sha256 pyproject.toml | $(UV)
 	@echo "installing the Python packages of requirements/dev.txt"
 	@$(UV) venv --quiet --allow-existing --python 3.13 .venv
-	@$(UV) pip sync --quiet --require-hashes --python $(BIN)/python requirements/dev.txt
+	@$(UV) pip sync --quiet --require-hashes --build-constraints requirements/build.txt --python $(BIN)/python requirements/dev.txt
+	@cd .venv/lib/python3.13/site-packages/amazon_kclpy/jars \
+	  && LC_ALL=C sha256sum -- *.jar | diff $(CURDIR)/infra/images/kcl-jars.sha256 - >&2 || { echo "$$JARS_DIFFER" >&2; exit 1; }
 	@$(UV) pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python --editable .
 	@touch $@
 

@@ -24,6 +24,7 @@ from infra.local.fetch import DownloadError, Progress, fetch_all, parse_lock
 from infra.local.tools import MissingToolError, find_java, find_node_bin, find_uv, npm_command
 
 HERE = Path(__file__).parent
+BUILD_LOCK = HERE.parents[1] / "requirements" / "build.txt"
 MARKER = ".complete"
 STATIC_LIBS = Path("usr/lib/localstack")
 PYTHON_PACKAGES = Path("lib") / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
@@ -135,8 +136,8 @@ def ensure_environment(name: str, cache: Path | None = None) -> Path:
         uv = str(find_uv())
         _run([uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)])
         # Compiled now: otherwise every start pays for it where PYTHONDONTWRITEBYTECODE is set.
-        sync = [uv, "pip", "sync", "--quiet", "--require-hashes", "--compile-bytecode", str(lock)]
-        _run(sync, VIRTUAL_ENV=str(folder))
+        options = ["--quiet", "--require-hashes", "--build-constraints", str(BUILD_LOCK), "--compile-bytecode"]
+        _run([uv, "pip", "sync", *options, str(lock)], VIRTUAL_ENV=str(folder))
 
     # The packages are compiled for one interpreter, so its version is part of the name.
     return install_once((cache or cache_folder()) / f"{name}-{_digest(lock, extra=sys.version)}", build)
