@@ -214,6 +214,37 @@ def test_compose_starts_things_when_what_they_need_is_there() -> None:
     assert services["setup"]["command"] == ["infra.setup"]
 
 
+def test_r07_compose_needs_no_newer_docker_than_most_have() -> None:
+    """An engine before 25 refuses `start_interval`."""
+    for name, service in compose().items():
+        assert service.get("healthcheck", {}).keys() <= {"test", "interval", "timeout", "start_period", "retries", "disable"}, (
+            name
+        )
+
+
+def test_r07_localstack_is_asked_until_both_services_have_answered(tmp_path: Path) -> None:
+    """Its command, with a stand-in for awslocal: well only then, and without a further call from then on."""
+    [kind, command] = compose()["localstack"]["healthcheck"]["test"]
+    assert kind == "CMD-SHELL"
+    program = tmp_path / "awslocal"
+    program.write_text(f'#!/bin/sh\necho "$*" >> {tmp_path}/calls\ntest -e {tmp_path}/$1\n')
+    program.chmod(0o755)
+
+    def well() -> bool:
+        environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        asked = command.replace("/dev/shm", str(tmp_path))  # noqa: S108  the container's own
+        return subprocess.run(["sh", "-c", asked], env=environ, check=False).returncode == 0
+
+    assert not well()
+    (tmp_path / "kinesis").touch()
+    assert not well()
+    (tmp_path / "dynamodb").touch()
+    assert well()
+    assert well()
+    calls = (tmp_path / "calls").read_text().splitlines()
+    assert calls == ["kinesis list-streams", *["kinesis list-streams", "dynamodb list-tables"] * 2]
+
+
 def test_compose_runs_ours_with_as_little_as_they_need() -> None:
     """As on AWS: a root that nobody writes to, no capability; and only settings that exist."""
     known = {name.upper() for name in Settings.model_fields} | {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
