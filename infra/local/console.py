@@ -1,5 +1,6 @@
 """What `make run` shows: every process's log lines behind its label, one after the other, readable."""
 
+import io
 import json
 import sys
 import threading
@@ -14,6 +15,8 @@ class Console:
 
     def __init__(self, out: TextIO = sys.stdout) -> None:
         self._out = out
+        if isinstance(out, io.TextIOWrapper):
+            out.reconfigure(errors="replace")  # a terminal in latin-1 has no "…"
         self._lock = threading.Lock()
 
     def say(self, label: str, line: str) -> None:

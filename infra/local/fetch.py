@@ -9,12 +9,15 @@ import http.client
 import os
 import sys
 import threading
+import urllib.error
 import urllib.request
+from base64 import b64encode
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
+from urllib.parse import unquote, urlsplit
 
 PARALLEL_DOWNLOADS = 8
 ATTEMPTS = 3
@@ -126,6 +129,8 @@ def fetch(url: str, sha256: str, target: Path, progress: Progress) -> None:
             partial.replace(target)
             return
         except (OSError, http.client.HTTPException) as error:
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()
             if attempt == ATTEMPTS:
                 raise DownloadError(
                     f"{target.name} could not be downloaded: {error}. Check the network, or name a reachable Maven "
@@ -135,10 +140,21 @@ def fetch(url: str, sha256: str, target: Path, progress: Progress) -> None:
             partial.unlink(missing_ok=True)
 
 
+def _request(url: str) -> urllib.request.Request:
+    """User and password of a URL as a header: urllib would take them for the host, and say so in its error."""
+    parts = urlsplit(url)
+    userinfo, _, host = parts.netloc.rpartition("@")
+    request = urllib.request.Request(parts._replace(netloc=host).geturl())
+    if userinfo:
+        # Not sent on to where a redirect leads.
+        request.add_unredirected_header("Authorization", f"Basic {b64encode(unquote(userinfo).encode()).decode()}")
+    return request
+
+
 def _transfer(url: str, partial: Path, progress: Progress) -> str:
     """Copy `url` to the file `partial` and answer its SHA-256; raises OSError when the transfer ends early."""
     digest, size_bytes = hashlib.sha256(), 0
-    with urllib.request.urlopen(url, timeout=TIMEOUT_S) as response, partial.open("wb") as out:
+    with urllib.request.urlopen(_request(url), timeout=TIMEOUT_S) as response, partial.open("wb") as out:
         while chunk := response.read(CHUNK_BYTES):
             out.write(chunk)
             digest.update(chunk)

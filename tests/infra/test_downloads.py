@@ -3,6 +3,7 @@
 import hashlib
 import io
 import threading
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -78,6 +79,28 @@ def test_a_transfer_that_is_cut_leaves_nothing_that_counts_as_present(folder: Pa
             fetch(f"http://127.0.0.1:{server.server_port}/a-1.jar", SHA256, folder / "a-1.jar", quiet())
         server.shutdown()
     assert list(folder.iterdir()) == []
+
+
+def test_r01_r03_a_repository_that_wants_a_password_gets_it_and_nobody_else(folder: Path) -> None:
+    """As MAVEN_REPO_URL holds it in some offices; no error shows it."""
+    asked: list[tuple[str | None, str | None]] = []
+
+    class Guarded(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append((self.headers["Host"], self.headers["Authorization"]))
+            self.send_error(401)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Guarded) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        host = f"127.0.0.1:{server.server_port}"
+        with pytest.raises(DownloadError, match="401") as refused:
+            fetch(f"http://somebody:hid%2Fden@{host}/a-1.jar", SHA256, folder / "a-1.jar", quiet())
+        server.shutdown()
+    assert set(asked) == {(host, "Basic " + b64encode(b"somebody:hid/den").decode())}
+    assert "hid" not in str(refused.value)
 
 
 def test_an_interrupted_installation_is_done_again(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """`make run`: what the whole of it does is tested in tests/end_to_end/."""
 
+import io
 import os
 import re
 import signal
@@ -61,6 +62,14 @@ def test_r03_an_address_that_holds_a_password_is_refused_without_showing_it() ->
     with pytest.raises(InvalidSettings, match="AWS_ENDPOINT_URL holds an @") as refused:
         run._run(environ, Console())
     assert "hidden" not in str(refused.value)
+
+
+def test_r01_a_terminal_without_unicode_stops_nothing() -> None:
+    """Python takes the terminal's encoding from LANG or LC_ALL."""
+    out = io.TextIOWrapper(io.BytesIO(), encoding="latin-1")
+    Console(out).say("run", "making stream and tables p-…")
+    out.seek(0)
+    assert out.read() == "       run | making stream and tables p-?\n"
 
 
 def test_r01_where_curl_asks_a_proxy_it_is_told_not_to() -> None:
