@@ -16,7 +16,11 @@ _GZIP_MAGIC: Final = b"\x1f\x8b"
 _GZIP_LEVEL: Final = 6
 _GZIP_WORTH_BYTES: Final = 512
 """Below this, gzip's own 18 bytes and the time to run it buy nothing."""
-_INFLATE_STEP_BYTES: Final = 64 * 1024
+_STEP_BYTES: Final = 64 * 1024
+"""Of plain text, looked at together."""
+_BITE_BYTES: Final = 1024
+"""Of gzip, handed to zlib together: it copies what a member or a step leaves over, which for a record of many small members
+would cost its size squared."""
 
 
 class Line(NamedTuple):
@@ -24,6 +28,14 @@ class Line(NamedTuple):
 
     number: int
     data: bytes
+
+
+class Broken(NamedTuple):
+    """What a record breaks off with: the number its next line would have, the bytes of the part that is broken, and why."""
+
+    number: int
+    data: bytes
+    reason: str
 
 
 def encode_record(events: Sequence[bytes]) -> bytes:
@@ -35,42 +47,63 @@ def encode_record(events: Sequence[bytes]) -> bytes:
     return packed if len(packed) < len(plain) else plain
 
 
-def split_record(data: bytes) -> Iterator[Line]:
+def split_record(*parts: bytes) -> Iterator[Line | Broken]:
     """The lines of a record in order, blank ones left out, holding at most a step and a line in memory.
 
-    Raises UndecodableEvent, after the lines before the fault, when gzip is broken or inflates beyond the bound.
+    An aggregate is given as its user records: its lines are numbered through, and what breaks one part takes nothing from the
+    others. A part whose gzip is broken, or with which the record inflates beyond the bound, is Broken after its good lines.
     """
-    number = 0
-    rest: list[bytes] = []
-    for piece in _inflate(data) if data.startswith(_GZIP_MAGIC) else (data,):
-        *ends, beginning = piece.split(b"\n")
-        for end in ends:
-            # Joined once, when a line ends: to join at every step would cost a bomb's size squared.
-            text = b"".join([*rest, end])
-            rest.clear()
-            if text.strip():
-                yield Line(number, text)
+    number = inflated_bytes = 0
+    for part in parts:
+        rest: list[bytes] = []
+        try:
+            for piece in _inflate(part) if part.startswith(_GZIP_MAGIC) else _steps(part, _STEP_BYTES):
+                inflated_bytes += len(piece)
+                if inflated_bytes > RECORD_INFLATED_BYTES_MAX:
+                    raise UndecodableEvent(f"inflates beyond {RECORD_INFLATED_BYTES_MAX} bytes")
+                *ends, beginning = piece.split(b"\n")
+                for end in ends:
+                    # Joined once, when a line ends: to join at every step would cost a bomb's size squared.
+                    text = b"".join([*rest, end])
+                    rest.clear()
+                    if text.strip():
+                        yield Line(number, text)
+                    number += 1
+                rest.append(beginning)
+        except UndecodableEvent as error:
+            yield Broken(number, part, str(error))
             number += 1
-        rest.append(beginning)
-    if (text := b"".join(rest)).strip():
-        yield Line(number, text)
+            continue
+        text = b"".join(rest)
+        if text.strip():
+            yield Line(number, text)
+        number += bool(text)
 
 
 def _inflate(data: bytes) -> Iterator[bytes]:
-    """The plain bytes of a gzip'd record in steps; concatenated gzip members are one, as RFC 1952 has it."""
-    inflated_bytes = 0
-    while data:
-        member = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+    """The plain bytes of a gzip'd record in steps; concatenated gzip members are one, as RFC 1952 has it.
+
+    Raises UndecodableEvent when gzip is broken.
+    """
+    member = _member()
+    try:
+        for bite in _steps(data, _BITE_BYTES):
+            while bite:
+                if member.eof:
+                    member = _member()
+                yield member.decompress(bite, _STEP_BYTES)
+                bite = member.unused_data if member.eof else member.unconsumed_tail  # noqa: PLW2901  what is left of it
         while not member.eof:
-            try:
-                piece = member.decompress(data, _INFLATE_STEP_BYTES)
-            except zlib.error as error:
-                raise UndecodableEvent(f"broken gzip: {error}") from None
-            inflated_bytes += len(piece)
-            if inflated_bytes > RECORD_INFLATED_BYTES_MAX:
-                raise UndecodableEvent(f"inflates beyond {RECORD_INFLATED_BYTES_MAX} bytes")
-            data = member.unconsumed_tail
-            if not piece and not data and not member.eof:
+            if not (piece := member.decompress(b"", _STEP_BYTES)):
                 raise UndecodableEvent("broken gzip: it ends too early")
             yield piece
-        data = member.unused_data
+    except zlib.error as error:
+        raise UndecodableEvent(f"broken gzip: {error}") from None
+
+
+def _member() -> "zlib._Decompress":
+    return zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+
+
+def _steps(data: bytes, size_bytes: int) -> Iterator[bytes]:
+    return (data[begin : begin + size_bytes] for begin in range(0, len(data), size_bytes))

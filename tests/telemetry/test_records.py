@@ -3,18 +3,19 @@
 import gzip
 import random
 import tracemalloc
-from collections.abc import Iterator
-from itertools import islice
+import zlib
+from collections.abc import Iterable
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from telemetry.errors import UndecodableEvent
 from telemetry.events import decode_event, encode_event
 from telemetry.limits import RECORD_INFLATED_BYTES_MAX
 from telemetry.reading import Reading
-from telemetry.records import Line, encode_record, split_record
+from telemetry.records import Broken, Line, encode_record, split_record
 from tests.telemetry.strategies import READINGS
 
 KPL_MAGIC = b"\xf3\x89\x9a\xc2"
@@ -27,7 +28,7 @@ def events(count: int) -> list[bytes]:
     return [encode_event(Reading(number, f"sensor-{number % 7}", number), number) for number in range(count)]
 
 
-def texts(lines: Iterator[Line]) -> list[bytes]:
+def texts(lines: Iterable[Line | Broken]) -> list[bytes]:
     return [line.data for line in lines]
 
 
@@ -87,34 +88,35 @@ def test_concatenated_gzip_members_are_one_record() -> None:
 def test_h27_a_truncated_gzip_yields_what_it_holds_and_then_its_reason(kept: int) -> None:
     """What was whole is counted; what was lost is said, never passed over."""
     whole = [b"%d %s" % (number, NOISE[number * 10 : number * 10 + 10].hex().encode()) for number in range(300)]
-    lines = split_record(gzip.compress(b"\n".join(whole) + b"\n", mtime=0)[:kept])
-    found: list[bytes] = []
-    with pytest.raises(UndecodableEvent, match="broken gzip: it ends too early"):
-        found.extend(line.data for line in lines)
-    assert found == whole[: len(found)]
+    record = gzip.compress(b"\n".join(whole) + b"\n", mtime=0)[:kept]
+    *found, end = split_record(record)
+    assert texts(found) == whole[: len(found)]
+    assert end == Broken(len(found), record, "broken gzip: it ends too early")
 
 
 def test_h27_garbage_after_gzip_is_refused_after_the_lines_before_it() -> None:
     """The lines in front of it are good."""
-    lines = split_record(gzip.compress(b"one\ntwo\n") + b"garbage")
-    assert texts(islice(lines, 2)) == [b"one", b"two"]
-    with pytest.raises(UndecodableEvent, match="broken gzip: "):
-        next(lines)
+    one, two, end = split_record(gzip.compress(b"one\ntwo\n") + b"garbage")
+    assert texts([one, two]) == [b"one", b"two"]
+    assert isinstance(end, Broken)
+    assert end.reason.startswith("broken gzip: ")
 
 
 @pytest.mark.parametrize("data", [b"\x1f\x8bgarbage", b"\x1f\x8b\x08" + b"\xff" * 50])
 def test_h27_garbage_that_looks_like_gzip_is_refused(data: bytes) -> None:
     """With zlib's reason."""
-    with pytest.raises(UndecodableEvent, match="broken gzip: "):
-        list(split_record(data))
+    (end,) = split_record(data)
+    assert isinstance(end, Broken)
+    assert end.reason.startswith("broken gzip: ")
 
 
 def test_h27_a_wrong_checksum_is_refused() -> None:
     """A bit that flipped in the log is not counted as a temperature in silence."""
     packed = bytearray(gzip.compress(b"one\ntwo\n"))
     packed[-5] ^= 1
-    with pytest.raises(UndecodableEvent, match="broken gzip: "):
-        list(split_record(bytes(packed)))
+    *_, end = split_record(bytes(packed))
+    assert isinstance(end, Broken)
+    assert end.reason.startswith("broken gzip: ")
 
 
 @pytest.mark.parametrize("byte", [b" ", b"x"])
@@ -124,9 +126,8 @@ def test_h27_a_gzip_bomb_is_stopped_at_the_bound(byte: bytes) -> None:
     assert len(bomb) < 2**17
     tracemalloc.start()
     try:
-        with pytest.raises(UndecodableEvent, match=f"inflates beyond {RECORD_INFLATED_BYTES_MAX} bytes"):
-            for _ in split_record(bomb):
-                pass
+        *_, end = split_record(bomb)
+        assert end == Broken(0, bomb, f"inflates beyond {RECORD_INFLATED_BYTES_MAX} bytes")
         _, peak_bytes = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -150,8 +151,60 @@ def test_h27_a_record_of_short_lines_is_read_in_small_steps() -> None:
 @given(st.binary(max_size=300), st.sampled_from([b"", b"\x1f\x8b", b"\x1f\x8b\x08\x00", KPL_MAGIC]))
 def test_no_record_is_worse_than_undecodable(data: bytes, start: bytes) -> None:
     """Whatever somebody put on the stream."""
-    try:
-        lines = list(split_record(start + data))
-    except UndecodableEvent:
-        return
-    assert all(line.data.strip() for line in lines)
+    assert all(line.data.strip() for line in split_record(start + data))
+
+
+# --- Aggregates and many members ---
+
+
+@given(st.lists(st.binary(max_size=30).filter(lambda part: not part.startswith(b"\x1f\x8b")), max_size=6))
+def test_s01_the_lines_of_an_aggregate_are_numbered_through(parts: list[bytes]) -> None:
+    """As if its user records stood one after the other, each ending its last line."""
+    whole = b"".join(part if part.endswith(b"\n") else part + b"\n" for part in parts if part)
+    assert list(split_record(*parts)) == list(split_record(whole))
+
+
+def test_s01_a_broken_user_record_takes_nothing_from_the_others() -> None:
+    """Each may be gzip'd by itself; the one that is broken is kept with its own bytes and number."""
+    broken = gzip.compress(b"four\nfive\n")[:-1]
+    lines = list(split_record(b"one", gzip.compress(b"two\n\nthree"), broken, b"six\n"))
+    assert [line.number for line in lines] == [0, 1, 3, 4, 5, 6, 7]
+    assert texts(lines) == [b"one", b"two", b"three", b"four", b"five", broken, b"six"]
+    assert isinstance(lines[5], Broken)
+
+
+def test_s01_an_aggregate_of_bombs_is_bounded_as_a_whole() -> None:
+    """Each user record stays within the bound, all of them together do not."""
+    bomb = gzip.compress(b" " * (RECORD_INFLATED_BYTES_MAX // 2))
+    ends = list(split_record(*[bomb] * 4))
+    assert ends == [Broken(number, bomb, f"inflates beyond {RECORD_INFLATED_BYTES_MAX} bytes") for number in (2, 3)]
+
+
+def test_s11_gzip_of_many_members_is_read_in_proportion_to_its_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Zlib copies what a member leaves over: what is handed to it for twice the record is twice as much, not four times."""
+    member = gzip.compress(b"", mtime=0)
+    handed_bytes = [bytes_handed_to_zlib(member * count, monkeypatch) for count in (5_000, 10_000)]
+    assert handed_bytes[1] < 2.1 * handed_bytes[0]
+    assert texts(split_record(member * 500 + gzip.compress(b"one\n") + member * 500)) == [b"one"]
+
+
+def bytes_handed_to_zlib(record: bytes, monkeypatch: pytest.MonkeyPatch) -> int:
+    """While the record is split."""
+    handed = 0
+
+    class Counting:
+        def __init__(self, wbits: int) -> None:
+            self._member = zlib.decompressobj(wbits)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._member, name)
+
+        def decompress(self, data: bytes, *limits: int) -> bytes:
+            nonlocal handed
+            handed += len(data)
+            return self._member.decompress(data, *limits)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("telemetry.records.zlib", SimpleNamespace(decompressobj=Counting, MAX_WBITS=15, error=zlib.error))
+        assert list(split_record(record)) == []
+    return handed
