@@ -5,8 +5,9 @@ exception leaves here: whatever the projection could not cope with ends the proc
 """
 
 import functools
-from collections.abc import Callable
-from itertools import batched
+import time
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
 from typing import Any
 
 import structlog
@@ -31,9 +32,10 @@ log = structlog.get_logger(__name__)
 EXIT_STATUS = 70
 """EX_SOFTWARE: the daemon ends with its child and the supervisor starts both again."""
 
-RECORDS_AT_ONCE = 500
-"""A larger delivery is projected in parts, with a checkpoint after each part that has become durable: the daemon's patience
-with us begins anew at every message, and whoever repeats the delivery need not repeat all of it."""
+SAY_EVERY_S = 10
+"""The daemon's patience with us begins anew at every message, and a delivery may take longer than that on a busy core. So what
+has become durable is checkpointed at once, and when nothing has for so long, the last checkpoint is asked for again: KCL 3.1.3
+sees that it is the one it has, and writes nothing."""
 
 _LAST_CHECKPOINT_PATIENCE_S = 10
 
@@ -58,29 +60,29 @@ class ShardRecordProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon
     def __init__(self, open_shard: Callable[[str], tuple[ShardProjector, Stores]]) -> None:
         self._open_shard = open_shard
         self._checkpointed = 0
+        self._asked_for = 0
+        """The last position a checkpoint was asked for, granted or not."""
+        self._said_s = 0.0
 
     @_or_exit
     def initialize(self, initialize_input: InitializeInput) -> None:
         """Learn the shard and read its progress mark."""
         structlog.contextvars.bind_contextvars(shard_id=initialize_input.shard_id)
         self._projector, self._stores = self._open_shard(initialize_input.shard_id)
+        self._began_at = initialize_input.sequence_number
         self._run(self._projector.start())
         log.info("shard_started", checkpoint=initialize_input.sequence_number)
 
     @_or_exit
     def process_records(self, process_records_input: ProcessRecordsInput) -> None:
         """Project a batch, which may be empty, and checkpoint what has become durable."""
-        records = [
-            Record(int(record.sequence_number), record.binary_data, record.timestamp_millis)
-            for record in process_records_input.records
-        ]
-        parts = list(batched(records, RECORDS_AT_ONCE, strict=False)) or [()]
-        # What took several parts took a while: the next delivery, within a moment, knows whether the log has grown.
-        caught_up = not process_records_input.millis_behind_latest and len(parts) == 1
-        for part in parts:
-            durable = self._run(self._projector.project(part, caught_up=caught_up))
-            if durable > self._checkpointed and self._checkpoint(process_records_input.checkpointer, str(durable)):
-                self._checkpointed = durable
+        records = list(_records(process_records_input.records))
+        checkpointer = process_records_input.checkpointer
+        self._said_s = time.monotonic()
+        steps = self._projector.project(records, caught_up=not process_records_input.millis_behind_latest)
+        self._run(steps, functools.partial(self._keep_in_touch, checkpointer))
+        if self._projector.durable > self._checkpointed:
+            self._checkpoint_durable(checkpointer)
 
     @_or_exit
     def lease_lost(self, _: LeaseLostInput) -> None:
@@ -90,8 +92,10 @@ class ShardRecordProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon
     @_or_exit
     def shard_ended(self, shard_ended_input: ShardEndedInput) -> None:
         """Make everything durable, then mark the shard as ended: the only checkpoint without a sequence number (hazard H4)."""
-        position = self._run(self._projector.flush(ended=True))
-        self._checkpoint_patiently(shard_ended_input.checkpointer, None)
+        checkpointer = shard_ended_input.checkpointer
+        self._said_s = time.monotonic()
+        position = self._run(self._projector.flush(ended=True), functools.partial(self._keep_in_touch, checkpointer))
+        self._checkpoint_patiently(checkpointer, None)
         log.info("shard_ended", position=position)
 
     @_or_exit
@@ -102,8 +106,19 @@ class ShardRecordProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon
             self._checkpoint_patiently(shutdown_requested_input.checkpointer, str(position))
         log.info("shutdown_requested", position=position)
 
-    def _run[T](self, steps: Steps[T]) -> T:
-        return run(steps, self._stores)
+    def _run[T](self, steps: Steps[T], answered: Callable[[], object] = lambda: None) -> T:
+        return run(steps, self._stores, answered)
+
+    def _keep_in_touch(self, checkpointer: Checkpointer) -> None:
+        if self._projector.durable > max(self._checkpointed, self._asked_for):
+            self._checkpoint_durable(checkpointer)
+        elif time.monotonic() - self._said_s >= SAY_EVERY_S:
+            self._checkpoint(checkpointer, str(self._checkpointed or self._began_at))
+
+    def _checkpoint_durable(self, checkpointer: Checkpointer) -> None:
+        self._asked_for = self._projector.durable
+        if self._checkpoint(checkpointer, str(self._asked_for)):
+            self._checkpointed = self._asked_for
 
     def _checkpoint_patiently(self, checkpointer: Checkpointer, sequence_number: str | None) -> None:
         for _ in tries(_LAST_CHECKPOINT_PATIENCE_S):
@@ -113,6 +128,7 @@ class ShardRecordProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon
 
     def _checkpoint(self, checkpointer: Checkpointer, sequence_number: str | None) -> bool:
         """Whether the checkpoint needs no other try. One that fails costs a redelivery, never a reading."""
+        self._said_s = time.monotonic()
         try:
             checkpointer.checkpoint(sequence_number)
         except CheckpointError as error:
@@ -121,3 +137,14 @@ class ShardRecordProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon
             log.warning("checkpoint_failed", error=error.value, sequence_number=sequence_number)
             return bool(error.value == "ShutdownException")  # the lease is lost: trying again is of no use
         return True
+
+
+def _records(delivered: Iterable[Any]) -> Iterator[Record]:
+    """The records of a delivery: what follows each other under one sequence number is a KPL aggregate that KCL took apart.
+
+    It comes whole, in one delivery. Only after a checkpoint on it, KCL leaves out its first user record and brings the others
+    once more; the projector passes over them, because nothing is checkpointed that is not durable.
+    """
+    for number, group in groupby(delivered, key=lambda record: record.sequence_number):
+        first, *others = group
+        yield Record(int(number), first.binary_data, first.timestamp_millis, tuple(other.binary_data for other in others))

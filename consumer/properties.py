@@ -73,6 +73,10 @@ def render_properties(settings: Settings, names: ResourceNames, executable: Path
         # A worker that dies while it hands a lease over leaves a mark: its successor renews that lease for ever and never works
         # on it (KCL 3.1.3, seen). Without handing over a shard begins at its checkpoint; what is read once more counts once.
         "isGracefulLeaseHandoffEnabled": "false",
+        # Else KCL drops a KPL aggregate whole and in silence when one key in it hashes outside the shard (hazard H21, S1): it
+        # looks up the shard's range for that. Our leases are made beforehand and watched (consumer/oversight.py), and the
+        # leader goes on comparing them with the shards.
+        "skipShardSyncAtWorkerInitializationIfLeasesExist": "true",
         "metricsLevel": "SUMMARY",
         **TIMING[settings.kcl_timing],
     }

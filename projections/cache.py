@@ -5,12 +5,18 @@ on one shard delay nothing and spoil nothing.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import batched
 
-from projections.effects import Steps, ask
+from projections.effects import ITEMS_AT_ONCE, Steps, Stores, ask
 from projections.fold import Stats
 from projections.packs import Decision
 from projections.rows import FLEET, PROGRESS, TOTAL, Row, RowKey, duplicate_keys, row_keys, sensor_of, sensor_total
+
+_KEYS_AT_ONCE = 800
+"""Rows loaded by one question; reads come by the hundred."""
+_QUERIES_AT_ONCE = 50
 
 
 @dataclass(slots=True)
@@ -49,12 +55,13 @@ class RowCache:
 
     def load(self, keys: Collection[RowKey]) -> Steps[None]:
         """Read these rows anew, forgetting what was folded into them."""
-        stored = yield from ask(lambda stores: stores.load_rows(self._shard_id, keys))
-        past_us = (yield from self._find_past(keys, stored)) if self._has_parents else {}
-        for key in keys:
-            known = stored.get(key) or Row(key, past_us=past_us.get(key, -1))
-            self._entries[key] = _Entry(known, known.stats)
-            self._dirty.discard(key)
+        for chunk in batched(keys, _KEYS_AT_ONCE, strict=False):
+            stored = yield from ask(partial(_load, self._shard_id, chunk))
+            past_us = (yield from self._find_past(chunk, stored)) if self._has_parents else {}
+            for key in chunk:
+                known = stored.get(key) or Row(key, past_us=past_us.get(key, -1))
+                self._entries[key] = _Entry(known, known.stats)
+                self._dirty.discard(key)
 
     def hold(self, keys: Collection[RowKey]) -> Steps[None]:
         """Load those of these rows that are not held yet."""
@@ -79,16 +86,18 @@ class RowCache:
 
         `decisions` are all those since the last write of everything. Without `everything`, sensor rows wait.
         """
-        pending = {key for key in self._dirty if key != PROGRESS and (everything or key.scope == FLEET)}
-        while pending:
-            rows = [
-                (
-                    Row(key, position, entry.stats, max(as_of_us, entry.known.as_of_us), past_us=entry.known.past_us),
-                    entry.known,
-                )
-                for key, entry in self._held(pending)
-            ]
-            pending = yield from self._store(rows, decisions)
+        due = sorted(key for key in self._dirty if key != PROGRESS and (everything or key.scope == FLEET))
+        for chunk in batched(due, ITEMS_AT_ONCE, strict=False):
+            pending: Collection[RowKey] = chunk
+            while pending:
+                rows = [
+                    (
+                        Row(key, position, entry.stats, max(as_of_us, entry.known.as_of_us), past_us=entry.known.past_us),
+                        entry.known,
+                    )
+                    for key, entry in self._held(pending)
+                ]
+                pending = yield from self._store(rows, decisions)
         yield from self.write_progress(position, as_of_us, decisions, everything=everything, ended=ended)
 
     def write_progress(
@@ -111,6 +120,16 @@ class RowCache:
             # A refused row may need nothing folded any more, but its mark of what is flushed is still ours to move.
             pending = refused or ({PROGRESS} if self.progress is not row else set())
 
+    def beat(self, decisions: Sequence[Decision]) -> Steps[None]:
+        """Renew the progress row as it is known, so that nothing in it moves but its beat: a sign of life at any moment."""
+        entry = self._entries[PROGRESS]
+        row = replace(entry.known, beat=entry.known.beat + 1)
+        if (yield from ask(lambda stores: stores.store_rows(self._shard_id, [(row, entry.known)]))):
+            yield from self.load([PROGRESS])
+            self.fold(decisions, only=[PROGRESS])
+        else:
+            entry.known = row
+
     def evict(self, rows_max: int) -> None:
         """Let go of clean rows, those held longest first, until no more than `rows_max` are left."""
         clean = (key for key in list(self._entries) if key not in self._dirty and key != PROGRESS)
@@ -132,8 +151,19 @@ class RowCache:
     def _find_past(self, keys: Collection[RowKey], stored: Mapping[RowKey, Row]) -> Steps[Mapping[RowKey, int]]:
         """For sensors this shard has not met yet: until when its parents may have counted readings of them."""
         strangers = [sensor_of(key) for key in keys if key.scope != FLEET and key.window == TOTAL and key not in stored]
-        newest = (yield from ask(lambda stores: stores.find_newest(strangers))) if strangers else {}
-        return {sensor_total(sensor_id): until_us for sensor_id, until_us in newest.items()}
+        past_us: dict[RowKey, int] = {}
+        for chunk in batched(strangers, _QUERIES_AT_ONCE, strict=False):
+            newest = yield from ask(partial(_find_newest, chunk))
+            past_us.update((sensor_total(sensor_id), until_us) for sensor_id, until_us in newest.items())
+        return past_us
 
     def _held(self, keys: Iterable[RowKey]) -> list[tuple[RowKey, _Entry]]:
         return [(key, self._entries[key]) for key in keys]
+
+
+def _load(shard_id: str, keys: Collection[RowKey], stores: Stores) -> Mapping[RowKey, Row]:
+    return stores.load_rows(shard_id, keys)
+
+
+def _find_newest(sensor_ids: Collection[str], stores: Stores) -> Mapping[str, int]:
+    return stores.find_newest(sensor_ids)

@@ -8,8 +8,11 @@ from projections.effects import DeadLetter, Origin
 from telemetry.errors import UndecodableEvent
 from telemetry.events import decode_event
 from telemetry.reading import Reading
-from telemetry.records import split_record
+from telemetry.records import Broken, split_record
 from telemetry.shards import Shard, hash_key
+
+LETTERS_MAX = 100
+"""Dead letters of one record's lines; a record with more lines that are no events is one dead letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +23,20 @@ class Record:
     data: bytes
     arrived_at_ms: int
     """When Kinesis took it: milliseconds since 1970."""
+    more: tuple[bytes, ...] = ()
+    """Of a KPL aggregate: the user records that follow `data`. KCL hands them out one by one, under one sequence number."""
+
+    @property
+    def parts(self) -> tuple[bytes, ...]:
+        """What is to be split into lines."""
+        return self.data, *self.more
+
+    @property
+    def whole(self) -> bytes:
+        """All its bytes; an aggregate's user records one after the other, each with a newline at its end."""
+        if not self.more:
+            return self.data
+        return b"".join(part if part.endswith(b"\n") else part + b"\n" for part in self.parts if part)
 
 
 class Candidate(NamedTuple):
@@ -36,21 +53,35 @@ class Stray(NamedTuple):
     line: bytes
 
 
-def decode(shard: Shard, record: Record) -> Iterator[Candidate | Stray | DeadLetter]:
-    """What each line of the record is, in order. A broken record ends in one dead letter that holds all its bytes."""
-    number = -1
-    try:
-        for number, data in split_record(record.data):
-            origin = Origin(shard.shard_id, record.sequence_number, number)
-            try:
-                reading = decode_event(data)
-            except UndecodableEvent as error:
-                yield DeadLetter(origin, data, str(error), record.arrived_at_ms)
-                continue
-            if shard.holds(hash_key(reading.sensor_id)):
-                yield Candidate(origin, reading)
+def decode(shard: Shard, record: Record) -> Iterator[Candidate | Stray | DeadLetter | None]:
+    """What each line of the record is, in order; None for one that is no event.
+
+    Its dead letter comes at the record's end, when it is known how many there are: more than LETTERS_MAX are one letter of the
+    whole record. So the letters of a record depend on nothing but the record, and whoever reads it again writes the same.
+    """
+    letters: list[DeadLetter] = []
+    bad, breaks_off = 0, ""
+    for line in split_record(*record.parts):
+        origin = Origin(shard.shard_id, record.sequence_number, line.number)
+        try:
+            if isinstance(line, Broken):
+                breaks_off = f"; {line.reason}"
+                raise UndecodableEvent(line.reason)
+            reading = decode_event(line.data)
+        except UndecodableEvent as error:
+            bad += 1
+            if bad <= LETTERS_MAX:
+                letters.append(DeadLetter(origin, line.data, str(error), record.arrived_at_ms))
             else:
-                yield Stray(reading.sensor_id, data)
-    except UndecodableEvent as error:
-        origin = Origin(shard.shard_id, record.sequence_number, number + 1)
-        yield DeadLetter(origin, record.data, str(error), record.arrived_at_ms)
+                del letters[1:]
+            yield None
+            continue
+        if shard.holds(hash_key(reading.sensor_id)):
+            yield Candidate(origin, reading)
+        else:
+            yield Stray(reading.sensor_id, line.data)
+    if bad > LETTERS_MAX:
+        first = letters.pop()
+        reason = f"{bad} of its lines are no events, the first of them line {first.origin.line}: {first.reason}{breaks_off}"
+        letters = [DeadLetter(first.origin, record.whole, reason, record.arrived_at_ms)]
+    yield from letters

@@ -11,6 +11,10 @@ from typing import Any, NamedTuple, Protocol
 from projections.packs import Bucket, Pack
 from projections.rows import Row, RowKey
 
+ITEMS_AT_ONCE = 200
+"""Items that one question writes at most: one round of calls (`dynamodb.py`). What is more takes several questions, so that the
+shard can show a sign of life between them, however slow the core is."""
+
 
 class Origin(NamedTuple):
     """The place in the log that first brought a reading: shard, record, line in the record."""
@@ -72,12 +76,13 @@ def ask[T](question: Callable[[Stores], T]) -> Steps[T]:
     return answer
 
 
-def run[T](steps: Steps[T], stores: Stores) -> T:
-    """Answer every question from `stores`, in order, and return what the steps return."""
+def run[T](steps: Steps[T], stores: Stores, answered: Callable[[], object] = lambda: None) -> T:
+    """Answer every question from `stores`, in order, and return what the steps return. `answered` is called after each."""
     try:
         question = next(steps)
         while True:
             question = steps.send(question(stores))
+            answered()
     except StopIteration as done:
         result: T = done.value
         return result

@@ -6,18 +6,22 @@ raw readings, then dirty rows. The caller checkpoints what a full flush made dur
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import batched
 
 from projections.cache import RowCache
 from projections.decoding import Candidate, Record, Stray, decode
-from projections.effects import DeadLetter, Steps, ask
-from projections.packs import Decision, make_packs
+from projections.effects import ITEMS_AT_ONCE, DeadLetter, Question, Steps, Stores, ask
+from projections.packs import Decision, Pack, make_packs
 from projections.rows import PROGRESS, row_keys
 from projections.seen import Seen
-from telemetry.limits import EVENT_BYTES_MAX, MICRO
+from telemetry.limits import MICRO
 from telemetry.shards import Shard
 
 SLICE_LINES = 1_000
 """Lines that are looked up, written and folded together at most: bounds memory, whatever a record inflates to."""
+SLICE_KEPT_BYTES = 1024 * 1024
+"""Of dead letters and events to be sent home; a slice that holds more ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,8 @@ class FlushPolicy:
     """Decisions kept in memory until everything is written; at this many it is."""
     rows_held_max: int = 20_000
     renew_every_s: float = 10
-    """How often a shard in which nothing is written renews its progress row, so that idle and stuck look different."""
+    """How often a shard renews its progress row when nothing else does, idle or in the middle of a record or a flush: so that
+    at rest, at work and stuck look different. At most one question to the stores comes later."""
 
 
 @dataclass(slots=True)
@@ -43,17 +48,25 @@ class _Slice:
     candidates: list[Candidate] = field(default_factory=list)
     strays: list[Stray] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
+    kept_bytes: int = 0
+    """In strays and letters."""
     completed: Record | None = None
     """The record that ends with this slice; None when the slice ends inside one."""
 
-    def add(self, item: Candidate | Stray | DeadLetter) -> None:
+    def add(self, item: Candidate | Stray | DeadLetter | None) -> None:
         match item:
             case Candidate():
                 self.candidates.append(item)
             case Stray():
                 self.strays.append(item)
+                self.kept_bytes += len(item.line)
             case DeadLetter():
                 self.letters.append(item)
+                self.kept_bytes += len(item.data)
+
+    @property
+    def full(self) -> bool:
+        return len(self) >= SLICE_LINES or self.kept_bytes >= SLICE_KEPT_BYTES
 
     def __len__(self) -> int:
         return len(self.candidates) + len(self.strays) + len(self.letters)
@@ -78,6 +91,11 @@ class ShardProjector:
         self._all_flushed_s = clock_s() - self._policy.few_every_s
         self._progress_written_s = clock_s()
 
+    @property
+    def durable(self) -> int:
+        """The sequence number of the last record delivered up to which everything is durable everywhere; 0 before any."""
+        return min(self._completed, self._seen.flushed)
+
     def start(self) -> Steps[None]:
         """Read the shard's progress mark. To be run once, before anything else."""
         yield from self._rows.load([PROGRESS])
@@ -88,6 +106,27 @@ class ShardProjector:
 
         Returns the sequence number up to which everything is durable everywhere, for the checkpoint; 0 when that is not known.
         """
+        return (yield from self._alive(self._project(records, caught_up=caught_up)))
+
+    def flush(self, *, ended: bool = False) -> Steps[int]:
+        """Make everything applied so far durable, and with `ended` that nothing comes after it.
+
+        Returns the sequence number it reaches, 0 before any record.
+        """
+        return (yield from self._alive(self._flush(ended=ended)))
+
+    def _alive[T](self, steps: Steps[T]) -> Steps[T]:
+        """Take steps; between two of their questions, renew the progress row whenever that is due."""
+        try:
+            question: Question = next(steps)
+            while True:
+                question = steps.send((yield question))
+                yield from self._beat_if_due()
+        except StopIteration as done:
+            result: T = done.value
+            return result
+
+    def _project(self, records: Sequence[Record], *, caught_up: bool) -> Steps[int]:
         delivered_us = int(self._clock_s() * MICRO)
         durable = 0
         fresh = [record for record in records if record.sequence_number > self._seen.flushed]
@@ -99,12 +138,13 @@ class ShardProjector:
                 self._completed = piece.completed.sequence_number
                 self._as_of_us = piece.completed.arrived_at_ms * 1000
                 durable = (yield from self._flush_if_due(now=False)) or durable
+            yield from self._beat_if_due()
         if caught_up:
             self._as_of_us = delivered_us
         # Nothing came and nothing waits: no later reading could share these writes.
         idle = caught_up and not records
         durable = (
-            yield from (self.flush() if idle and self._completed > self._seen.flushed else self._flush_if_due(now=caught_up))
+            yield from (self._flush() if idle and self._completed > self._seen.flushed else self._flush_if_due(now=caught_up))
         ) or durable
         # Behind as well: Kinesis may take minutes of empty deliveries to cross a stretch of the log without records.
         silent_s = self._clock_s() - self._progress_written_s
@@ -113,14 +153,10 @@ class ShardProjector:
             yield from self._flush_fleet()
         return durable
 
-    def flush(self, *, ended: bool = False) -> Steps[int]:
-        """Make everything applied so far durable, and with `ended` that nothing comes after it.
-
-        Returns the sequence number it reaches, 0 before any record.
-        """
-        packs = list(make_packs(self._shard.shard_id, self._decisions))
-        if packs:
-            yield from ask(lambda stores: stores.store_packs(packs))
+    def _flush(self, *, ended: bool = False) -> Steps[int]:
+        packs = make_packs(self._shard.shard_id, self._decisions)
+        for chunk in batched(packs, ITEMS_AT_ONCE, strict=False):
+            yield from ask(partial(_store_packs, chunk))
         yield from self._rows.write(self._completed, self._as_of_us, self._decisions, everything=True, ended=ended)
         # All rows and packs cover the log up to here: nothing before needs to be decided or folded again.
         self._seen.move(max(self._completed, self._seen.flushed))
@@ -135,11 +171,11 @@ class ShardProjector:
             return self._completed
         elapsed_s = self._clock_s() - self._all_flushed_s
         if len(self._decisions) >= self._policy.decisions_max or elapsed_s >= self._policy.everything_every_s:
-            return (yield from self.flush())
+            return (yield from self._flush())
         if not now and self._clock_s() - self._fleet_flushed_s < self._policy.fleet_every_s:
             return 0
         if self._rows.dirty_sensor_count <= self._policy.few_rows and elapsed_s >= self._policy.few_every_s:
-            return (yield from self.flush())
+            return (yield from self._flush())
         yield from self._flush_fleet()
         return 0
 
@@ -147,32 +183,55 @@ class ShardProjector:
         yield from self._rows.write(self._completed, self._as_of_us, self._decisions, everything=False)
         self._fleet_flushed_s = self._progress_written_s = self._clock_s()
 
+    @property
+    def _silent(self) -> bool:
+        return self._clock_s() - self._progress_written_s >= self._policy.renew_every_s
+
+    def _beat_if_due(self) -> Steps[None]:
+        if self._silent:
+            yield from self._rows.beat(self._decisions)
+            self._progress_written_s = self._clock_s()
+
     def _apply(self, piece: _Slice) -> Steps[None]:
         """Decide which readings of a slice are new, and fold what was decided."""
         readings = [reading for _, reading in piece.candidates]
         yield from self._rows.hold({key for reading in readings for key in row_keys(reading)})
         decisions = yield from self._seen.decide(piece.candidates, self._rows.newest_us)
-        if piece.letters:
-            yield from ask(lambda stores: stores.store_dead_letters(piece.letters))
-        if piece.strays:
-            yield from ask(lambda stores: stores.append_again(piece.strays))
+        for letters in batched(piece.letters, ITEMS_AT_ONCE, strict=False):
+            yield from ask(partial(_store_dead_letters, letters))
+        for strays in batched(piece.strays, ITEMS_AT_ONCE, strict=False):
+            yield from ask(partial(_append_again, strays))
         self._decisions.extend(decisions)
         self._rows.fold(decisions)
 
     def _slices(self, records: Sequence[Record]) -> Iterator[_Slice]:
-        """Slices that end between records, but for a record larger than a slice: rows are only written between records."""
+        """Slices that end between records, but for a record larger than a slice: rows are only written between records.
+
+        One ends as well when a sign of life is due, whatever the records hold.
+        """
         piece = _Slice()
         for record in records:
             for item in decode(self._shard, record):
                 piece.add(item)
-                bulky = isinstance(item, DeadLetter) and len(item.data) > EVENT_BYTES_MAX
-                if bulky or len(piece) >= SLICE_LINES:
+                if piece.full or self._silent:
                     piece.completed = None
                     yield piece
                     piece = _Slice()
             piece.completed = record
-            if len(piece) >= SLICE_LINES // 2:
+            if len(piece) >= SLICE_LINES // 2 or self._silent:
                 yield piece
                 piece = _Slice()
         if piece.completed:
             yield piece
+
+
+def _store_packs(packs: Sequence[Pack], stores: Stores) -> None:
+    stores.store_packs(packs)
+
+
+def _store_dead_letters(letters: Sequence[DeadLetter], stores: Stores) -> None:
+    stores.store_dead_letters(letters)
+
+
+def _append_again(events: Sequence[Stray], stores: Stores) -> None:
+    stores.append_again(events)

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from replay.log import LogRecord
+from telemetry.aggregates import user_records
 from telemetry.errors import UndecodableEvent
 from telemetry.events import decode_event
 from telemetry.reading import Reading
-from telemetry.records import split_record
+from telemetry.records import Broken, split_record
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +33,21 @@ class Passed:
     """How much a replay passed over because it is no event: lines, and records broken from somewhere on."""
 
     count: int = 0
+    lost: int = 0
+    """User records of KPL aggregates that the consumer never sees either, because KCL hands them to nobody."""
 
 
 def replay(log: Iterable[LogRecord], choice: Choice, passed: Passed) -> Iterator[bytes]:
     """The chosen events as the lines the log holds, repeats included, in the order of the log."""
     for record in log:
-        try:
-            for line in split_record(record.data):
-                try:
-                    reading = decode_event(line.data)
-                except UndecodableEvent:
-                    passed.count += 1
-                    continue
-                if choice.holds(reading):
-                    yield line.data
-        except UndecodableEvent:
-            passed.count += 1
+        taken = user_records(record.data)
+        passed.lost += taken.lost
+        for line in split_record(*taken.parts):
+            try:
+                reading = None if isinstance(line, Broken) else decode_event(line.data)
+            except UndecodableEvent:
+                reading = None
+            if reading is None:
+                passed.count += 1
+            elif choice.holds(reading):
+                yield line.data

@@ -26,18 +26,19 @@ def initialize(shard_id: str) -> Message:
     return {"action": "initialize", "shardId": shard_id, "sequenceNumber": "TRIM_HORIZON", "subSequenceNumber": 0}
 
 
-def process_records(records: Mapping[int, bytes], behind_ms: int = 0) -> Message:
-    """Records by sequence number, all of which arrived at ARRIVED_MS."""
+def process_records(records: Mapping[int, bytes | Sequence[bytes]], behind_ms: int = 0) -> Message:
+    """Records by sequence number, all of which arrived at ARRIVED_MS; of aggregates the user records, as KCL gives them."""
     listed = [
         {
             "action": "record",
-            "data": base64.b64encode(data).decode(),
+            "data": base64.b64encode(part).decode(),
             "partitionKey": "a",
             "sequenceNumber": str(number),
-            "subSequenceNumber": 0,
+            "subSequenceNumber": place,
             "approximateArrivalTimestamp": ARRIVED_MS,
         }
         for number, data in records.items()
+        for place, part in enumerate([data] if isinstance(data, bytes) else data)
     ]
     return {"action": "processRecords", "records": listed, "millisBehindLatest": behind_ms}
 
@@ -77,6 +78,25 @@ def converse(processor: ShardRecordProcessor, *messages: Message) -> tuple[list[
         status = exit_.code
     assert status is None or isinstance(status, int)
     return [json.loads(line) for line in out.getvalue().splitlines() if line], status
+
+
+def granted(processor: ShardRecordProcessor, *messages: Message) -> list[Message]:
+    """Send all messages to a processor in this process, and grant every checkpoint it asks for. Its answers."""
+    out, waiting = io.StringIO(), list(messages)
+
+    class Said:
+        heard = 0
+
+        def readline(self) -> str:
+            answers = [json.loads(line) for line in out.getvalue().splitlines() if line]
+            asked = answers[self.heard :] and answers[-1]["action"] == "checkpoint"
+            self.heard = len(answers)
+            if asked:
+                waiting.insert(0, {**answers[-1], "error": None})
+            return json.dumps(waiting.pop(0)) + "\n" if waiting else ""
+
+    KCLProcess(processor, Said(), out, io.StringIO()).run()
+    return [json.loads(line) for line in out.getvalue().splitlines() if line]
 
 
 class Child:

@@ -20,6 +20,7 @@ from tests.consumer.conversation import (
     checkpoint,
     converse,
     done,
+    granted,
     initialize,
     process_records,
 )
@@ -101,12 +102,23 @@ def test_a_lost_lease_writes_nothing() -> None:
     assert not stores.rows
 
 
-def test_a_large_delivery_is_checkpointed_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Parts of a delivery are checkpointed as they become durable: each message renews the daemon's patience."""
-    monkeypatch.setattr("consumer.processor.RECORDS_AT_ONCE", 2)
-    acknowledged = (acknowledge(number) for number in (2, 4, 5))
-    answers = said(on(MemoryStores(), EAGER), START, delivery(1, 2, 3, 4, 5), *acknowledged)
+def test_s09_a_large_delivery_is_checkpointed_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What of a delivery has become durable is checkpointed at once: each message renews the daemon's patience."""
+    monkeypatch.setattr("projections.projector.SLICE_LINES", 4)
+    answers = granted(on(MemoryStores(), EAGER), START, delivery(1, 2, 3, 4, 5))
     assert answers[1:] == [checkpoint(2), checkpoint(4), checkpoint(5), done("processRecords")]
+
+
+def test_s09_the_daemon_hears_of_us_while_nothing_becomes_durable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last checkpoint is asked for again, which KCL takes for the one it has; at first, where the shard was begun."""
+    monkeypatch.setattr("consumer.processor.SAY_EVERY_S", 0)
+    answers = granted(on(MemoryStores()), START, delivery(1), delivery(2))
+    first, second = (index for index, answer in enumerate(answers) if answer == done("processRecords"))
+    begun = {**checkpoint(None), "sequenceNumber": "TRIM_HORIZON"}
+    assert answers[1:first] == [begun] * (first - 2) + [checkpoint(1)]
+    assert answers[first + 1 : second] == [checkpoint(1)] * (second - first - 1)
+    assert first > 3
+    assert second > first + 2
 
 
 def test_a_shutdown_exception_is_not_tried_again() -> None:

@@ -57,6 +57,11 @@ def test_h07_a_hung_child_is_ended_after_it_could_have_exited_by_itself() -> Non
         Settings(store_retry_s=51)
 
 
+def test_s01_kcl_drops_no_aggregate_for_its_keys() -> None:
+    """When KCL knows the shard's range, one foreign key loses a whole aggregate in silence; it asks for it unless told so."""
+    assert rendered()["skipShardSyncAtWorkerInitializationIfLeasesExist"] == "true"
+
+
 def test_leases_are_taken_not_handed_over() -> None:
     """In KCL 3.1.3 a lease whose owner dies in the middle of handing it over is stuck until somebody mends the row."""
     assert rendered()["isGracefulLeaseHandoffEnabled"] == "false"

@@ -3,19 +3,22 @@
 import gzip
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from itertools import pairwise
+from typing import Any
 from unittest import mock
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from projections.decoding import Record
+from projections.decoding import LETTERS_MAX, Record
 from projections.effects import Origin, run
 from projections.memory import MemoryStores
 from projections.packs import Bucket, Pack, Place, bucket_of
 from projections.projector import FlushPolicy
 from projections.rows import FLEET, PROGRESS, RowKey, sensor_scope
-from telemetry.events import encode_event
+from telemetry.events import decode_event, encode_event
 from telemetry.limits import HASH_KEY_MAX
 from telemetry.reading import Reading
 from telemetry.shards import Shard
@@ -651,6 +654,134 @@ def test_h27_garbage_larger_than_an_item_is_kept_whole() -> None:
     garbage = b"x" * 2**20
     (letter,) = project(Record(1, garbage, START_S * 1000)).dead_letters.values()
     assert letter.data == garbage
+
+
+@pytest.mark.parametrize("bad", [LETTERS_MAX, LETTERS_MAX + 1])
+@pytest.mark.parametrize("lines_max", [1, 7, 1000])
+def test_s06_more_than_a_hundred_bad_lines_of_a_record_are_one_dead_letter(bad: int, lines_max: int) -> None:
+    """With the whole record and their count, beside its good lines; up to a hundred are one each, whatever the slices."""
+    one = record(
+        1, b"good lines only follow", *(b"{broken %d" % number for number in range(1, bad)), reading("a"), reading("b")
+    )
+    with mock.patch("projections.projector.SLICE_LINES", lines_max):
+        stores = project(one, record(2, reading("c")))
+    letters = {origin.line: letter for origin, letter in stores.dead_letters.items()}
+    if bad > LETTERS_MAX:
+        assert [letter.data for letter in letters.values()] == [one.data]
+        assert letters[0].reason.startswith(f"{bad} of its lines are no events, the first of them line 0: not JSON")
+    else:
+        assert list(letters) == list(range(bad))
+    assert stats_by_key(stores)[PROGRESS].count == 3
+
+
+def test_s06_a_record_of_bad_lines_that_breaks_off_says_both() -> None:
+    """Its one letter tells how many lines are no events, and that what follows could not be read."""
+    data = gzip.compress(b"\n".join([encode_event(reading(), 0), *[b"no event"] * 200]))[:-4]
+    stores = project(Record(1, data, START_S * 1000))
+    (letter,) = stores.dead_letters.values()
+    assert letter.data == data
+    assert letter.reason.startswith("200 of its lines are no events, the first of them line 1: not JSON")
+    assert letter.reason.endswith("; broken gzip: it ends too early")
+    assert stats_by_key(stores)[PROGRESS].count == 1
+
+
+class Ticking(WatchedStores):
+    """Stores whose every call takes a second of the clock, and that note when the progress row's beat moves."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+        self.beats_s: list[float] = [clock.now_s]
+        self.most_written = 0
+
+    def __getattribute__(self, name: str) -> Any:
+        found = super().__getattribute__(name)
+        if not name.startswith(("find_", "store_", "load_", "append_")):
+            return found
+
+        def take_a_second(*request: Any) -> Any:
+            self._clock.now_s += 1
+            if name.startswith(("store_", "append_")):
+                self.most_written = max(self.most_written, len(request[-1]))
+            answer = found(*request)
+            if name == "store_rows" and any(row.key == PROGRESS for row, _ in request[-1]):
+                self.beats_s.append(self._clock.now_s)
+            return answer
+
+        return take_a_second
+
+    @property
+    def longest_silence_s(self) -> float:
+        ends = [*self.beats_s, self._clock.now_s]
+        return max(later - earlier for earlier, later in pairwise(ends))
+
+
+HUGE = {
+    "one record of many readings": [record(1, *(reading(f"s{number}", 700 * number) for number in range(1_000)))],
+    "one record of few good lines": [record(1, *[b"no event"] * 2_000, reading())],
+    "bad lines in many records": [record(number, b"{broken", reading("a", number)) for number in range(1, 500)],
+    "unknown event types": [record(number, *[b'{"specversion":"1.0","type":"new.v9"}'] * 90) for number in range(1, 20)],
+    "many small records": [record(number, reading(f"s{number}", 700 * number)) for number in range(1, 600)],
+}
+CHILD = Shard("child", 0, 2**126, parents=("parent",))
+BRISK = FlushPolicy(few_rows=20, renew_every_s=3)
+LAZY_BRISK = replace(LAZY, renew_every_s=3)
+
+
+@pytest.mark.parametrize("log", HUGE.values(), ids=HUGE)
+@pytest.mark.parametrize("shard", [SHARD, CHILD], ids=["first", "child with strays"])
+@pytest.mark.parametrize("policy", [BRISK, LAZY_BRISK], ids=["usual", "lazy"])
+def test_s06_s09_no_delivery_and_no_flush_goes_long_without_a_sign_of_life(
+    log: list[Record], shard: Shard, policy: FlushPolicy
+) -> None:
+    """However slow the stores or the core are: between two beats there is never more than their interval and one question."""
+    clock = Clock()
+    stores, subject = Ticking(clock), projector(clock, policy, shard)
+    with mock.patch.multiple("projections.cache", ITEMS_AT_ONCE=20), mock.patch("projections.projector.ITEMS_AT_ONCE", 20):
+        run(subject.start(), stores)
+        for _ in range(2):  # the second time everything is a repeat
+            run(subject.project(log, caught_up=True), stores)
+            run(subject.flush(), stores)
+            log = [replace(one, sequence_number=one.sequence_number + 10**6) for one in log]
+    assert stores.longest_silence_s <= policy.renew_every_s + 1
+    assert stores.most_written <= 20
+
+
+def test_s06_a_huge_record_shows_life_although_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A record of lines that are no events asks the stores for nothing, while each costs a busy core time."""
+    clock = Clock()
+    monkeypatch.setattr("projections.decoding.decode_event", partial(slow_decode, clock))
+    stores, subject = WatchedStores(), projector(clock)
+    run(subject.start(), stores)
+    run(subject.project([record(1, *[b"no event"] * 300)], caught_up=False), stores)
+    row = stores.total_rows()[SHARD.shard_id]
+    assert row.beat >= 300 * 0.5 / (10 + 0.5)
+    assert len(stores.dead_letters) == 1
+
+
+def slow_decode(clock: Clock, line: bytes) -> Reading:
+    """Takes half a second."""
+    clock.now_s += 0.5
+    return decode_event(line)
+
+
+def test_s09_a_beat_moves_nothing_else() -> None:
+    """In the middle of a record the progress row says what it said before: neither position nor stats are ahead."""
+    clock = Clock()
+    stores, subject = WatchedStores(), projector(clock)
+    run(subject.start(), stores)
+    run(subject.project([record(1, reading("a"))], caught_up=True), stores)
+    before = stores.total_rows()[SHARD.shard_id]
+    big = Walk(subject.project([record(2, *(reading("b", number) for number in range(5_000)))], caught_up=False))
+    seen = []
+    while not big.done:
+        clock.now_s += 6
+        big.step(stores)
+        seen.append(stores.total_rows()[SHARD.shard_id])
+    beats = [row for row in seen if row.position == 1 and row.beat > before.beat]
+    assert beats
+    assert {replace(row, beat=before.beat) for row in beats} == {before}
+    assert seen[-1].stats.count == 5_001
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ puts on for the length of a schedule.
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from enum import Enum, auto
 from typing import Any
 from unittest.mock import patch
@@ -16,7 +17,7 @@ from projections.decoding import Record
 from projections.effects import Steps, ask
 from projections.packs import Bounds, Bucket, Decision, Pack, make_packs
 from projections.projector import ShardProjector
-from projections.rows import Row, RowKey, duplicate_keys, row_keys
+from projections.rows import PROGRESS, Row, RowKey, duplicate_keys, row_keys
 from projections.seen import Seen
 
 
@@ -50,6 +51,7 @@ class Bug(Enum):
     DIRTY_ROWS_ARE_EVICTED = auto()
     FLUSH_INSIDE_A_RECORD = auto()
     PROGRESS_ROW_FIRST = auto()
+    A_BEAT_SAYS_WHAT_IS_FOLDED = auto()
 
 
 type Bugs = frozenset[Bug]
@@ -148,6 +150,12 @@ def _store_without_folding(self: Any, rows: Sequence[tuple[Row, Row]], decisions
     return (yield from _store(self, rows, ()))
 
 
+def _beat_with_what_is_folded(self: Any, decisions: Sequence[Decision]) -> Steps[None]:
+    entry = self._entries[PROGRESS]
+    row = replace(entry.known, stats=entry.stats, beat=entry.known.beat + 1)
+    yield from self._store([(row, entry.known)], decisions)
+
+
 def _evict_dirty(self: Any, rows_max: int) -> None:
     for key in list(self._entries)[1 : len(self._entries) - rows_max]:
         del self._entries[key]
@@ -169,7 +177,7 @@ def _slices_that_end_anywhere(self: Any, records: Sequence[Record]) -> Iterator[
 
 _look_into = Seen._look_into
 _flush_fleet = ShardProjector._flush_fleet
-_flush = ShardProjector.flush
+_flush = ShardProjector._flush
 _write = RowCache.write
 _store = RowCache._store
 _flush_if_due = ShardProjector._flush_if_due
@@ -179,13 +187,14 @@ _PATCHES: dict[Bug, list[tuple[Any, str, Callable[..., Any]]]] = {
     Bug.PACKS_AHEAD_ARE_BELIEVED: [(Seen, "_look_into", _look_into_everything)],
     Bug.WHAT_WAS_COUNTED_IS_FORGOTTEN_AT_A_FLEET_FLUSH: [(ShardProjector, "_flush_fleet", _flush_fleet_forgetting)],
     Bug.WHAT_WAS_COUNTED_IS_FORGOTTEN_BY_BUCKETS: [(Seen, "move", _move_leaving_buckets)],
-    Bug.ANOTHERS_FLUSH_IS_TAKEN_FOR_OURS: [(ShardProjector, "flush", _flush_with_others)],
+    Bug.ANOTHERS_FLUSH_IS_TAKEN_FOR_OURS: [(ShardProjector, "_flush", _flush_with_others)],
     Bug.THE_PAST_IS_NOT_CARRIED: [(cache, "Row", _row_without_past)],
     Bug.NO_END_IN_A_PACKS_BOUNDS: [(packs, "bounds", _bounds_without_end)],
-    Bug.PACKS_AFTER_ROWS: [(ShardProjector, "flush", _flush_rows_first)],
+    Bug.PACKS_AFTER_ROWS: [(ShardProjector, "_flush", _flush_rows_first)],
     Bug.ROWS_DECIDE_BY_THE_PROGRESS_ROW: [(RowCache, "fold", _fold_by_progress)],
     Bug.DECISIONS_ARE_DROPPED_AT_A_FLEET_FLUSH: [(RowCache, "write", _write_dropping)],
     Bug.PROGRESS_ROW_FIRST: [(RowCache, "write", _write_progress_first)],
+    Bug.A_BEAT_SAYS_WHAT_IS_FOLDED: [(RowCache, "beat", _beat_with_what_is_folded)],
     Bug.REFUSALS_ARE_IGNORED: [(RowCache, "_store", _store_ignoring_refusals)],
     Bug.REFUSED_ROWS_ARE_NOT_FOLDED_AGAIN: [(RowCache, "_store", _store_without_folding)],
     Bug.DIRTY_ROWS_ARE_EVICTED: [(RowCache, "evict", _evict_dirty), (ShardProjector, "_flush_if_due", _flush_evicting)],

@@ -15,7 +15,7 @@ from tests.simulation.simulate import fingerprint, run_schedule
 
 SCHEDULES = 10_000
 SEEDS_TO_CATCH_A_BUG_MAX = 1_000
-REGRESSION_SEEDS = (0, 1, 3, 7, 19, 26, 62, 85, 561)
+REGRESSION_SEEDS = (0, 1, 3, 7, 19, 26, 62, 85, 561, 793)
 """Schedules that found one of the seeded bugs when few others did, and any that ever found one of ours."""
 
 
