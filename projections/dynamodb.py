@@ -4,7 +4,7 @@ Each method retries in place, within the time the settings give, and raises Stor
 undone (UnprocessedItems, UnprocessedKeys, failed entries) is asked again, never taken as done or absent (hazard H16).
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import batched
@@ -21,6 +21,7 @@ from telemetry.limits import (
     BATCH_GET_KEYS_MAX,
     BATCH_STATEMENTS_MAX,
     BATCH_WRITE_ITEMS_MAX,
+    DEAD_LETTERS_CALL_BYTES_MAX,
     EVENT_BYTES_MAX,
     PUT_RECORDS_BYTES_MAX,
 )
@@ -87,10 +88,12 @@ class AwsStores:
         return refused
 
     def store_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
-        """Keep what could not be applied. One item a call: a batch of large parts may pass a request's 16 MB."""
-        for letter in letters:
-            for item in dead_letter_items(letter):
-                self._patiently(partial(self._dynamodb.put_item, TableName=self._names.dead_letters, Item=item))
+        """Keep what could not be applied."""
+        # A call that names an item twice is refused as a whole (hazard H16).
+        each = {letter.origin: letter for letter in letters}.values()
+        items = (item for letter in each for item in dead_letter_items(letter))
+        for _ in self._calls.map(partial(self._write_items, self._names.dead_letters), _calls_of(items)):
+            pass  # drawn to the end, so that every chunk's error is raised
 
     def append_again(self, events: Sequence[tuple[str, bytes]]) -> None:
         """Put events (partition key, line) on the stream once more, each under its own key."""
@@ -179,8 +182,10 @@ class AwsStores:
         raise StoreUnavailable(f"{table}: keys left unprocessed for {self._patience_s:g} s")
 
     def _write_packs(self, packs: Sequence[Pack]) -> None:
-        table = self._names.readings
-        request: Any = {table: [{"PutRequest": {"Item": pack_item(pack)}} for pack in packs]}
+        self._write_items(self._names.readings, [pack_item(pack) for pack in packs])
+
+    def _write_items(self, table: str, items: "Sequence[Item]") -> None:
+        request: Any = {table: [{"PutRequest": {"Item": item}} for item in items]}
         for _ in tries(self._patience_s):
             answer = self._patiently(partial(self._dynamodb.batch_write_item, RequestItems=request))
             request = answer.get("UnprocessedItems")
@@ -200,6 +205,21 @@ class AwsStores:
 
     def _patiently[T](self, call: Callable[[], T]) -> T:
         return patiently(call, self._patience_s)
+
+
+def _calls_of(letters: "Iterable[Item]") -> "Iterator[Sequence[Item]]":
+    """Items of dead letters call by call: no more than one takes, and far below a request's 16 MB."""
+    call: list[Item] = []
+    size_bytes = 0
+    for item in letters:
+        data_bytes = len(item["data"]["B"])
+        if call and (len(call) == BATCH_WRITE_ITEMS_MAX or size_bytes + data_bytes > DEAD_LETTERS_CALL_BYTES_MAX):
+            yield call
+            call, size_bytes = [], 0
+        call.append(item)
+        size_bytes += data_bytes
+    if call:
+        yield call
 
 
 def _still(name: str, value: int) -> str:

@@ -47,6 +47,9 @@ BATCH_STATEMENTS_MAX: Final = 25
 DEAD_LETTER_PART_BYTES_MAX: Final = 256 * 1024
 """An item holds 400 KB in all; this leaves room for the key and the reason."""
 
+DEAD_LETTERS_CALL_BYTES_MAX: Final = 1024 * 1024
+"""Of data in one BatchWriteItem, which may have 16 MB: small enough to be sent within a client's time-outs."""
+
 assert PACKED_EVENT_BYTES_TARGET + EVENT_BYTES_MAX < RECORD_BYTES_MAX
 assert DEAD_LETTER_PART_BYTES_MAX < 400_000
 assert SENSOR_ID_CHARS_MAX * 4 <= 1024, "a sensor id must fit a DynamoDB key in UTF-8"

@@ -9,11 +9,12 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from projections.dynamodb import AwsStores
-from projections.effects import run
-from projections.items import pack_item, row_item
+from projections.effects import DeadLetter, Origin, run
+from projections.items import dead_letter_items, pack_item, row_item
 from projections.packs import Pack, Place, bucket_of
 from projections.rows import PROGRESS, Row, RowKey
 from telemetry.errors import StoreUnavailable
+from telemetry.limits import DEAD_LETTERS_CALL_BYTES_MAX
 from telemetry.names import ResourceNames
 from tests.projections.logs import SHARD, projector, reading, record
 
@@ -82,6 +83,38 @@ def test_h16_unprocessed_items_are_written_again(stores_on: Opened) -> None:
     stores_on(client).store_packs([ONE, TWO])
     assert len(client.asked[0][1]["RequestItems"][NAMES.readings]) == 2
     assert [request["RequestItems"] for _, request in client.asked[1:]] == [left, left]
+
+
+def letters_of(count: int, data: bytes = b"{broken") -> list[DeadLetter]:
+    """Dead letters of so many lines of one record."""
+    return [DeadLetter(Origin(SHARD.shard_id, 7, line), data, "not JSON", 0) for line in range(count)]
+
+
+def test_s06_dead_letters_are_written_25_a_call(stores_on: Opened) -> None:
+    """A thousand records of an unknown event type cost forty calls; a letter that is there twice is named once (H16)."""
+    client = Scripted({"UnprocessedItems": {}})
+    stores_on(client).store_dead_letters([*letters_of(1_000), *letters_of(1)])
+    assert {operation for operation, _ in client.asked} == {"batch_write_item"}
+    assert [len(request["RequestItems"][NAMES.dead_letters]) for _, request in client.asked] == [25] * 40
+
+
+def test_s06_a_call_of_large_dead_letters_is_bounded_in_bytes(stores_on: Opened) -> None:
+    """The largest record there can be, and many lines as long as an event may be: a megabyte of data a call."""
+    client = Scripted({"UnprocessedItems": {}})
+    stores_on(client).store_dead_letters([*letters_of(1, bytes(10 * 2**20)), *letters_of(40, bytes(64 * 1024))[1:]])
+    puts = [[put["PutRequest"]["Item"] for put in request["RequestItems"][NAMES.dead_letters]] for _, request in client.asked]
+    assert max(sum(len(item["data"]["B"]) for item in items) for items in puts) <= DEAD_LETTERS_CALL_BYTES_MAX
+    assert sum(map(len, puts)) == 40 + 39
+    assert len(puts) <= 10 + 4
+
+
+def test_s06_dead_letters_left_unprocessed_are_written_again(stores_on: Opened) -> None:
+    """As everywhere: those, and only those."""
+    (item,) = dead_letter_items(letters_of(2)[1])
+    left = {NAMES.dead_letters: [{"PutRequest": {"Item": item}}]}
+    client = Scripted({"UnprocessedItems": left}, {"UnprocessedItems": {}})
+    stores_on(client).store_dead_letters(letters_of(2))
+    assert [request["RequestItems"] for _, request in client.asked[1:]] == [left]
 
 
 def test_h16_unprocessed_keys_are_asked_again_never_absent(stores_on: Opened) -> None:
@@ -176,7 +209,9 @@ def test_errors_that_may_pass_are_tried_again(stores_on: Opened, error: Exceptio
     assert len(client.asked) == 3
 
 
-@pytest.mark.parametrize("question", ["find", "find newest", "store", "load", "store rows", "store progress", "append"])
+@pytest.mark.parametrize(
+    "question", ["find", "find newest", "store", "load", "store rows", "store progress", "letters", "append"]
+)
 def test_patience_ends_in_store_unavailable(stores_on: Opened, question: str) -> None:
     """What does not pass within the patience is raised as StoreUnavailable, never returned as if done."""
     client = Scripted(client_error("InternalServerError"))
@@ -199,7 +234,9 @@ def test_what_stays_undone_ends_in_store_unavailable(stores_on: Opened, question
         ask(stores_on(Scripted(undone), patience_s=0.02), question)
 
 
-@pytest.mark.parametrize("question", ["find", "find newest", "store", "load", "store rows", "store progress", "append"])
+@pytest.mark.parametrize(
+    "question", ["find", "find newest", "store", "load", "store rows", "store progress", "letters", "append"]
+)
 @pytest.mark.parametrize("code", ["ValidationException", "AccessDeniedException"])
 def test_lasting_errors_are_raised_at_once(stores_on: Opened, question: str, code: str) -> None:
     """Our own mistakes and missing rights are not tried twice."""
@@ -223,6 +260,8 @@ def ask(stores: AwsStores, question: str) -> None:
             stores.store_rows(SHARD.shard_id, MOVED)
         case "store progress":
             stores.store_rows(SHARD.shard_id, [(Row(PROGRESS, 2), Row(PROGRESS, 1))])
+        case "letters":
+            stores.store_dead_letters(letters_of(1))
         case "append":
             stores.append_again([("a", b"1")])
 

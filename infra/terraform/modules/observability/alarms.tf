@@ -44,7 +44,7 @@ locals {
     dead-letters = {
       description = "Something in the log could not be applied. It is kept with its reason in the dead letters; the rest goes on."
       metrics = {
-        m0 = ["AWS/DynamoDB", "SuccessfulRequestLatency", "SampleCount", { TableName = var.dead_letters_table, Operation = "PutItem" }]
+        m0 = ["AWS/DynamoDB", "SuccessfulRequestLatency", "SampleCount", { TableName = var.dead_letters_table, Operation = "BatchWriteItem" }]
       }
     }
     stream-throttled = {

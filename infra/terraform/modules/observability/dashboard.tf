@@ -19,7 +19,7 @@ locals {
     { title = "Throttled", stat = "Sum", metrics = local.throttled },
     { title = "Rows, dead letters, restarts", stat = "SampleCount", metrics = [
       ["AWS/DynamoDB", "SuccessfulRequestLatency", "TableName", var.stats_table, "Operation", "PutItem", { label = "progress rows written" }],
-      ["AWS/DynamoDB", "SuccessfulRequestLatency", "TableName", var.dead_letters_table, "Operation", "PutItem", { label = "dead letters" }],
+      ["AWS/DynamoDB", "SuccessfulRequestLatency", "TableName", var.dead_letters_table, "Operation", "BatchWriteItem", { label = "dead letters" }],
       [var.prefix, "ConsumerRestarts", { stat = "Sum" }],
       [var.prefix, "StalledShards", { stat = "Sum" }],
     ] },

@@ -77,7 +77,7 @@ data "aws_iam_policy_document" "consumer" {
 
   statement {
     sid       = "KeepDeadLetters"
-    actions   = ["dynamodb:PutItem"]
+    actions   = ["dynamodb:BatchWriteItem"]
     resources = local.tables.dead_letters
   }
 
