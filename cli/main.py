@@ -3,21 +3,28 @@
 import os
 import sys
 import time
+from collections.abc import Iterable
+from contextlib import closing
 from typing import Any
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError
 
+from cli.failures import NOTHING_MATCHED, told
 from consumer.doctor import diagnose
 from consumer.observation import observe
 from projections.generations import check_stream
 from replay.events import Choice, Passed, replay
 from replay.log import read_log
 from telemetry.aws import dynamodb_client, kinesis_client
-from telemetry.errors import TelemetryError
 from telemetry.names import ResourceNames
-from telemetry.reading import parse_timestamp
+from telemetry.reading import parse_sensor_id, parse_timestamp, rfc3339
+from telemetry.retry import patiently
 from telemetry.settings import Settings
+from telemetry.shards import list_shards
+
+_CONTACT_PATIENCE_S = 3.0
+"""Whoever has not answered at all by then is not there: a person waits for that, not for an outage to pass."""
+_READ_TIMEOUT_S = 30
 
 
 class _Time(click.ParamType[int]):
@@ -33,43 +40,106 @@ class _Time(click.ParamType[int]):
             self.fail(f"{value!r}: {error}", param, ctx)
 
 
-@click.group()
+class _Sensor(click.ParamType[str]):
+    """A sensor id, trimmed and checked as PUT does it."""
+
+    name = "id"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The id as events hold it."""
+        try:
+            return parse_sensor_id(value)
+        except ValueError as error:
+            self.fail(f"{value!r}: {error}", param, ctx)
+
+
+@click.group(epilog="Exit status: 0 done, 1 failed, 2 not asked as --help says, 130 interrupted.")
 def telemetry() -> None:
     """Work with the telemetry log. AWS is found by the standard AWS variables, the stream by PREFIX."""
 
 
-@telemetry.command("replay")
+@telemetry.command(
+    "replay",
+    epilog="Exit status: 0 printed, 1 failed, 2 not asked as --help says, 3 nothing matched, 130 interrupted.",
+)
 @click.option("--from", "from_us", type=_Time(), help="Measured at this time or later, e.g. 2021-11-26T18:10:00.")
 @click.option("--to", "to_us", type=_Time(), help="Measured before this time.")
-@click.option("--sensor", "sensor_id", help="Measured by this sensor.")
+@click.option("--sensor", "sensor_id", type=_Sensor(), help="Measured by this sensor.")
 def replay_command(from_us: int | None, to_us: int | None, sensor_id: str | None) -> None:
     """Print the log's events as JSON lines, oldest record first within each shard, repeats included."""
-    passed = Passed()
-    try:
+    if from_us is not None and to_us is not None and from_us >= to_us:
+        raise click.UsageError(f"--from {rfc3339(from_us)} is not before --to {rfc3339(to_us)}: no reading lies between them.")
+    choice, passed = Choice(from_us, to_us, sensor_id), Passed()
+    with told():
         settings = Settings.from_environment(os.environ)
-        log = read_log(kinesis_client(settings), ResourceNames(settings.prefix).stream)
-        for line in replay(log, Choice(from_us, to_us, sensor_id), passed):
+    with told(settings):
+        stream = ResourceNames(settings.prefix).stream
+        _make_contact(settings, stream)
+        kinesis = kinesis_client(settings, attempts=1, read_timeout_s=_READ_TIMEOUT_S)
+        printed = _print(replay(read_log(kinesis, stream), choice, passed))
+    if passed.count:
+        click.echo(f"Passed over what is no event, in {passed.count} places; the dead letters hold it.", err=True)
+    if passed.lost:
+        click.echo(f"KCL hands {passed.lost} user records of broken KPL aggregates to nobody: no table has them.", err=True)
+    if not printed:
+        click.echo(f"Nothing matched: the log holds no event{_described(choice)}.", err=True)
+        sys.exit(NOTHING_MATCHED)
+
+
+def _make_contact(settings: Settings, stream: str) -> None:
+    """Raises StoreUnavailable, or what AWS says, within seconds when nobody is there."""
+    with closing(kinesis_client(settings, attempts=1)) as kinesis:
+        patiently(lambda: list_shards(kinesis, stream), _CONTACT_PATIENCE_S)
+
+
+def _print(lines: Iterable[bytes]) -> bool:
+    """Whether there was anything to print. Whoever reads us may have enough before the end (`| head`)."""
+    printed = False
+    try:
+        for line in lines:
+            printed = True
             sys.stdout.buffer.write(line + b"\n")
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever reads us has enough (`| head`). Python would complain once more when it flushes at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (TelemetryError, ClientError, BotoCoreError) as error:
-        raise click.ClickException(str(error)) from None
-    if passed.count:
-        click.echo(f"Passed over what is no event, in {passed.count} places; the dead letters hold it.", err=True)
+        _forget_stdout()
+    except OSError as error:
+        _forget_stdout()
+        raise click.ClickException(f"Cannot write: {error.strerror}.") from None
+    except KeyboardInterrupt:
+        # Python would flush at the end, and complain if it cannot.
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _forget_stdout()
+        raise
+    return printed
 
 
-@telemetry.command("doctor")
+def _forget_stdout() -> None:
+    """Python flushes once more at the end: that is to meet no error again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _described(choice: Choice) -> str:
+    parts = [
+        f" of sensor {choice.sensor_id!r}" if choice.sensor_id is not None else "",
+        f" measured from {rfc3339(choice.from_us)} on" if choice.from_us is not None else "",
+        f" measured before {rfc3339(choice.to_us)}" if choice.to_us is not None else "",
+    ]
+    return ",".join(part for part in parts if part)
+
+
+@telemetry.command("doctor", epilog="Exit status: 0 all is well, 1 something is wrong or could not be seen, 130 interrupted.")
 def doctor_command() -> None:
     """Look at stream, leases, workers and progress, and say what is wrong. Exit status 1 when something is."""
-    try:
+    with told():
         settings = Settings.from_environment(os.environ)
+    with told(settings):
+        names = ResourceNames(settings.prefix)
+        _make_contact(settings, names.stream)
         kinesis, dynamodb = kinesis_client(settings), dynamodb_client(settings)
-        pointer = check_stream(kinesis, dynamodb, ResourceNames(settings.prefix))
+        pointer = check_stream(kinesis, dynamodb, names)
         seen = observe(kinesis, dynamodb, ResourceNames(settings.prefix, pointer.generation))
-    except (TelemetryError, ClientError, BotoCoreError) as error:
-        raise click.ClickException(str(error)) from None
     findings = diagnose(seen, time.time_ns() // 1000)
     for finding in findings:
         click.echo(finding)

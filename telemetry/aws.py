@@ -15,20 +15,26 @@ _CONNECT_TIMEOUT_S = 1
 _READ_TIMEOUT_S = 2
 
 
-def _config(settings: Settings, attempts: int, pool: int) -> Config:
+def _config(settings: Settings, attempts: int, pool: int, read_timeout_s: float = _READ_TIMEOUT_S) -> Config:
     return Config(
         region_name=settings.aws_region,
         connect_timeout=_CONNECT_TIMEOUT_S,
-        read_timeout=_READ_TIMEOUT_S,
+        read_timeout=read_timeout_s,
         retries={"mode": "standard", "total_max_attempts": attempts},
         max_pool_connections=pool,
         tcp_keepalive=True,
     )
 
 
-def kinesis_client(settings: Settings, *, attempts: int = 3, pool: int = 10) -> "KinesisClient":
-    """A Kinesis client. `attempts` counts the first try; the writer asks for 1, because it retries by itself."""
-    return boto3.client("kinesis", config=_config(settings, attempts, pool), endpoint_url=settings.aws_endpoint_url)
+def kinesis_client(
+    settings: Settings, *, attempts: int = 3, pool: int = 10, read_timeout_s: float = _READ_TIMEOUT_S
+) -> "KinesisClient":
+    """A Kinesis client. `attempts` counts the first try; who retries by themselves ask for 1.
+
+    Readers on behalf of a person ask for a longer `read_timeout_s`: a page takes the emulator seconds when the machine is busy.
+    """
+    config = _config(settings, attempts, pool, read_timeout_s)
+    return boto3.client("kinesis", config=config, endpoint_url=settings.aws_endpoint_url)
 
 
 def dynamodb_client(settings: Settings, *, attempts: int = 3, pool: int = 10) -> "DynamoDBClient":

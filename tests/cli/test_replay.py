@@ -1,0 +1,195 @@
+"""What `telemetry replay` answers to whoever types it: lines, or a sentence and a status that says which."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, ProfileNotFound
+from click.testing import CliRunner, Result
+
+from cli.main import telemetry
+from replay.log import LogRecord
+from telemetry.errors import StoreUnavailable
+from telemetry.events import encode_event
+from tests.projections.logs import reading
+from tests.support.waiting import eventually
+
+ADDRESS = "http://127.0.0.1:9"
+NOBODY = StoreUnavailable("no success within 3 s")
+NOBODY.__cause__ = EndpointConnectionError(endpoint_url=ADDRESS)
+MISSING = ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "no stream"}}, "ListShards")
+REFUSED = ClientError({"Error": {"Code": "ExpiredTokenException", "Message": "the token is old"}}, "ListShards")
+
+type Typed = Callable[..., Result]
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> Typed:
+    """Types a command against a log of one sensor's event."""
+    log = [LogRecord("shard", "1", 0, encode_event(reading("Küche"), 0) + b"\n")]
+    monkeypatch.setattr("cli.main.list_shards", lambda *_: None)
+    monkeypatch.setattr("cli.main.read_log", lambda *_: log)
+    return lambda *words: CliRunner(env={"AWS_ENDPOINT_URL": ADDRESS, "PREFIX": "t-cli"}).invoke(telemetry, words)
+
+
+def test_r04_what_matches_is_printed(typed: Typed) -> None:
+    """One line an event, nothing on standard error, status 0."""
+    answer = typed("replay")
+    assert (answer.exit_code, answer.stdout.count("\n"), answer.stderr) == (0, 1, "")
+
+
+def test_r04_a_range_that_ends_before_it_begins_is_refused(typed: Typed) -> None:
+    """Naming both; so is an empty one."""
+    for ends in ("2021-11-26", "2021-11-27"):
+        answer = typed("replay", "--from", "2021-11-27", "--to", ends)
+        assert answer.exit_code == 2
+        assert "--from 2021-11-27T00:00:00Z is not before --to" in answer.stderr
+        assert f"--to {ends}T00:00:00Z" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--sensor", "nobody"], "of sensor 'nobody'."),
+        (["--from", "2031-01-01"], "measured from 2031-01-01T00:00:00Z on."),
+        (["--sensor", "x", "--to", "2001-01-01"], "of sensor 'x', measured before 2001-01-01T00:00:00Z."),
+    ],
+)
+def test_r04_nothing_matched_is_said(typed: Typed, words: list[str], said: str) -> None:
+    """In a line on standard error that repeats what was asked, and by status 3."""
+    answer = typed("replay", *words)
+    assert (answer.exit_code, answer.stdout) == (3, "")
+    assert answer.stderr == f"Nothing matched: the log holds no event {said}\n"
+
+
+@pytest.mark.parametrize("asked", ["Küche", "  Küche ", "\tKüche\n"])
+def test_r04_a_sensor_id_is_trimmed_as_put_does(typed: Typed, asked: str) -> None:
+    """Whatever was pasted around it."""
+    assert typed("replay", "--sensor", asked).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [("", "cannot be blank"), (" ", "cannot be blank"), ("x" * 257, "at most 256"), ("a\x00b", "control characters")],
+)
+def test_r04_an_impossible_sensor_id_is_refused_as_put_does(typed: Typed, asked: str, said: str) -> None:
+    """With the parser's own text."""
+    answer = typed("replay", "--sensor", asked)
+    assert answer.exit_code == 2
+    assert said in answer.stderr
+
+
+@pytest.mark.parametrize("command", ["replay", "doctor"])
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (NOBODY, [f"Nobody answers at {ADDRESS}", "make run", "AWS_ENDPOINT_URL"]),
+        (NoCredentialsError(), ["Unable to locate credentials", "AWS_ACCESS_KEY_ID"]),
+        (ProfileNotFound(profile="gone"), ["profile (gone)"]),
+        (MISSING, ["PREFIX=t-cli"]),
+        (REFUSED, ["ExpiredTokenException", "the token is old"]),
+        (OSError(2, "Could not find a CA bundle"), ["CA bundle"]),
+    ],
+    ids=["nobody", "no credentials", "no profile", "no stream", "refused", "no certificates"],
+)
+def test_r04_a_failure_is_one_sentence(
+    typed: Typed, monkeypatch: pytest.MonkeyPatch, command: str, error: Exception, said: list[str]
+) -> None:
+    """That names what to do, without a traceback; status 1."""
+
+    def fail(*_: object) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr("cli.main.list_shards", fail)
+    answer = typed(command)
+    assert (answer.exit_code, answer.stdout) == (1, "")
+    assert answer.stderr.startswith("Error: ")
+    assert answer.stderr.count("\n") == 1
+    assert all(text in answer.stderr for text in said)
+
+
+@pytest.mark.parametrize("command", ["replay", "doctor"])
+def test_r04_nobody_at_the_address_is_found_out_in_few_tries(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    """A refused connection ends the command within its short patience, not that of a reader in the middle of a log."""
+    waited_s: list[float] = []
+    monkeypatch.setattr("telemetry.retry.time.monotonic", lambda: sum(waited_s))
+    monkeypatch.setattr("telemetry.retry.time.sleep", waited_s.append)
+    answer = CliRunner(env={"AWS_ENDPOINT_URL": ADDRESS, "AWS_ACCESS_KEY_ID": "t", "AWS_SECRET_ACCESS_KEY": "t"}).invoke(
+        telemetry, [command]
+    )
+    assert answer.exit_code == 1
+    assert f"Nobody answers at {ADDRESS}" in answer.stderr
+    assert 1 < sum(waited_s) < 6
+
+
+ENDLESS = """
+import itertools, cli.main
+from replay.log import LogRecord
+from telemetry.events import encode_event
+from telemetry.reading import Reading
+line = encode_event(Reading(0, "a", 0), 0)
+cli.main.list_shards = lambda *_: None
+cli.main.read_log = lambda *_: (LogRecord("shard", str(number), 0, line) for number in itertools.count())
+cli.main.telemetry(["replay"])
+"""
+
+
+@pytest.fixture
+def endless() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Starts a replay of a log without an end; whatever still runs is killed."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(stdout: int) -> subprocess.Popen[bytes]:
+        environ = {"PATH": "/usr/bin:/bin", "AWS_ACCESS_KEY_ID": "t", "AWS_SECRET_ACCESS_KEY": "t"}
+        started.append(subprocess.Popen([sys.executable, "-c", ENDLESS], stdout=stdout, stderr=subprocess.PIPE, env=environ))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_r04_ctrl_c_ends_a_replay_without_a_traceback(endless: Callable[..., subprocess.Popen[bytes]], tmp_path: Path) -> None:
+    """With the status that shells give; every line that was printed is whole."""
+    printed = tmp_path / "printed.jsonl"
+    with printed.open("wb") as out:
+        replaying = endless(out.fileno())
+
+        def has_begun() -> None:
+            assert printed.stat().st_size > 0
+
+        eventually(has_begun, within_s=60)
+        replaying.send_signal(signal.SIGINT)
+        _, errors = replaying.communicate(timeout=60)
+    assert (replaying.returncode, errors) == (130, b"")
+    assert printed.read_bytes().endswith(b"}\n")
+
+
+def test_r04_a_full_disk_is_said(endless: Callable[..., subprocess.Popen[bytes]]) -> None:
+    """In one sentence, status 1."""
+    with Path("/dev/full").open("wb") as full:
+        replaying = endless(full.fileno())
+        _, errors = replaying.communicate(timeout=60)
+    assert (replaying.returncode, errors) == (1, b"Error: Cannot write: No space left on device.\n")
+
+
+def test_r04_a_reader_that_has_enough_is_no_error(endless: Callable[..., subprocess.Popen[bytes]]) -> None:
+    """As with `| head -1`."""
+    replaying = endless(subprocess.PIPE)
+    assert replaying.stdout
+    replaying.stdout.readline()
+    replaying.stdout.close()
+    assert replaying.stderr
+    assert replaying.stderr.read() == b""
+    assert replaying.wait(60) == 0
+
+
+def test_r04_the_help_tells_the_statuses() -> None:
+    """For scripts."""
+    said = " ".join(CliRunner().invoke(telemetry, ["replay", "--help"]).stdout.split())
+    assert "0 printed, 1 failed, 2 not asked as --help says, 3 nothing matched, 130 interrupted" in said

@@ -1,0 +1,1 @@
+"""Replay: the log as analysts read it."""
