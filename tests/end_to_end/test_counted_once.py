@@ -13,9 +13,10 @@ import httpx
 import pytest
 
 from projections.queries import fleet_stats
-from telemetry.events import decode_event
+from telemetry.events import decode_event, encode_event
 from telemetry.reading import Reading, rfc3339
 from tests.end_to_end.conftest import Pipeline
+from tests.support.aggregates import aggregate
 from tests.support.oracle import assert_tables_equal
 from tests.support.sensors import Reply, send_all, workload
 from tests.support.waiting import eventually
@@ -74,6 +75,15 @@ def test_five_thousand_puts_of_two_hundred_sensors_are_counted_once_each(pipelin
     assert stats["Maximum"] == max(temperatures) / 1e6
     assert stats["Minimum"] == min(temperatures) / 1e6
     assert stats["Average"] == pytest.approx(sum(temperatures) / len(temperatures) / 1e6, abs=0.00501)
+
+
+def test_s01_an_aggregate_under_foreign_keys_is_counted_whole(pipeline: Pipeline) -> None:
+    """KCL, as it comes, drops all of it: of its keys and of its sensors half belong to the other shard."""
+    found = [Reading(1_760_000_000_000_000 + number, f"sensor-{number:03}", number) for number in range(300)]
+    data = aggregate([encode_event(reading, 0) for reading in found], [f"key-{number}" for number in range(20)])
+    pipeline.stack.kinesis.put_record(StreamName=pipeline.stack.names.stream, PartitionKey="gateway", Data=data)
+    stored.update(found)
+    settled(pipeline)
 
 
 def test_replay_prints_every_acknowledged_event(pipeline: Pipeline) -> None:

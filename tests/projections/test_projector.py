@@ -627,7 +627,7 @@ def test_no_bytes_stop_the_shard(junk: list[bytes]) -> None:
 
 
 def test_h21_a_record_in_the_kpls_format_is_kept_as_a_dead_letter() -> None:
-    """KPL's magic bytes are nothing to us: such a record is neither taken apart nor lost."""
+    """One that KCL could not take apart, because it is spoilt: a plain record that holds no event."""
     aggregate = b"\xf3\x89\x9a\xc2" + bytes(40)
     (letter,) = project(Record(1, aggregate, START_S * 1000)).dead_letters.values()
     assert letter.data == aggregate
