@@ -20,6 +20,8 @@ from telemetry.settings import Settings
 
 _MAIN_CLASS = "software.amazon.kinesis.multilang.MultiLangDaemon"
 _LOGBACK = Path(__file__).with_name("logback.xml")
+_JAVA = Path(__file__).with_name("java")
+"""A class that KCL misses; its README tells why."""
 _BEYOND_GRACE_S = 5
 
 
@@ -44,7 +46,7 @@ class Daemon:
                 "-XX:TieredStopAtLevel=1",
                 f"-Dlogback.configurationFile={_LOGBACK}",
                 "-cp",
-                f"{jars}/*",
+                f"{_JAVA}{os.pathsep}{jars}/*",
                 _MAIN_CLASS,
                 "--properties-file",
                 str(properties),

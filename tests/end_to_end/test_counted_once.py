@@ -86,6 +86,18 @@ def test_s01_an_aggregate_under_foreign_keys_is_counted_whole(pipeline: Pipeline
     settled(pipeline)
 
 
+def test_s01_an_aggregate_with_a_broken_key_stops_nothing(pipeline: Pipeline) -> None:
+    """KCL logs it and goes on after it; what it hands out of it counts, and replay says what it does not."""
+    found = [Reading(1_761_000_000_000_000 + number, "sensor-000", number) for number in range(3)]
+    events = [encode_event(reading, 0) for reading in found]
+    spoilt = aggregate(events[:2], hash_keys=["0", "no number"])
+    for data in (spoilt, events[2]):
+        pipeline.stack.kinesis.put_record(StreamName=pipeline.stack.names.stream, PartitionKey="sensor-000", Data=data)
+    stored.update([found[0], found[2]])
+    settled(pipeline)
+    assert "Unexpected exception during deaggregation" in pipeline.log.read_text()
+
+
 def test_replay_prints_every_acknowledged_event(pipeline: Pipeline) -> None:
     """The set of replayed readings is the set of raw readings."""
     lines = replayed(pipeline)
