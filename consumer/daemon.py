@@ -45,8 +45,9 @@ class Daemon:
                 "-XX:-UsePerfData",  # else it leaves a file behind for every run
                 "-XX:TieredStopAtLevel=1",
                 f"-Dlogback.configurationFile={_LOGBACK}",
+                f"-Xbootclasspath/a:{_JAVA}",
                 "-cp",
-                f"{_JAVA}{os.pathsep}{jars}/*",
+                f"{jars}/*",
                 _MAIN_CLASS,
                 "--properties-file",
                 str(properties),

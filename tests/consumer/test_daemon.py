@@ -83,6 +83,8 @@ def test_java_runs_kcls_main_class_with_our_properties(start: Start, java: Path,
     jars = Path(arguments[arguments.index("-cp") + 1])
     assert jars.name == "*"
     assert list(jars.parent.glob("amazon-kinesis-client-multilang-*.jar"))
+    (added,) = [Path(text.partition(":")[2]) for text in arguments if text.startswith("-Xbootclasspath/a:")]
+    assert (added / "javax/xml/bind/DatatypeConverter.class").exists()
     (logging,) = [Path(text.partition("=")[2]) for text in arguments if text.startswith("-Dlogback.configurationFile=")]
     assert logging.is_file()
     assert written(java, "generation") == "3\n"
