@@ -128,11 +128,6 @@ class Connection(HttpToolsProtocol):
         self._in_head = True
         self.scope["state"]["hung_up"] = self.transport.is_closing
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A header; a trailer, which comes after the body, is passed over."""
-        if self._in_head:
-            super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
         """A head is whole: the application may begin, unless the head offers another protocol and is about to be read again."""
         self._got_on, self._in_head = True, False
@@ -140,10 +135,11 @@ class Connection(HttpToolsProtocol):
             raise _Refused(501, "This is no proxy.")
         if self.parser.should_upgrade():
             return
-        hosts = sum(name == b"host" for name, _ in self.headers)
+        hosts = [name for name, _ in self.headers].count(b"host")
         if hosts > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
             raise _Refused(400, "Expected one Host header.")
         super().on_headers_complete()
+        self.headers = []  # trailers, which come after the body, are nobody's
         self._in_body = True
         self._answers_due += 1
         # An answer that is given before the body was read ends the connection (RFC 9112, 9.3).
@@ -251,7 +247,8 @@ class Connection(HttpToolsProtocol):
             else:
                 self.cycle.disconnected = True
                 self.cycle.message_event.set()
-        self._refusal = problem_message(status, detail, self.headers or (), self.server_state.default_headers)
+        asked = self.scope["headers"] if self.scope else ()
+        self._refusal = problem_message(status, detail, asked, self.server_state.default_headers)
         if not self._answers_due:
             self._say(self._refusal)
 
