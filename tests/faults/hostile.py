@@ -113,7 +113,9 @@ class Mob:
         async def go_on() -> None:
             while self.made.total() < count:
                 ahead_s = began_s + self.made.total() / per_s - loop.time()
-                await asyncio.sleep(max(0.0, ahead_s))
+                if ahead_s > 0:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(asyncio.Event().wait(), ahead_s)
                 await self._one(*self._rng.choice(kinds))
 
         await asyncio.gather(*(go_on() for _ in range(_AT_ONCE)))
