@@ -53,18 +53,27 @@ def _or_exit[T](method: Callable[[Any, T], None]) -> Callable[[Any, T], None]:
 
 
 class ShardRecordProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon_kclpy has no types
-    """Projects one shard. `open_shard` makes the projector and the stores once KCL has said which shard it is."""
+    """Projects one shard. `open_shard` makes the projector and the stores once KCL has said which shard it is.
 
-    def __init__(self, open_shard: Callable[[str], tuple[ShardProjector, Stores]]) -> None:
+    `has_ended` says whether nothing follows a position in a shard and nothing ever will; it may take a while to find out.
+    """
+
+    def __init__(
+        self, open_shard: Callable[[str], tuple[ShardProjector, Stores]], has_ended: Callable[[str, int], bool]
+    ) -> None:
         self._open_shard = open_shard
+        self._has_ended = has_ended
         self._checkpointed = 0
 
     @_or_exit
     def initialize(self, initialize_input: InitializeInput) -> None:
         """Learn the shard and read its progress mark."""
-        structlog.contextvars.bind_contextvars(shard_id=initialize_input.shard_id)
-        self._projector, self._stores = self._open_shard(initialize_input.shard_id)
+        self._shard_id = initialize_input.shard_id
+        structlog.contextvars.bind_contextvars(shard_id=self._shard_id)
+        self._projector, self._stores = self._open_shard(self._shard_id)
         self._run(self._projector.start())
+        # TRIM_HORIZON and the like name no record.
+        self._began = int(initialize_input.sequence_number) if initialize_input.sequence_number.isdecimal() else 0
         log.info("shard_started", checkpoint=initialize_input.sequence_number)
 
     @_or_exit
@@ -89,7 +98,14 @@ class ShardRecordProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon
 
     @_or_exit
     def shard_ended(self, shard_ended_input: ShardEndedInput) -> None:
-        """Make everything durable, then mark the shard as ended: the only checkpoint without a sequence number (hazard H4)."""
+        """Make everything durable, then mark the shard as ended: the only checkpoint without a sequence number (hazard H4).
+
+        KCL says so also when Kinesis once did not find an open shard, or its stream is gone. Then nothing is written down: the
+        process ends, and the lease goes on where it was.
+        """
+        read = max(self._projector.position, self._began)
+        if not self._has_ended(self._shard_id, read):
+            raise StoreUnavailable(f"{self._shard_id} is said to have ended after {read}, but the stream does not show it")
         position = self._run(self._projector.flush(ended=True))
         self._checkpoint_patiently(shard_ended_input.checkpointer, None)
         log.info("shard_ended", position=position)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from telemetry.errors import WrongStream
+from telemetry.errors import StreamMissing, WrongStream
 from telemetry.names import ResourceNames
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
 
 _POINTER_AGE_S_MAX = 1.0
+_MISSING = "A stream made again is another one: delete this prefix's tables as well, then set up again (python -m infra.setup)."
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,15 @@ class Pointer:
 
 
 def stream_created(kinesis: "KinesisClient", names: ResourceNames) -> str:
-    """When the stream was created: seconds since 1970 with three decimals."""
-    summary = kinesis.describe_stream_summary(StreamName=names.stream)["StreamDescriptionSummary"]
+    """When the stream was created: seconds since 1970 with three decimals. Raises StreamMissing when there is none."""
+    try:
+        summary = kinesis.describe_stream_summary(StreamName=names.stream)["StreamDescriptionSummary"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+        raise StreamMissing(f"{names.stream} is not there. {_MISSING}") from error
+    if summary["StreamStatus"] == "DELETING":
+        raise StreamMissing(f"{names.stream} is being deleted. {_MISSING}")
     return f"{summary['StreamCreationTimestamp'].timestamp():.3f}"
 
 
@@ -58,7 +66,7 @@ def make_pointer(dynamodb: "DynamoDBClient", names: ResourceNames, created: str)
 
 
 def check_stream(kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: ResourceNames) -> Pointer:
-    """The live pointer, once it is known to speak of the stream that is there. Raises WrongStream otherwise."""
+    """The live pointer, once it is known to speak of the stream that is there; else raises WrongStream or StreamMissing."""
     pointer = read_pointer(dynamodb, names)
     if pointer is None:
         raise WrongStream(f"{names.generations} holds no pointer: set the tables up first (python -m infra.setup).")

@@ -78,6 +78,11 @@ class ShardProjector:
         self._all_flushed_s = clock_s() - self._policy.few_every_s
         self._progress_written_s = clock_s()
 
+    @property
+    def position(self) -> int:
+        """The last record that was applied, by this worker or those before it; 0 before any."""
+        return max(self._completed, self._seen.flushed)
+
     def start(self) -> Steps[None]:
         """Read the shard's progress mark. To be run once, before anything else."""
         yield from self._rows.load([PROGRESS])

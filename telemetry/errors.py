@@ -6,6 +6,7 @@
     ├── NotStored           the log did not confirm in time: the reading may or may not be stored
     │   └── Overloaded      refused before anything was sent
     ├── StoreUnavailable    a table did not answer within the time for retries
+    │   └── StreamMissing   the stream is not there, or about to go
     ├── WrongStream         the stream was made anew since the projection was filled
     └── InvalidSettings     every bad setting with its fix
 
@@ -41,6 +42,10 @@ class Overloaded(NotStored):
 
 class StoreUnavailable(TelemetryError):
     """A table or stream did not answer within the time allowed for retries."""
+
+
+class StreamMissing(StoreUnavailable):
+    """The stream is not there, or is being deleted. It may come back, as itself or as another."""
 
 
 class WrongStream(TelemetryError):

@@ -32,7 +32,7 @@ START = initialize(SHARD.shard_id)
 
 def on(stores: Stores, policy: FlushPolicy | None = None) -> ShardRecordProcessor:
     """A record processor on these stores."""
-    return ShardRecordProcessor(lambda _: (projector(policy=policy), stores))
+    return ShardRecordProcessor(lambda _: (projector(policy=policy), stores), lambda *_: True)
 
 
 def delivery(*numbers: int, behind_ms: int = 0) -> Message:
@@ -182,4 +182,4 @@ def test_h01_a_shard_that_cannot_be_opened_is_never_reported() -> None:
     def fail(_: str) -> NoReturn:
         raise StoreUnavailable("no answer")
 
-    assert converse(ShardRecordProcessor(fail), START) == ([], EXIT_STATUS)
+    assert converse(ShardRecordProcessor(fail, lambda *_: True), START) == ([], EXIT_STATUS)
