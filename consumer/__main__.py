@@ -19,7 +19,7 @@ from consumer.oversight import AwsWorld, Oversight
 from consumer.properties import patience
 from consumer.status import StatusFile, worker_path
 from consumer.supervisor import supervise
-from projections.generations import check_stream
+from projections.generations import Pointer, check_stream
 from telemetry.aws import dynamodb_client, kinesis_client
 from telemetry.errors import TelemetryError
 from telemetry.logs import configure_logs
@@ -44,8 +44,8 @@ def main() -> None:
 
             def start(folder: Path) -> Daemon:
                 # Prepared before every run: the stream may have been made anew, or the pointer moved, since the last.
-                names = _prepare(settings)
-                oversight.world = AwsWorld(settings, names)
+                names, pointer = _prepare(settings)
+                oversight.world = AwsWorld(settings, names, pointer)
                 return Daemon(settings, names, folder, os.environ)
 
             supervise(start, oversight, stopping)
@@ -53,14 +53,14 @@ def main() -> None:
         sys.exit(str(error))
 
 
-def _prepare(settings: Settings) -> ResourceNames:
-    """Check that stream and tables belong together and make the first leases; the names of the live generation."""
+def _prepare(settings: Settings) -> tuple[ResourceNames, Pointer]:
+    """Check that stream and tables belong together and make the first leases; the live generation and its names."""
     kinesis, dynamodb = kinesis_client(settings), dynamodb_client(settings)
     pointer = check_stream(kinesis, dynamodb, ResourceNames(settings.prefix))
     names = ResourceNames(settings.prefix, pointer.generation)
     made = make_leases(dynamodb, names.application, observe(kinesis, dynamodb, names), settings.worker_id)
     log.info("leases_made", shards=made)
-    return names
+    return names, pointer
 
 
 @contextmanager

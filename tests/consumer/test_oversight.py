@@ -11,6 +11,7 @@ from consumer.oversight import Oversight
 from consumer.status import StatusFile, read_status
 from consumer.watch import Patience
 from projections.rows import PROGRESS, Row
+from telemetry.errors import StreamMissing, TelemetryError, WrongStream
 from telemetry.shards import Shard, ShardMap
 
 PATIENCE = Patience(look_every_s=1, leader_s=3, daemon_s=5, shard_s=8, start_s=20)
@@ -23,6 +24,7 @@ class StoryWorld:
     def __init__(self) -> None:
         self.looks = 0
         self.away = False
+        self.gone: TelemetryError | None = None
         self.stuck = False
         self.stuck_at = 0
         self.leader_is_back = self.helpless = False
@@ -30,6 +32,8 @@ class StoryWorld:
         self.remade: list[str] = []
 
     def observe(self) -> Observation:
+        if self.gone:
+            raise self.gone
         if self.away:
             raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
         self.looks += 1
@@ -126,6 +130,22 @@ def test_aws_being_away_is_no_reason_to_restart(subject: Subject) -> None:
     assert subject.looks(8) == []
     assert subject.status()["cannot_see"] is None
     assert subject.looks(1) == ["one has not moved for 8 s"]
+
+
+def test_s02_a_missing_stream_ends_the_run_with_its_own_sentence(subject: Subject) -> None:
+    """It may come back: the next start says the same until it does."""
+    subject.world.gone = StreamMissing("the stream is not there")
+    assert subject.looks(1) == ["the stream is not there"]
+    assert not subject.oversight.worked()
+
+
+def test_s02_a_stream_made_again_is_seen_at_the_next_look(subject: Subject) -> None:
+    """By whoever asks first."""
+    subject.world.gone = WrongStream("made again")
+    with pytest.raises(WrongStream):
+        subject.looks(1)
+    with pytest.raises(WrongStream):
+        subject.oversight.worked()
 
 
 def test_what_cannot_be_mended_hides_no_restart(subject: Subject) -> None:
