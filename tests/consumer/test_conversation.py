@@ -83,6 +83,18 @@ def test_h05_all_lifecycle_methods_through_a_kcl_conversation(stack: Stack, shar
         assert talking.end() == 0
 
 
+def test_s03_the_end_of_an_open_shard_is_not_believed(stack: Stack, log: Path) -> None:
+    """KCL says so when Kinesis once did not find it: the child exits without a checkpoint, and no row notes an end."""
+    shard = stack.kinesis.list_shards(StreamName=stack.names.stream)["Shards"][0]["ShardId"]
+    with child({**stack.environ, "STORE_RETRY_S": "1"}, log) as talking:
+        assert talking.exchange(initialize(shard)) == done("initialize")
+        talking.say(SHARD_ENDED)
+        assert talking.wait() == EXIT_STATUS
+        assert "".join(talking.rest()).strip() == ""
+    assert f"{shard} is said to have ended" in log.read_text()
+    assert shard not in fleet_stats(stack.dynamodb, stack.names).shards
+
+
 def test_a_second_child_goes_on_where_the_first_was_killed(stack: Stack, shard: str, line: bytes, log: Path) -> None:
     """SIGKILL before the checkpoint was acknowledged: the same record again is recognised and not counted again."""
     for _ in range(2):
