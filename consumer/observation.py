@@ -65,11 +65,12 @@ class Observation:
         return sorted(shard_id for shard_id, lease in self.leases.items() if lease.owner == worker_id and not lease.ended)
 
     def is_due(self, shard_id: str) -> bool:
-        """Whether a shard with a lease is to be read now: it is listed, not at its end, and nothing before it is left.
+        """Whether a shard with a lease is to be read now: it is listed, its lease has not ended, and nothing before it is left.
 
-        One that was read to its end may keep its lease for long: until the shard that it is merged with has come as far.
+        The lease alone tells. When our row says ended and the lease does not, whoever read the shard died between the two, and
+        its children wait until somebody takes it up again and tells KCL.
         """
-        if shard_id not in self.shards.shards or self.leases[shard_id].ended or self._read_to_its_end(shard_id):
+        if shard_id not in self.shards.shards or self.leases[shard_id].ended:
             return False
         parents = self.shards.shards[shard_id].parents
         return all(parent not in self.leases or self.leases[parent].ended for parent in parents)

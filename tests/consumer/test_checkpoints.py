@@ -94,6 +94,19 @@ def test_at_the_shards_end_everything_is_flushed_before_the_checkpoint() -> None
     assert stores.rows[SHARD.shard_id, PROGRESS].ended
 
 
+def test_s13_an_end_that_kcl_never_heard_of_is_told_again() -> None:
+    """Our row says ended, and the processor died before the checkpoint: the next one gets through to it."""
+    stores = MemoryStores()
+    unheard = [START, delivery(1), acknowledge(1), SHARD_ENDED, acknowledge(None, "InvalidStateException")]
+    assert converse(on(stores), *unheard)[1] == EXIT_STATUS
+    assert stores.rows[SHARD.shard_id, PROGRESS].ended
+    assert said(on(stores), START, process_records({}), SHARD_ENDED, acknowledge(None))[-2:] == [
+        checkpoint(None),
+        done("shardEnded"),
+    ]
+    assert stores.rows[SHARD.shard_id, PROGRESS].stats.count == 1
+
+
 def test_a_lost_lease_writes_nothing() -> None:
     """What is not flushed belongs to the next worker."""
     stores = MemoryStores()

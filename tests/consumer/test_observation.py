@@ -1,6 +1,7 @@
 """One look at the tables of LocalStack, written as KCL 3 writes them; and what the doctor says of it."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -98,10 +99,11 @@ def test_the_doctor_has_nothing_to_say_when_all_is_well() -> None:
             ),
             "one is 61 s behind",
         ),
+        (seen(Lease(None, 1, ended=False), replace(CURRENT, ended=True)), "one belongs to no worker"),
         (Observation(ONE, {"one": HELD}, {}, None, {"one": CURRENT}), "start a consumer"),
         (Observation(ONE, {"one": HELD}, {"me": Worker("1", measured=False)}, None, {"one": CURRENT}), "Nobody assigns"),
     ],
-    ids=["h13 no lease", "no owner", "no progress", "behind", "closed and behind", "no worker", "no leader"],
+    ids=["h13 no lease", "no owner", "no progress", "behind", "closed and behind", "s13 ended and unheard", "no worker", "no leader"],
 )
 def test_h13_h24_the_doctor_says_what_is_wrong(observation: Observation, words: str) -> None:
     """One sentence for one fault."""
