@@ -60,11 +60,23 @@ class _Slice:
 
 
 class ShardProjector:
-    """Projects one shard. `clock_s` tells seconds since 1970; nothing else here knows the time."""
+    """Projects one shard. `clock_s` tells seconds since 1970; nothing else here knows the time.
 
-    def __init__(self, shard: Shard, clock_s: Callable[[], float], policy: FlushPolicy | None = None) -> None:
+    Intervals are measured by `interval_clock_s`, which should be one that nobody sets: a clock set back by an hour would keep
+    all timed flushes waiting for as long.
+    """
+
+    def __init__(
+        self,
+        shard: Shard,
+        clock_s: Callable[[], float],
+        policy: FlushPolicy | None = None,
+        *,
+        interval_clock_s: Callable[[], float] | None = None,
+    ) -> None:
         self._shard = shard
         self._clock_s = clock_s
+        self._interval_clock_s = now_s = interval_clock_s or clock_s
         self._policy = policy or FlushPolicy()
         self._rows = RowCache(shard.shard_id, has_parents=bool(shard.parents))
         self._seen = Seen(shard.shard_id)
@@ -73,10 +85,10 @@ class ShardProjector:
         self._completed = 0
         self._as_of_us = 0
         """The moment up to which the log is covered: now when caught up, else when the last record arrived."""
-        self._fleet_flushed_s = clock_s()
+        self._fleet_flushed_s = now_s()
         # The first reading of a quiet shard need not wait: what it costs, no later one could share.
-        self._all_flushed_s = clock_s() - self._policy.few_every_s
-        self._progress_written_s = clock_s()
+        self._all_flushed_s = now_s() - self._policy.few_every_s
+        self._progress_written_s = now_s()
 
     @property
     def position(self) -> int:
@@ -112,7 +124,7 @@ class ShardProjector:
             yield from (self.flush() if idle and self._completed > self._seen.flushed else self._flush_if_due(now=caught_up))
         ) or durable
         # Behind as well: Kinesis may take minutes of empty deliveries to cross a stretch of the log without records.
-        silent_s = self._clock_s() - self._progress_written_s
+        silent_s = self._interval_clock_s() - self._progress_written_s
         outdated_s = (self._as_of_us - self._rows.progress.as_of_us) / MICRO if caught_up else 0
         if max(silent_s, outdated_s) >= self._policy.renew_every_s:
             yield from self._flush_fleet()
@@ -131,17 +143,17 @@ class ShardProjector:
         self._seen.move(max(self._completed, self._seen.flushed))
         self._decisions.clear()
         self._rows.evict(self._policy.rows_held_max)
-        self._fleet_flushed_s = self._all_flushed_s = self._progress_written_s = self._clock_s()
+        self._fleet_flushed_s = self._all_flushed_s = self._progress_written_s = self._interval_clock_s()
         return self._completed
 
     def _flush_if_due(self, *, now: bool) -> Steps[int]:
         """Flush, between records, what the policy says; `now` when the fleet's rows are due whatever the clock says."""
         if self._completed <= self._seen.flushed:
             return self._completed
-        elapsed_s = self._clock_s() - self._all_flushed_s
+        elapsed_s = self._interval_clock_s() - self._all_flushed_s
         if len(self._decisions) >= self._policy.decisions_max or elapsed_s >= self._policy.everything_every_s:
             return (yield from self.flush())
-        if not now and self._clock_s() - self._fleet_flushed_s < self._policy.fleet_every_s:
+        if not now and self._interval_clock_s() - self._fleet_flushed_s < self._policy.fleet_every_s:
             return 0
         if self._rows.dirty_sensor_count <= self._policy.few_rows and elapsed_s >= self._policy.few_every_s:
             return (yield from self.flush())
@@ -150,7 +162,7 @@ class ShardProjector:
 
     def _flush_fleet(self) -> Steps[None]:
         yield from self._rows.write(self._completed, self._as_of_us, self._decisions, everything=False)
-        self._fleet_flushed_s = self._progress_written_s = self._clock_s()
+        self._fleet_flushed_s = self._progress_written_s = self._interval_clock_s()
 
     def _apply(self, piece: _Slice) -> Steps[None]:
         """Decide which readings of a slice are new, and fold what was decided."""
