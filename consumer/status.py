@@ -1,8 +1,8 @@
 """The supervisor's status as a file beside its lock, and `python -m consumer.status`, which shows it.
 
-Exit status 0 while the supervisor is at work, whatever it has to do, and 1 otherwise: made for a container's health check. A new
-container would not bring AWS back, or make a shard move that the supervisor starts anew by itself. What the whole projection is
-like, on whatever machine, is told by `telemetry doctor`.
+Exit status 0 while the supervisor is at work, whatever it has to do, and 1 otherwise: made for a container's health check. A
+new container would not bring AWS back, nor make a shard move that the supervisor cannot. What the whole projection is like, on
+whatever machine, is told by `telemetry doctor`.
 """
 
 import hashlib

@@ -103,7 +103,16 @@ def test_the_doctor_has_nothing_to_say_when_all_is_well() -> None:
         (Observation(ONE, {"one": HELD}, {}, None, {"one": CURRENT}), "start a consumer"),
         (Observation(ONE, {"one": HELD}, {"me": Worker("1", measured=False)}, None, {"one": CURRENT}), "Nobody assigns"),
     ],
-    ids=["h13 no lease", "no owner", "no progress", "behind", "closed and behind", "s13 ended and unheard", "no worker", "no leader"],
+    ids=[
+        "h13 no lease",
+        "no owner",
+        "no progress",
+        "behind",
+        "closed and behind",
+        "s13 ended and unheard",
+        "no worker",
+        "no leader",
+    ],
 )
 def test_h13_h24_the_doctor_says_what_is_wrong(observation: Observation, words: str) -> None:
     """One sentence for one fault."""
