@@ -218,9 +218,7 @@ def test_s13_a_worker_is_well_while_its_supervisor_is_at_work_whatever_it_has_to
 
 
 @pytest.mark.parametrize("was", [{"written_at_s": -61.0}, {"boot": "the run of the machine before this one"}])
-def test_s13_a_status_that_was_left_behind_is_told_whatever_the_clock_is_set_to(
-    status_path: Path, was: dict[str, Any]
-) -> None:
+def test_s13_a_status_that_was_left_behind_is_told_whatever_the_clock_is_set_to(status_path: Path, was: dict[str, Any]) -> None:
     """Its age is measured by a clock that all processes share and nobody sets."""
     with StatusFile(status_path, "me"):
         written = json.loads(status_path.read_text())
