@@ -98,20 +98,42 @@ class Observation:
 
 def observe(kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: ResourceNames) -> Observation:
     """Look at everything once; strongly consistent. Raises boto3's errors."""
-    leases = {
-        item["leaseKey"]["S"]: Lease(
-            item.get("leaseOwner", {}).get("S"), int(item["leaseCounter"]["N"]), item["checkpoint"]["S"] == "SHARD_END"
-        )
-        for item in _scan(dynamodb, names.application)
-    }
-    workers = {
-        item["wid"]["S"]: Worker(item.get("lut", {}).get("N", ""), measured=bool(item.get("sts", {}).get("M")))
-        for item in _scan(dynamodb, names.workers)
-    }
-    lock: Any = dynamodb.get_item(TableName=names.coordinator, Key=_LEADER_KEY, ConsistentRead=True).get("Item")
-    leader = Leader(lock["ownerName"]["S"], lock["recordVersionNumber"]["S"]) if lock else None
+    leases = {key: lease for key, lease in map(_lease, _scan(dynamodb, names.application)) if lease}
+    workers = {key: worker for key, worker in map(_worker, _scan(dynamodb, names.workers)) if worker}
+    lock: Any = dynamodb.get_item(TableName=names.coordinator, Key=_LEADER_KEY, ConsistentRead=True).get("Item", {})
     progress = fleet_stats(dynamodb, names).shards
-    return Observation(list_shards(kinesis, names.stream), leases, workers, leader, progress)
+    return Observation(list_shards(kinesis, names.stream), leases, workers, _leader(lock), progress)
+
+
+# KCL's tables also hold what is none of these: a newer one keeps workers and leader beside the leases, and marks of its own.
+# What lacks an attribute, or has it in another type, is passed over.
+
+
+def _lease(item: Any) -> tuple[str, Lease | None]:
+    key, counter, checkpoint = _text(item, "leaseKey"), _number(item, "leaseCounter"), _text(item, "checkpoint")
+    if not (key and checkpoint) or counter is None:
+        return key, None
+    return key, Lease(_text(item, "leaseOwner") or None, counter, checkpoint == "SHARD_END")
+
+
+def _worker(item: Any) -> tuple[str, Worker | None]:
+    key = _text(item, "wid")
+    # Without a time stamp, or with one of another type, it gives no sign of life that we could read.
+    return key, Worker(str(item.get("lut", {}).get("N", "")), measured=bool(item.get("sts", {}).get("M"))) if key else None
+
+
+def _leader(item: Any) -> Leader | None:
+    owner, version = _text(item, "ownerName"), _text(item, "recordVersionNumber")
+    return Leader(owner, version) if owner and version else None
+
+
+def _text(item: Any, name: str) -> str:
+    return str(item.get(name, {}).get("S", ""))
+
+
+def _number(item: Any, name: str) -> int | None:
+    text = str(item.get(name, {}).get("N", ""))
+    return int(text) if text.isdecimal() else None
 
 
 def remove_leader(dynamodb: "DynamoDBClient", names: ResourceNames, leader: Leader) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -36,6 +37,43 @@ def test_a_look_sees_leases_workers_and_leader(led: Stack) -> None:
     assert seen.workers == {"worker-2": Worker("1795593173", measured=False)}
     assert seen.leader == Leader("worker-2", "v1")
     assert (seen.progress, seen.without_lease()) == ({}, [])
+
+
+STRANGE: list[dict[str, Any]] = [
+    {},
+    {"entityType": {"S": "WORKER_METRIC_STATS"}, "wid": {"S": "worker-2"}, "lut": {"N": "1795593173"}},
+    {"entityType": {"S": "LEADER"}, "ownerName": {"S": "worker-2"}, "leaseDuration": {"N": "120000"}},
+    {"leaseCounter": {"N": "1"}},
+    {"checkpoint": {"S": "TRIM_HORIZON"}},
+    {"checkpoint": {"S": "TRIM_HORIZON"}, "leaseCounter": {"S": "one"}},
+    {"checkpoint": {"N": "1"}, "leaseCounter": {"N": "1"}},
+    {"checkpoint": {"NULL": True}, "leaseCounter": {"N": "-1.5"}},
+]
+"""What a table of KCL's may hold beside what we look for there: attributes that lack, or are of another type."""
+
+
+def test_s12_what_is_no_lease_worker_or_leader_is_passed_over(led: Stack) -> None:
+    """KCL 3.5 keeps workers and leader in the table of the leases, and marks of its own among the others."""
+    before = _known(led)
+    tables = {led.names.application: "leaseKey", led.names.coordinator: "key"}
+    keys = [(table, {key: {"S": f"strange-{number}"}}) for table, key in tables.items() for number in range(len(STRANGE))]
+    for (table, key), strange in zip(keys, STRANGE * len(tables), strict=True):
+        led.dynamodb.put_item(TableName=table, Item={**key, **strange})
+    assert _known(led) == before
+    led.dynamodb.put_item(TableName=led.names.coordinator, Item={"key": {"S": "Leader"}, "ownerName": {"S": "worker-2"}})
+    assert observe(led.kinesis, led.dynamodb, led.names).leader is None
+    led.dynamodb.put_item(
+        TableName=led.names.workers, Item={"wid": {"S": "worker-3"}, "lut": {"S": "now"}, "sts": {"S": "none"}}
+    )
+    assert observe(led.kinesis, led.dynamodb, led.names).workers["worker-3"] == Worker("", measured=False)
+    led.dynamodb.delete_item(TableName=led.names.workers, Key={"wid": {"S": "worker-3"}})
+    for table, key in keys:
+        led.dynamodb.delete_item(TableName=table, Key=key)
+
+
+def _known(stack: Stack) -> tuple[object, object, object]:
+    seen = observe(stack.kinesis, stack.dynamodb, stack.names)
+    return seen.leases, seen.workers, seen.leader
 
 
 def test_h09_a_leaders_lock_is_removed_only_as_it_was_seen(led: Stack) -> None:
