@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,15 +14,16 @@ from pathlib import Path
 import structlog
 
 from consumer.daemon import Daemon
-from consumer.leases import make_leases
+from consumer.leases import make_leases, rewind_leases
 from consumer.observation import observe
 from consumer.oversight import AwsWorld, Oversight
 from consumer.properties import patience
 from consumer.status import StatusFile, worker_path
 from consumer.supervisor import supervise
-from projections.generations import Pointer, check_stream
+from projections.generations import Pointer, check_stream, retention_s
 from telemetry.aws import dynamodb_client, kinesis_client
 from telemetry.errors import TelemetryError
+from telemetry.limits import MICRO
 from telemetry.logs import configure_logs
 from telemetry.names import ResourceNames
 from telemetry.settings import Settings
@@ -58,8 +60,12 @@ def _prepare(settings: Settings) -> tuple[ResourceNames, Pointer]:
     kinesis, dynamodb = kinesis_client(settings), dynamodb_client(settings)
     pointer = check_stream(kinesis, dynamodb, ResourceNames(settings.prefix))
     names = ResourceNames(settings.prefix, pointer.generation)
-    made = make_leases(dynamodb, names.application, observe(kinesis, dynamodb, names), settings.worker_id)
+    seen = observe(kinesis, dynamodb, names)
+    made = make_leases(dynamodb, names.application, seen, settings.worker_id)
     log.info("leases_made", shards=made)
+    kept_from_us = int((time.time() - retention_s(kinesis, names)) * MICRO)
+    if rewound := rewind_leases(dynamodb, names.application, seen, kept_from_us):
+        log.warning("leases_rewound", shards=rewound)
     return names, pointer
 
 

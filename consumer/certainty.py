@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
-from projections.generations import check_stream
+from projections.generations import check_stream, retention_s
 from telemetry.errors import StoreUnavailable
 from telemetry.limits import HASH_KEY_MAX
 from telemetry.names import ResourceNames
@@ -68,17 +68,25 @@ class Certainty:
     def _refuse_another_stream(self) -> None:
         """Raises WrongStream or StreamMissing. A right that lacks proves nothing; what else may pass is asked again."""
 
-        def check() -> bool:
+        self._described(lambda: check_stream(self._kinesis, self._dynamodb, self._names))
+
+    def retention_s(self) -> int | None:
+        """How long the stream keeps a record, in seconds; None when that may not be asked."""
+        return self._described(lambda: retention_s(self._kinesis, self._names))
+
+    def _described[T](self, ask: Callable[[], T]) -> T | None:
+        def once() -> tuple[T | None]:
             try:
-                check_stream(self._kinesis, self._dynamodb, self._names)
+                return (ask(),)
             except ClientError as error:
                 if may_pass(error):
                     raise
-                log.warning("stream_not_checked", error=str(error))
-            return True
+                log.warning("stream_not_described", error=str(error))
+                return (None,)
 
-        if not _until(check, self._patience_s):
-            raise StoreUnavailable(f"{self._names.stream} cannot be asked when it was created")
+        if (answer := _until(once, self._patience_s)) is None:
+            raise StoreUnavailable(f"{self._names.stream} cannot be described")
+        return answer[0]
 
     def _listed(self, shard_id: str) -> Shard | None:
         return list_shards(self._kinesis, self._names.stream).shards.get(shard_id)

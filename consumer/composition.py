@@ -28,6 +28,9 @@ def record_processor(environ: Mapping[str, str]) -> ShardRecordProcessor:
 
     def open_shard(shard_id: str) -> tuple[ShardProjector, Stores]:
         stores = AwsStores(dynamodb, kinesis, names, settings.store_retry_s)
-        return ShardProjector(certainty.find(shard_id), time.time, interval_clock_s=time.monotonic), stores
+        projector = ShardProjector(
+            certainty.find(shard_id), time.time, interval_clock_s=time.monotonic, retention_s=certainty.retention_s()
+        )
+        return projector, stores
 
     return ShardRecordProcessor(open_shard, certainty.has_ended)

@@ -24,6 +24,7 @@ from projections.decoding import Record
 from projections.effects import Steps, Stores, run
 from projections.projector import ShardProjector
 from telemetry.errors import StoreUnavailable
+from telemetry.reading import rfc3339
 from telemetry.retry import tries
 
 log = structlog.get_logger(__name__)
@@ -72,6 +73,7 @@ class ShardRecordProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon
         structlog.contextvars.bind_contextvars(shard_id=self._shard_id)
         self._projector, self._stores = self._open_shard(self._shard_id)
         self._run(self._projector.start())
+        self._gap = self._projector.gap
         # TRIM_HORIZON and the like name no record.
         self._began = int(initialize_input.sequence_number) if initialize_input.sequence_number.isdecimal() else 0
         log.info("shard_started", checkpoint=initialize_input.sequence_number)
@@ -90,6 +92,7 @@ class ShardRecordProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon
             durable = self._run(self._projector.project(part, caught_up=caught_up))
             if durable > self._checkpointed and self._checkpoint(process_records_input.checkpointer, str(durable)):
                 self._checkpointed = durable
+        self._tell_loss()
 
     @_or_exit
     def lease_lost(self, _: LeaseLostInput) -> None:
@@ -117,6 +120,13 @@ class ShardRecordProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon
         if position > self._checkpointed:
             self._checkpoint_patiently(shutdown_requested_input.checkpointer, str(position))
         log.info("shutdown_requested", position=position)
+
+    def _tell_loss(self) -> None:
+        """Say what may have left the stream unread when that is new; the progress row keeps it, and an alarm hears it."""
+        if (gap := self._projector.gap) and gap != self._gap:
+            after, before = rfc3339(gap.from_us), rfc3339(gap.until_us)
+            log.warning("records_may_be_lost", position=self._projector.position, arrived_after=after, arrived_before=before)
+        self._gap = gap
 
     def _run[T](self, steps: Steps[T]) -> T:
         return run(steps, self._stores)

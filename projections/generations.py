@@ -42,6 +42,12 @@ def stream_created(kinesis: "KinesisClient", names: ResourceNames) -> str:
     return f"{summary['StreamCreationTimestamp'].timestamp():.3f}"
 
 
+def retention_s(kinesis: "KinesisClient", names: ResourceNames) -> int:
+    """How long the stream keeps a record, in seconds."""
+    summary = kinesis.describe_stream_summary(StreamName=names.stream)["StreamDescriptionSummary"]
+    return summary["RetentionPeriodHours"] * 3600
+
+
 def read_pointer(dynamodb: "DynamoDBClient", names: ResourceNames) -> Pointer | None:
     """The live pointer, or None before the first set-up; strongly consistent."""
     answer = dynamodb.get_item(TableName=names.generations, Key={"name": {"S": "live"}}, ConsistentRead=True)

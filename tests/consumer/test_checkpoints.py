@@ -4,11 +4,12 @@ from collections.abc import Collection, Mapping
 from typing import NoReturn
 
 import pytest
+import structlog
 
 from consumer.processor import EXIT_STATUS, ShardRecordProcessor
 from projections.effects import Stores
 from projections.memory import MemoryStores
-from projections.projector import FlushPolicy
+from projections.projector import FlushPolicy, ShardProjector
 from projections.rows import PROGRESS, Row, RowKey
 from telemetry.errors import StoreUnavailable
 from tests.consumer.conversation import (
@@ -23,7 +24,7 @@ from tests.consumer.conversation import (
     initialize,
     process_records,
 )
-from tests.projections.logs import NEVER, SHARD, projector, reading, record
+from tests.projections.logs import NEVER, SHARD, Clock, projector, reading, record
 
 LAZY = FlushPolicy(fleet_every_s=NEVER, everything_every_s=NEVER)
 EAGER = FlushPolicy(few_every_s=0, fleet_every_s=0)
@@ -196,3 +197,16 @@ def test_h01_a_shard_that_cannot_be_opened_is_never_reported() -> None:
         raise StoreUnavailable("no answer")
 
     assert converse(ShardRecordProcessor(fail, lambda *_: True), START) == ([], EXIT_STATUS)
+
+
+def test_s05_what_may_be_lost_is_logged_once() -> None:
+    """A warning that an alarm counts, with the bounds of the stretch."""
+    stores = MemoryStores()
+    stores.rows[SHARD.shard_id, PROGRESS] = Row(PROGRESS, 1, as_of_us=1_000_000_000_000_000, flushed_position=1)
+    forgetful = ShardProjector(SHARD, Clock(), retention_s=86_400)
+    processor = ShardRecordProcessor(lambda _: (forgetful, stores), lambda *_: True)
+    with structlog.testing.capture_logs() as logs:
+        said(processor, START, delivery(2), acknowledge(2), process_records({}))
+    (line,) = [line for line in logs if line["event"] == "records_may_be_lost"]
+    assert line["log_level"] == "warning"
+    assert (line["arrived_after"], line["arrived_before"]) == ("2001-09-09T01:46:40Z", "2023-11-14T22:13:20.25Z")
