@@ -141,7 +141,7 @@ module "consumer" {
   environment        = merge(local.settings, { KCL_TIMING = "aws" })
   health_command     = ["CMD", "python", "-m", "consumer.status"]
   start_period_s     = 30 # well as soon as the supervisor is at work, also while it waits for AWS
-  stop_timeout_s     = 60  # 20 s of grace for flushing and checkpoints, 5 s beyond, then whatever is left is killed
+  stop_timeout_s     = 60 # 20 s of grace for flushing and checkpoints, 5 s beyond, then whatever is left is killed
   cpu                = var.consumer.cpu
   memory             = var.consumer.memory
   execution_role_arn = module.permissions.role_arns["execution"]
