@@ -46,17 +46,20 @@ def main() -> None:
 
             def start(folder: Path) -> Daemon:
                 # Prepared before every run: the stream may have been made anew, or the pointer moved, since the last.
-                names, pointer = _prepare(settings)
+                names, pointer, shards = _prepare(settings)
                 oversight.world = AwsWorld(settings, names, pointer)
-                return Daemon(settings, names, folder, os.environ)
+                return Daemon(settings, names, folder, os.environ, shards=shards)
 
             supervise(start, oversight, stopping)
     except TelemetryError as error:
         sys.exit(str(error))
 
 
-def _prepare(settings: Settings) -> tuple[ResourceNames, Pointer]:
-    """Check that stream and tables belong together and make the first leases; the live generation and its names."""
+def _prepare(settings: Settings) -> tuple[ResourceNames, Pointer, int]:
+    """Check that stream and tables belong together and make the first leases.
+
+    Returns the names of the live generation, its pointer, and how many shards are open.
+    """
     kinesis, dynamodb = kinesis_client(settings), dynamodb_client(settings)
     pointer = check_stream(kinesis, dynamodb, ResourceNames(settings.prefix))
     names = ResourceNames(settings.prefix, pointer.generation)
@@ -66,7 +69,7 @@ def _prepare(settings: Settings) -> tuple[ResourceNames, Pointer]:
     kept_from_us = int((time.time() - retention_s(kinesis, names)) * MICRO)
     if rewound := rewind_leases(dynamodb, names.application, seen, kept_from_us):
         log.warning("leases_rewound", shards=rewound)
-    return names, pointer
+    return names, pointer, len(seen.shards.open)
 
 
 @contextmanager

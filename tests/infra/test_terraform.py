@@ -18,7 +18,7 @@ import structlog
 from consumer.daemon import _BEYOND_GRACE_S
 from consumer.oversight import Oversight
 from consumer.processor import ShardRecordProcessor
-from consumer.properties import SHUTDOWN_GRACE_S, patience
+from consumer.properties import JAVA_BEYOND_HEAP_MB, PROCESSOR_MB, SHUTDOWN_GRACE_S, SUPERVISOR_MB, heap_mb, patience
 from consumer.status import StatusFile
 from infra.local.downloads import ensure_environment
 from infra.setup import load_definition
@@ -173,6 +173,14 @@ def test_commands_name_modules_that_can_be_run(plans: Plans) -> None:
         assert command[:2] == ["python", "-m"]
         module = command[2].replace(".", "/")
         assert any((TREE.parents[1] / path).is_file() for path in (f"{module}.py", f"{module}/__main__.py")), command
+
+
+def test_s08_a_consumers_task_has_the_memory_to_hold_every_shard(plans: Plans) -> None:
+    """As when it is the only one left, with a backlog of the largest answers."""
+    task = planned(plans["environment"], "aws_ecs_task_definition")["module.consumer.aws_ecs_task_definition.this"]
+    shards = load_definition(ResourceNames("t"))["stream"]["shards"]
+    needed_mb = SUPERVISOR_MB + JAVA_BEYOND_HEAP_MB + heap_mb(shards) + shards * PROCESSOR_MB
+    assert int(task["memory"]) >= needed_mb
 
 
 def test_log_lines_that_alarms_count_are_logged(plans: Plans, tmp_path: Path) -> None:
