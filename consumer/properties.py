@@ -84,7 +84,7 @@ def render_properties(settings: Settings, names: ResourceNames, executable: Path
         "retrievalMode": "POLLING",
         # Four of the five reads a second that a shard allows.
         "idleTimeBetweenReadsInMillis": 250,
-        # An answer holds 10 MB at most however many records these are; fewer small ones keep the work between two messages short.
+        # An answer holds 10 MB at most, however many records these are. Fewer of them are less work between two messages.
         "maxRecords": 1000,
         # The idle tick: flushes what is due and renews the progress mark.
         "callProcessRecordsEvenForEmptyRecordList": "true",
