@@ -10,11 +10,13 @@ import pytest
 
 from consumer.daemon import Daemon
 from consumer.leases import make_leases
-from consumer.observation import observe
+from consumer.observation import Observation
 from consumer.properties import render_properties
 from infra.local.downloads import ensure_node
+from telemetry.limits import HASH_KEY_MAX
 from telemetry.names import ResourceNames
 from telemetry.settings import Settings
+from telemetry.shards import Shard, ShardMap
 from tests.faults.conftest import Trial
 from tests.support.waiting import eventually
 
@@ -55,7 +57,7 @@ def _daemon(
         run = trial.folder / "run"
         run.mkdir()
         stack = trial.stack
-        seen = observe(stack.kinesis, stack.dynamodb, stack.names)
+        seen = Observation(_shards(arguments[0]), {}, {}, None, {})
         make_leases(stack.dynamodb, stack.names.application, seen, stack.settings.worker_id)
         daemon = Daemon(stack.settings, stack.names, run, stack.environ, shards=arguments[0])
         try:
@@ -63,6 +65,12 @@ def _daemon(
         finally:
             daemon.kill()
             fake.kill()
+
+
+def _shards(count: int) -> ShardMap:
+    """Those of the fake."""
+    width = (HASH_KEY_MAX + 1) // count
+    return ShardMap(Shard(f"shardId-{number:012}", number * width, (number + 1) * width - 1) for number in range(count))
 
 
 @pytest.mark.full
