@@ -8,6 +8,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,15 +17,16 @@ from typing import TextIO
 import structlog
 
 from consumer.daemon import Daemon
-from consumer.leases import make_leases
+from consumer.leases import make_leases, rewind_leases
 from consumer.observation import observe
 from consumer.oversight import AwsWorld, Oversight
 from consumer.properties import patience
 from consumer.status import StatusFile, worker_path
 from consumer.supervisor import supervise
-from projections.generations import check_stream
+from projections.generations import Pointer, check_stream, retention_s
 from telemetry.aws import dynamodb_client, kinesis_client
 from telemetry.errors import TelemetryError
+from telemetry.limits import MICRO
 from telemetry.logs import configure_logs
 from telemetry.names import ResourceNames
 from telemetry.settings import Settings
@@ -49,23 +51,30 @@ def main() -> None:
 
             def start(folder: Path) -> Daemon:
                 # Prepared before every run: the stream may have been made anew, or the pointer moved, since the last.
-                names = _prepare(settings)
-                oversight.world = AwsWorld(settings, names)
-                return Daemon(settings, names, folder, os.environ)
+                names, pointer, shards = _prepare(settings)
+                oversight.world = AwsWorld(settings, names, pointer)
+                return Daemon(settings, names, folder, os.environ, shards=shards)
 
             supervise(start, oversight, stopping)
     except TelemetryError as error:
         sys.exit(str(error))
 
 
-def _prepare(settings: Settings) -> ResourceNames:
-    """Check that stream and tables belong together and make the first leases; the names of the live generation."""
+def _prepare(settings: Settings) -> tuple[ResourceNames, Pointer, int]:
+    """Check that stream and tables belong together and make the first leases.
+
+    Returns the names of the live generation, its pointer, and how many shards are open.
+    """
     kinesis, dynamodb = kinesis_client(settings), dynamodb_client(settings)
     pointer = check_stream(kinesis, dynamodb, ResourceNames(settings.prefix))
     names = ResourceNames(settings.prefix, pointer.generation)
-    made = make_leases(dynamodb, names.application, observe(kinesis, dynamodb, names), settings.worker_id)
+    seen = observe(kinesis, dynamodb, names)
+    made = make_leases(dynamodb, names.application, seen, settings.worker_id)
     log.info("leases_made", shards=made)
-    return names
+    kept_from_us = int((time.time() - retention_s(kinesis, names)) * MICRO)
+    if rewound := rewind_leases(dynamodb, names.application, seen, kept_from_us):
+        log.warning("leases_rewound", shards=rewound)
+    return names, pointer, len(seen.shards.open)
 
 
 @contextmanager

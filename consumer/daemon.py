@@ -13,7 +13,7 @@ import amazon_kclpy
 
 from consumer.child import PROCESSORS_VARIABLE
 from consumer.composition import GENERATION_VARIABLE
-from consumer.properties import SHUTDOWN_GRACE_S, render_properties
+from consumer.properties import SHUTDOWN_GRACE_S, heap_mb, render_properties
 from telemetry.names import ResourceNames
 from telemetry.processes import end_with_parent
 from telemetry.settings import Settings
@@ -26,9 +26,14 @@ _BEYOND_GRACE_S = 5
 
 
 class Daemon:
-    """One run of the daemon, with its files in `folder`, whose path must not hold a space (KCL splits commands at them)."""
+    """One run of the daemon, with its files in `folder`, whose path must not hold a space (KCL splits commands at them).
 
-    def __init__(self, settings: Settings, names: ResourceNames, folder: Path, environ: Mapping[str, str]) -> None:
+    `shards` is how many there are: when all others are gone, it holds every one of them.
+    """
+
+    def __init__(
+        self, settings: Settings, names: ResourceNames, folder: Path, environ: Mapping[str, str], *, shards: int = 1
+    ) -> None:
         self._processors = folder / "processors"
         self._processors.mkdir()
         child = folder / "record-processor"
@@ -40,7 +45,9 @@ class Daemon:
         self._process = subprocess.Popen(
             [
                 settings.java,
-                "-Xmx256m",
+                f"-Xmx{heap_mb(shards)}m",
+                # Java would go on without the thread that had no room; this way the supervisor starts it anew.
+                "-XX:+ExitOnOutOfMemoryError",
                 "-XX:+UseSerialGC",
                 "-XX:-UsePerfData",  # else it leaves a file behind for every run
                 "-XX:TieredStopAtLevel=1",

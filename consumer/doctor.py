@@ -12,7 +12,7 @@ BEHIND_S_MAX = 60
 
 def diagnose(seen: Observation, now_us: int) -> list[str]:
     """Every finding; empty when all is well."""
-    return [*_workers(seen), *_leases(seen), *_progress(seen, now_us)]
+    return [*_workers(seen), *_leases(seen), *_progress(seen, now_us), *_losses(seen)]
 
 
 def _workers(seen: Observation) -> Iterator[str]:
@@ -40,3 +40,10 @@ def _progress(seen: Observation, now_us: int) -> Iterator[str]:
         elif (behind_s := (now_us - row.as_of_us) // MICRO) > BEHIND_S_MAX:
             since = rfc3339(row.as_of_us)
             yield f"{shard_id} is {behind_s} s behind (as of {since}): see the log of its worker, {lease.owner}."
+
+
+def _losses(seen: Observation) -> Iterator[str]:
+    for shard_id, row in seen.progress.items():
+        if row.gap:
+            stretch = f"after {rfc3339(row.gap.from_us)} and before {rfc3339(row.gap.until_us)}"
+            yield f"{shard_id}: what arrived {stretch} may have left the stream unread: docs/runbook.md, records may be lost."

@@ -55,6 +55,44 @@ def take_lease(dynamodb: "DynamoDBClient", table: str, shard_id: str, owner: str
     return True
 
 
+def rewind_leases(dynamodb: "DynamoDBClient", table: str, seen: Observation, kept_from_us: int) -> list[str]:
+    """Set leases whose shards were last read before `kept_from_us` to the oldest record there is. Returns these shards.
+
+    What they name has left the stream, and Kinesis may refuse it as a place to begin (InvalidArgumentException, seen by others:
+    harlow/kinesis-consumer#175; KCL 3.1.3 then asks for it for ever). A row passes over what it has, so this costs nothing.
+    """
+    return [
+        shard_id
+        for shard_id, lease in seen.leases.items()
+        if not lease.ended
+        and (row := seen.progress.get(shard_id))
+        and row.as_of_us < kept_from_us
+        and _rewind_lease(dynamodb, table, shard_id, lease.counter)
+    ]
+
+
+def _rewind_lease(dynamodb: "DynamoDBClient", table: str, shard_id: str, counter: int) -> bool:
+    """Unless the lease has moved since it was seen: then somebody is at work."""
+    try:
+        dynamodb.update_item(
+            TableName=table,
+            Key={"leaseKey": {"S": shard_id}},
+            UpdateExpression="SET checkpoint = :oldest, checkpointSubSequenceNumber = :none",
+            ConditionExpression="leaseCounter = :seen AND NOT checkpoint IN (:ended, :oldest)",
+            ExpressionAttributeValues={
+                ":oldest": {"S": "TRIM_HORIZON"},
+                ":none": {"N": "0"},
+                ":seen": {"N": str(counter)},
+                ":ended": {"S": "SHARD_END"},
+            },
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            raise
+        return False
+    return True
+
+
 def _make_lease(dynamodb: "DynamoDBClient", table: str, shard: Shard, worker_id: str, progress: Row) -> bool:
     parents: Any = {"parentShardId": {"SS": list(shard.parents)}} if shard.parents else {}
     try:

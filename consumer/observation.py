@@ -65,11 +65,12 @@ class Observation:
         return sorted(shard_id for shard_id, lease in self.leases.items() if lease.owner == worker_id and not lease.ended)
 
     def is_due(self, shard_id: str) -> bool:
-        """Whether a shard with a lease is to be read now: it is listed, not at its end, and nothing before it is left.
+        """Whether a shard with a lease is to be read now: it is listed, its lease has not ended, and nothing before it is left.
 
-        One that was read to its end may keep its lease for long: until the shard that it is merged with has come as far.
+        The lease alone tells. When our row says ended and the lease does not, whoever read the shard died between the two, and
+        its children wait until somebody takes it up again and tells KCL.
         """
-        if shard_id not in self.shards.shards or self.leases[shard_id].ended or self._read_to_its_end(shard_id):
+        if shard_id not in self.shards.shards or self.leases[shard_id].ended:
             return False
         parents = self.shards.shards[shard_id].parents
         return all(parent not in self.leases or self.leases[parent].ended for parent in parents)
@@ -97,20 +98,42 @@ class Observation:
 
 def observe(kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: ResourceNames) -> Observation:
     """Look at everything once; strongly consistent. Raises boto3's errors."""
-    leases = {
-        item["leaseKey"]["S"]: Lease(
-            item.get("leaseOwner", {}).get("S"), int(item["leaseCounter"]["N"]), item["checkpoint"]["S"] == "SHARD_END"
-        )
-        for item in _scan(dynamodb, names.application)
-    }
-    workers = {
-        item["wid"]["S"]: Worker(item.get("lut", {}).get("N", ""), measured=bool(item.get("sts", {}).get("M")))
-        for item in _scan(dynamodb, names.workers)
-    }
-    lock: Any = dynamodb.get_item(TableName=names.coordinator, Key=_LEADER_KEY, ConsistentRead=True).get("Item")
-    leader = Leader(lock["ownerName"]["S"], lock["recordVersionNumber"]["S"]) if lock else None
+    leases = {key: lease for key, lease in map(_lease, _scan(dynamodb, names.application)) if lease}
+    workers = {key: worker for key, worker in map(_worker, _scan(dynamodb, names.workers)) if worker}
+    lock: Any = dynamodb.get_item(TableName=names.coordinator, Key=_LEADER_KEY, ConsistentRead=True).get("Item", {})
     progress = fleet_stats(dynamodb, names).shards
-    return Observation(list_shards(kinesis, names.stream), leases, workers, leader, progress)
+    return Observation(list_shards(kinesis, names.stream), leases, workers, _leader(lock), progress)
+
+
+# KCL's tables also hold what is none of these: a newer one keeps workers and leader beside the leases, and marks of its own.
+# What lacks an attribute, or has it in another type, is passed over.
+
+
+def _lease(item: Any) -> tuple[str, Lease | None]:
+    key, counter, checkpoint = _text(item, "leaseKey"), _number(item, "leaseCounter"), _text(item, "checkpoint")
+    if not (key and checkpoint) or counter is None:
+        return key, None
+    return key, Lease(_text(item, "leaseOwner") or None, counter, checkpoint == "SHARD_END")
+
+
+def _worker(item: Any) -> tuple[str, Worker | None]:
+    key = _text(item, "wid")
+    # Without a time stamp, or with one of another type, it gives no sign of life that we could read.
+    return key, Worker(str(item.get("lut", {}).get("N", "")), measured=bool(item.get("sts", {}).get("M"))) if key else None
+
+
+def _leader(item: Any) -> Leader | None:
+    owner, version = _text(item, "ownerName"), _text(item, "recordVersionNumber")
+    return Leader(owner, version) if owner and version else None
+
+
+def _text(item: Any, name: str) -> str:
+    return str(item.get(name, {}).get("S", ""))
+
+
+def _number(item: Any, name: str) -> int | None:
+    text = str(item.get(name, {}).get("N", ""))
+    return int(text) if text.isdecimal() else None
 
 
 def remove_leader(dynamodb: "DynamoDBClient", names: ResourceNames, leader: Leader) -> bool:

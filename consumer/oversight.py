@@ -1,8 +1,9 @@
-"""Looks at the tables now and then on behalf of the supervisor, and acts on what it sees: the watch judges, this does.
+"""Looks at stream and tables now and then on behalf of the supervisor, and acts on what it sees: the watch judges, this does.
 
 Says why the daemon must be started anew, removes a dead leader's lock, makes lost leases again, and keeps the status file.
 """
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -14,7 +15,9 @@ from consumer.leases import make_leases, take_lease
 from consumer.observation import Observation, observe, remove_leader
 from consumer.status import StatusFile
 from consumer.watch import Patience, Verdict, Watch
+from projections.generations import Pointer, check_stream
 from telemetry.aws import dynamodb_client, kinesis_client
+from telemetry.errors import StoreUnavailable
 from telemetry.names import ResourceNames
 from telemetry.settings import Settings
 
@@ -25,7 +28,11 @@ class World(Protocol):
     """What there is to see, and what may be done about it. Every method raises boto3's errors."""
 
     def observe(self) -> Observation:
-        """Look at everything once."""
+        """Look at everything once.
+
+        Raises StoreUnavailable when there is nothing any more that the daemon could work on, and WrongStream when no new daemon
+        could either.
+        """
 
     def remove_leader(self, seen: Observation) -> bool:
         """Remove the lock of the leader seen, unless it has changed since; says whether it did."""
@@ -38,15 +45,17 @@ class World(Protocol):
 
 
 class AwsWorld:
-    """The world of one worker and generation."""
+    """The world of one worker, on the generation and the stream that the pointer spoke of when its daemon was started."""
 
-    def __init__(self, settings: Settings, names: ResourceNames) -> None:
+    def __init__(self, settings: Settings, names: ResourceNames, pointer: Pointer) -> None:
         # One attempt: a look that fails is followed by the next one.
         self._kinesis, self._dynamodb = kinesis_client(settings, attempts=1), dynamodb_client(settings, attempts=1)
-        self._names, self._worker_id = names, settings.worker_id
+        self._names, self._worker_id, self._pointer = names, settings.worker_id, pointer
 
     def observe(self) -> Observation:
-        """Look at everything once."""
+        """Look at everything once, if stream and pointer are still those of the daemon."""
+        if (pointer := check_stream(self._kinesis, self._dynamodb, self._names)) != self._pointer:
+            raise StoreUnavailable(f"{self._names.generations} was at {self._pointer} and is now at {pointer}")
         return observe(self._kinesis, self._dynamodb, self._names)
 
     def remove_leader(self, seen: Observation) -> bool:
@@ -79,8 +88,9 @@ class Oversight:
         self._blind = False
 
     def worked(self) -> bool:
-        """Whether a shard has moved since the daemon was started, up to this moment."""
-        self._see()
+        """Whether a shard has moved since the daemon was started, up to this moment. Raises WrongStream."""
+        with contextlib.suppress(StoreUnavailable):  # the next start says so
+            self._see()
         return self._worked
 
     def begin(self) -> None:
@@ -95,8 +105,14 @@ class Oversight:
         self._status.phase(phase, **details)
 
     def look(self) -> str | None:
-        """Look when it is time to. Why the daemon must be started anew, or None."""
-        if self._clock_s() < self._next_look_s or not (judged := self._see()):
+        """Look when it is time to. Why the daemon must be started anew, or None. Raises WrongStream."""
+        if self._clock_s() < self._next_look_s:
+            return None
+        try:
+            judged = self._see()
+        except StoreUnavailable as error:
+            return str(error)
+        if judged is None:
             return None
         seen, verdict = judged
         self._tell_progress(verdict)

@@ -25,6 +25,7 @@ from projections.decoding import Record
 from projections.effects import Steps, Stores, run
 from projections.projector import ShardProjector
 from telemetry.errors import StoreUnavailable
+from telemetry.reading import rfc3339
 from telemetry.retry import tries
 
 log = structlog.get_logger(__name__)
@@ -55,10 +56,16 @@ def _or_exit[T](method: Callable[[Any, T], None]) -> Callable[[Any, T], None]:
 
 
 class ShardRecordProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon_kclpy has no types
-    """Projects one shard. `open_shard` makes the projector and the stores once KCL has said which shard it is."""
+    """Projects one shard. `open_shard` makes the projector and the stores once KCL has said which shard it is.
 
-    def __init__(self, open_shard: Callable[[str], tuple[ShardProjector, Stores]]) -> None:
+    `has_ended` says whether nothing follows a position in a shard and nothing ever will; it may take a while to find out.
+    """
+
+    def __init__(
+        self, open_shard: Callable[[str], tuple[ShardProjector, Stores]], has_ended: Callable[[str, int], bool]
+    ) -> None:
         self._open_shard = open_shard
+        self._has_ended = has_ended
         self._checkpointed = 0
         self._asked_for = 0
         """The last position a checkpoint was asked for, granted or not."""
@@ -67,10 +74,14 @@ class ShardRecordProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon
     @_or_exit
     def initialize(self, initialize_input: InitializeInput) -> None:
         """Learn the shard and read its progress mark."""
-        structlog.contextvars.bind_contextvars(shard_id=initialize_input.shard_id)
-        self._projector, self._stores = self._open_shard(initialize_input.shard_id)
+        self._shard_id = initialize_input.shard_id
+        structlog.contextvars.bind_contextvars(shard_id=self._shard_id)
+        self._projector, self._stores = self._open_shard(self._shard_id)
         self._began_at = initialize_input.sequence_number
         self._run(self._projector.start())
+        self._gap = self._projector.gap
+        # TRIM_HORIZON and the like name no record.
+        self._began = int(initialize_input.sequence_number) if initialize_input.sequence_number.isdecimal() else 0
         log.info("shard_started", checkpoint=initialize_input.sequence_number)
 
     @_or_exit
@@ -83,6 +94,7 @@ class ShardRecordProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon
         self._run(steps, functools.partial(self._keep_in_touch, checkpointer))
         if self._projector.durable > self._checkpointed:
             self._checkpoint_durable(checkpointer)
+        self._tell_loss()
 
     @_or_exit
     def lease_lost(self, _: LeaseLostInput) -> None:
@@ -91,7 +103,14 @@ class ShardRecordProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon
 
     @_or_exit
     def shard_ended(self, shard_ended_input: ShardEndedInput) -> None:
-        """Make everything durable, then mark the shard as ended: the only checkpoint without a sequence number (hazard H4)."""
+        """Make everything durable, then mark the shard as ended: the only checkpoint without a sequence number (hazard H4).
+
+        KCL says so also when Kinesis once did not find an open shard, or its stream is gone. Then nothing is written down: the
+        process ends, and the lease goes on where it was.
+        """
+        read = max(self._projector.position, self._began)
+        if not self._has_ended(self._shard_id, read):
+            raise StoreUnavailable(f"{self._shard_id} is said to have ended after {read}, but the stream does not show it")
         checkpointer = shard_ended_input.checkpointer
         self._said_s = time.monotonic()
         position = self._run(self._projector.flush(ended=True), functools.partial(self._keep_in_touch, checkpointer))
@@ -105,6 +124,13 @@ class ShardRecordProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon
         if position > self._checkpointed:
             self._checkpoint_patiently(shutdown_requested_input.checkpointer, str(position))
         log.info("shutdown_requested", position=position)
+
+    def _tell_loss(self) -> None:
+        """Say what may have left the stream unread when that is new; the progress row keeps it, and an alarm hears it."""
+        if (gap := self._projector.gap) and gap != self._gap:
+            after, before = rfc3339(gap.from_us), rfc3339(gap.until_us)
+            log.warning("records_may_be_lost", position=self._projector.position, arrived_after=after, arrived_before=before)
+        self._gap = gap
 
     def _run[T](self, steps: Steps[T], answered: Callable[[], object] = lambda: None) -> T:
         return run(steps, self._stores, answered)

@@ -11,6 +11,20 @@ from telemetry.settings import Settings
 SHUTDOWN_GRACE_S: Final = 20
 """Without it SIGTERM ends the daemon within milliseconds and no child hears of it (hazard H8)."""
 
+PROCESSOR_MB: Final = 256
+"""What a record processor takes at most. Answers of 10 MB alone take 101 MB of it, a dense backlog was seen to take 257."""
+
+SUPERVISOR_MB: Final = 70
+JAVA_BEYOND_HEAP_MB: Final = 110
+"""What they take beside (measured: 593 MB of memory at a heap of 512)."""
+
+_HEAP_MB: Final = 128
+_HEAP_MB_A_SHARD: Final = 96
+"""KCL 3.1.3 fetches ahead while less than 8 MB of a shard wait, so up to two answers of 10 MB; a third is being handed over, as
+base64 in JSON in UTF-8; a fourth is being received. No property bounds that (`SimpleRecordsFetcherFactory`, read): 256 MB ran
+out at four shards with all answers of 10 MB, this does not."""
+_HEAP_SHARDS_MIN: Final = 2
+
 BEYOND_RETRIES_S: Final = 30
 """A child retries AWS for up to twice `store_retry_s` and then exits by itself. One that stays silent for this much longer is
 hung, and the daemon ends itself and with it the child (hazard H7)."""
@@ -43,6 +57,11 @@ _WATCH: Final[Mapping[str, Mapping[str, float]]] = {
 _BEFORE_KCL_S: Final = 15
 
 
+def heap_mb(shards: int) -> int:
+    """The daemon's heap when it holds so many shards, in MB. One whose stream has grown beyond it ends, and is started anew."""
+    return _HEAP_MB + _HEAP_MB_A_SHARD * max(shards, _HEAP_SHARDS_MIN)
+
+
 def patience(settings: Settings) -> Patience:
     """How long the supervisor waits for signs of life. A child may retry AWS in place for twice `store_retry_s`."""
     shard_s = int(2 * settings.store_retry_s) + BEYOND_RETRIES_S - _BEFORE_KCL_S
@@ -65,7 +84,8 @@ def render_properties(settings: Settings, names: ResourceNames, executable: Path
         "retrievalMode": "POLLING",
         # Four of the five reads a second that a shard allows.
         "idleTimeBetweenReadsInMillis": 250,
-        "maxRecords": 10_000,
+        # An answer holds 10 MB at most, however many records these are. Fewer of them are less work between two messages.
+        "maxRecords": 1000,
         # The idle tick: flushes what is due and renews the progress mark.
         "callProcessRecordsEvenForEmptyRecordList": "true",
         "timeoutInSeconds": int(2 * settings.store_retry_s) + BEYOND_RETRIES_S,

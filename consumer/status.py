@@ -1,6 +1,7 @@
 """The supervisor's status as a file beside its lock, and `python -m consumer.status`, which shows it.
 
-Exit status 0 while the worker works, 1 otherwise: made for a container's health check. What the whole projection is like, on
+Exit status 0 while the supervisor is at work, whatever it has to do, and 1 otherwise: made for a container's health check. A
+new container would not bring AWS back, nor make a shard move that the supervisor cannot. What the whole projection is like, on
 whatever machine, is told by `telemetry doctor`.
 """
 
@@ -25,6 +26,9 @@ log = structlog.get_logger(__name__)
 
 _OUTDATED_S = 60.0
 """Beyond three looks of the slower set of intervals: nobody writes the file any more."""
+
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+"""Where Linux tells one run of the machine from another."""
 
 
 def worker_path(settings: Settings, ending: str) -> Path:
@@ -74,7 +78,8 @@ class StatusFile:
         self._path.unlink(missing_ok=True)
 
     def _write(self) -> None:
-        self._status["written_at_s"] = time.time()
+        # A clock that nobody sets, and that all processes of one run of the machine share.
+        self._status |= {"written_at_s": time.monotonic(), "boot": _boot()}
         part = self._path.with_suffix(".part")
         try:
             part.write_text(json.dumps(self._status))
@@ -84,14 +89,21 @@ class StatusFile:
 
 
 def read_status(path: Path, now_s: float) -> dict[str, Any]:
-    """The status; one that nobody keeps up to date any more, or that is not there, has the phase `not running`."""
+    """The status; one that nobody keeps up to date any more, or that is not there, has the phase `not running`.
+
+    `now_s` is by the clock that the file is written by: `time.monotonic`.
+    """
     try:
         status: dict[str, Any] = json.loads(path.read_text())
     except FileNotFoundError:
         return {"phase": "not running"}
-    if now_s - status["written_at_s"] > _OUTDATED_S:
+    if status["boot"] != _boot() or now_s - status["written_at_s"] > _OUTDATED_S:
         return {**status, "phase": "not running"}
     return status
+
+
+def _boot() -> str:
+    return _BOOT.read_text().strip() if _BOOT.exists() else ""
 
 
 def _now() -> str:
@@ -104,9 +116,9 @@ def main() -> int:
         path = worker_path(Settings.from_environment(os.environ), "json")
     except InvalidSettings as error:
         sys.exit(str(error))
-    status = read_status(path, time.time())
+    status = read_status(path, time.monotonic())
     sys.stdout.write(json.dumps(status, indent=2) + "\n")
-    return int(status["phase"] != "working")
+    return int(status["phase"] == "not running")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
-from telemetry.errors import StoreUnavailable
+from telemetry.errors import StoreUnavailable, WrongStream
 
 log = structlog.get_logger(__name__)
 
@@ -46,16 +46,16 @@ class Overseer(Protocol):
     """Sees what a run achieves."""
 
     def worked(self) -> bool:
-        """Whether this run has projected anything, up to this moment."""
+        """Whether this run has projected anything, up to this moment. Raises WrongStream."""
 
     def begin(self) -> None:
         """A run is about to begin."""
 
     def look(self) -> str | None:
-        """Why the run must be ended by force, or None."""
+        """Why the run must be ended by force, or None. Raises WrongStream when no other may follow."""
 
     def tell(self, phase: str, **details: Any) -> None:
-        """Take note of a phase: starting, restarting with its `reason`, stopping."""
+        """Take note of a phase: starting, restarting or refusing with its `reason`, stopping."""
 
 
 def supervise(start: Callable[[Path], Run], overseer: Overseer, stopping: threading.Event) -> None:
@@ -63,16 +63,22 @@ def supervise(start: Callable[[Path], Run], overseer: Overseer, stopping: thread
 
     `start` is given an empty folder for the files of each run. When AWS keeps it from starting, that counts as a run that
     ended; its other errors end the supervision. A run that projected something ends the series of failures before it.
+
+    A stream made again while the daemon runs ends both, as it does at a start: no restart would make the positions right.
     """
     failures = 0
-    while not stopping.is_set():
-        reason = _one_run(start, overseer, stopping)
-        if stopping.is_set():
-            return
-        failures = 1 if overseer.worked() else failures + 1
-        pause_s = min(_BACKOFF_MAX_S, _BACKOFF_FIRST_S * 2 ** min(failures - 1, _DOUBLINGS_MAX))
-        overseer.tell("restarting", reason=reason, failures=failures, pause_s=pause_s)
-        stopping.wait(pause_s)
+    try:
+        while not stopping.is_set():
+            reason = _one_run(start, overseer, stopping)
+            if stopping.is_set():
+                return
+            failures = 1 if overseer.worked() else failures + 1
+            pause_s = min(_BACKOFF_MAX_S, _BACKOFF_FIRST_S * 2 ** min(failures - 1, _DOUBLINGS_MAX))
+            overseer.tell("restarting", reason=reason, failures=failures, pause_s=pause_s)
+            stopping.wait(pause_s)
+    except WrongStream as error:
+        overseer.tell("refusing", reason=str(error))
+        raise
 
 
 def _one_run(start: Callable[[Path], Run], overseer: Overseer, stopping: threading.Event) -> str:
@@ -90,7 +96,13 @@ def _one_run(start: Callable[[Path], Run], overseer: Overseer, stopping: threadi
                 status = daemon.stop()
                 log.info("daemon_stopped", status=status)
                 return "asked to stop"
-            if reason := _dead_processor(daemon) or overseer.look():
+            try:
+                reason = _dead_processor(daemon) or overseer.look()
+            except WrongStream:
+                # At once: what its processors hold may come from the other stream.
+                daemon.kill()
+                raise
+            if reason:
                 daemon.kill()
                 return reason
         # Children of a daemon that died notice only when they read; none may work beside its successor's for long.

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
-from telemetry.errors import NotSetUp, WrongStream
+from telemetry.errors import NotSetUp, StoreUnavailable, WrongStream
 from telemetry.retry import error_code
 
 _EVERY_S = 2.0
@@ -39,7 +39,7 @@ class StreamCheck:
             self._say(None, str(unknown))
         except WrongStream as wrong:
             self._say(wrong, str(wrong))
-        except (ClientError, BotoCoreError) as error:
+        except (StoreUnavailable, ClientError, BotoCoreError) as error:
             log.warning("stream_not_checked", error=error_code(error))
         else:
             self._say(None, "")

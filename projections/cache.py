@@ -12,6 +12,7 @@ from itertools import batched
 from projections.effects import ITEMS_AT_ONCE, Steps, Stores, ask
 from projections.fold import Stats
 from projections.packs import Decision
+from projections.retention import Gap, joined
 from projections.rows import FLEET, PROGRESS, TOTAL, Row, RowKey, duplicate_keys, row_keys, sensor_of, sensor_total
 
 _KEYS_AT_ONCE = 800
@@ -42,6 +43,8 @@ class RowCache:
         self._has_parents = has_parents
         self._entries: dict[RowKey, _Entry] = {}
         self._dirty: set[RowKey] = set()
+        self.lost: Gap | None = None
+        """What may have left the stream unread and is not written down yet; goes into the progress row with its next write."""
 
     @property
     def progress(self) -> Row:
@@ -115,6 +118,7 @@ class RowCache:
                 max(position if everything else 0, entry.known.flushed_position),
                 ended or entry.known.ended,
                 entry.known.beat + 1,
+                joined(entry.known.gap, self.lost),
             )
             refused = yield from self._store([(row, entry.known)], decisions)
             # A refused row may need nothing folded any more, but its mark of what is flushed is still ours to move.
@@ -143,6 +147,7 @@ class RowCache:
             if row.key not in refused:
                 self._entries[row.key] = _Entry(row, row.stats)
                 self._dirty.discard(row.key)
+                self.lost = None if row.key == PROGRESS else self.lost
         if refused:
             yield from self.load(refused)
             self.fold(decisions, only=refused)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from projections.effects import DeadLetter
-from projections.items import dead_letter_items, pack_item, read_pack, read_row, row_item, row_key, row_statement
+from projections.items import dead_letter_items, gap_text, pack_item, read_pack, read_row, row_item, row_key, row_statement
 from projections.packs import Bucket, Pack
 from projections.rows import PROGRESS, Row, RowKey
 from telemetry.errors import StoreUnavailable
@@ -146,16 +146,18 @@ class AwsStores:
 
     def _put_progress(self, shard_id: str, row: Row, known: Row) -> bool:
         ended = "attribute_exists(ended)" if known.ended else "attribute_not_exists(ended)"
-        unmoved = f"{_still('position', known.position)} AND {_still('flushed_position', known.flushed_position)} AND {ended}"
+        gap = "gap = :gap" if known.gap else "attribute_not_exists(gap)"
+        positions = f"{_still('position', known.position)} AND {_still('flushed_position', known.flushed_position)}"
         call = partial(
             self._dynamodb.put_item,
             TableName=self._names.stats,
             Item=row_item(shard_id, row),
-            ConditionExpression=unmoved,
+            ConditionExpression=f"{positions} AND {ended} AND {gap}",
             ExpressionAttributeNames={"#position": "position", "#flushed_position": "flushed_position"},
             ExpressionAttributeValues={
                 ":position": {"S": str(known.position)},
                 ":flushed_position": {"S": str(known.flushed_position)},
+                **({":gap": {"S": gap_text(known.gap)}} if known.gap else {}),
             },
         )
         try:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from telemetry.errors import NotSetUp, WrongStream
+from telemetry.errors import NotSetUp, StreamMissing, WrongStream
 from telemetry.names import ResourceNames
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
 
 _POINTER_AGE_S_MAX = 1.0
+_MISSING = "A stream made again is another one: delete this prefix's tables as well, then set up again (python -m infra.setup)."
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +30,22 @@ class Pointer:
 
 
 def stream_created(kinesis: "KinesisClient", names: ResourceNames) -> str:
-    """When the stream was created: seconds since 1970 with three decimals."""
-    summary = kinesis.describe_stream_summary(StreamName=names.stream)["StreamDescriptionSummary"]
+    """When the stream was created: seconds since 1970 with three decimals. Raises StreamMissing when there is none."""
+    try:
+        summary = kinesis.describe_stream_summary(StreamName=names.stream)["StreamDescriptionSummary"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+        raise StreamMissing(f"{names.stream} is not there. {_MISSING}") from error
+    if summary["StreamStatus"] == "DELETING":
+        raise StreamMissing(f"{names.stream} is being deleted. {_MISSING}")
     return f"{summary['StreamCreationTimestamp'].timestamp():.3f}"
+
+
+def retention_s(kinesis: "KinesisClient", names: ResourceNames) -> int:
+    """How long the stream keeps a record, in seconds."""
+    summary = kinesis.describe_stream_summary(StreamName=names.stream)["StreamDescriptionSummary"]
+    return summary["RetentionPeriodHours"] * 3600
 
 
 def read_pointer(dynamodb: "DynamoDBClient", names: ResourceNames) -> Pointer | None:
@@ -58,7 +72,7 @@ def make_pointer(dynamodb: "DynamoDBClient", names: ResourceNames, created: str)
 
 
 def check_stream(kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: ResourceNames) -> Pointer:
-    """The live pointer, once it is known to speak of the stream that is there. Raises WrongStream, or NotSetUp, otherwise."""
+    """The live pointer, once it is known to speak of the stream that is there; else WrongStream, NotSetUp or StreamMissing."""
     pointer = _require_pointer(dynamodb, names)
     created = stream_created(kinesis, names)
     if created != pointer.stream_created:

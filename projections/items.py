@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from projections.effects import DeadLetter
 from projections.fold import Stats
 from projections.packs import Bucket, Pack, Place
+from projections.retention import Gap
 from projections.rows import Row, RowKey
 from telemetry.limits import DEAD_LETTER_PART_BYTES_MAX
 from telemetry.reading import Reading, decimal_text, parse_temperature, parse_timestamp, rfc3339
@@ -68,6 +69,8 @@ def row_item(shard_id: str, row: Row) -> "Item":
         item["flushed_position"] = {"S": str(row.flushed_position)}
     if row.ended:
         item["ended"] = {"BOOL": True}
+    if row.gap:
+        item["gap"] = {"S": gap_text(row.gap)}
     if row.past_us >= 0:
         item["past"] = {"S": rfc3339(row.past_us)}
     if row.beat:
@@ -119,8 +122,14 @@ def read_row(item: "Item") -> tuple[str, Row]:
         flushed_position,
         ended="ended" in item,
         beat=int(item["beat"]["N"]) if "beat" in item else 0,
+        gap=Gap(*map(parse_timestamp, item["gap"]["S"].split("/"))) if "gap" in item else None,
         past_us=parse_timestamp(item["past"]["S"]) if "past" in item else -1,
     )
+
+
+def gap_text(gap: Gap) -> str:
+    """A gap as an interval of ISO 8601."""
+    return f"{rfc3339(gap.from_us)}/{rfc3339(gap.until_us)}"
 
 
 def dead_letter_items(letter: DeadLetter) -> "Iterator[Item]":

@@ -13,6 +13,7 @@ from projections.cache import RowCache
 from projections.decoding import Candidate, Record, Stray, decode
 from projections.effects import ITEMS_AT_ONCE, DeadLetter, Question, Steps, Stores, ask
 from projections.packs import Decision, Pack, make_packs
+from projections.retention import Gap, joined, lost_stretch
 from projections.rows import PROGRESS, row_keys
 from projections.seen import Seen
 from telemetry.limits import MICRO
@@ -73,12 +74,26 @@ class _Slice:
 
 
 class ShardProjector:
-    """Projects one shard. `clock_s` tells seconds since 1970; nothing else here knows the time."""
+    """Projects one shard. `clock_s` tells seconds since 1970; nothing else here knows the time.
 
-    def __init__(self, shard: Shard, clock_s: Callable[[], float], policy: FlushPolicy | None = None) -> None:
+    Intervals are measured by `interval_clock_s`, which should be one that nobody sets: a clock set back by an hour would keep
+    all timed flushes waiting for as long. `retention_s` says how long the stream keeps a record; None that it keeps all.
+    """
+
+    def __init__(
+        self,
+        shard: Shard,
+        clock_s: Callable[[], float],
+        policy: FlushPolicy | None = None,
+        *,
+        interval_clock_s: Callable[[], float] | None = None,
+        retention_s: float | None = None,
+    ) -> None:
         self._shard = shard
         self._clock_s = clock_s
+        self._interval_clock_s = now_s = interval_clock_s or clock_s
         self._policy = policy or FlushPolicy()
+        self._retention_us = None if retention_s is None else int(retention_s * MICRO)
         self._rows = RowCache(shard.shard_id, has_parents=bool(shard.parents))
         self._seen = Seen(shard.shard_id)
         self._decisions: list[Decision] = []
@@ -86,10 +101,22 @@ class ShardProjector:
         self._completed = 0
         self._as_of_us = 0
         """The moment up to which the log is covered: now when caught up, else when the last record arrived."""
-        self._fleet_flushed_s = clock_s()
+        self._parents_as_of_us = 0
+        """And, while the shard has no row of its own, up to which its parents' logs were."""
+        self._fleet_flushed_s = now_s()
         # The first reading of a quiet shard need not wait: what it costs, no later one could share.
-        self._all_flushed_s = clock_s() - self._policy.few_every_s
-        self._progress_written_s = clock_s()
+        self._all_flushed_s = now_s() - self._policy.few_every_s
+        self._progress_written_s = now_s()
+
+    @property
+    def gap(self) -> Gap | None:
+        """What may have left the stream unread, now or before; None once somebody has seen and removed it."""
+        return joined(self._rows.progress.gap, self._rows.lost)
+
+    @property
+    def position(self) -> int:
+        """The last record that was applied, by this worker or those before it; 0 before any."""
+        return max(self._completed, self._seen.flushed)
 
     @property
     def durable(self) -> int:
@@ -100,6 +127,10 @@ class ShardProjector:
         """Read the shard's progress mark. To be run once, before anything else."""
         yield from self._rows.load([PROGRESS])
         self._seen.move(self._rows.progress.flushed_position)
+        if self._retention_us is not None and not self._rows.progress.as_of_us:
+            for parent in self._shard.parents:
+                rows = yield from ask(lambda stores, parent=parent: stores.load_rows(parent, [PROGRESS]))  # type: ignore[misc]
+                self._parents_as_of_us = max(self._parents_as_of_us, *(row.as_of_us for row in rows.values()), 0)
 
     def project(self, records: Sequence[Record], *, caught_up: bool) -> Steps[int]:
         """Apply records in the order of the log; `caught_up` says that the log held nothing beyond them.
@@ -130,6 +161,8 @@ class ShardProjector:
         delivered_us = int(self._clock_s() * MICRO)
         durable = 0
         fresh = [record for record in records if record.sequence_number > self._seen.flushed]
+        if len(fresh) == len(records) and (records or caught_up):  # else it begins where we were: nothing is missing
+            self._note_loss(fresh[0].arrived_at_ms * 1000 if fresh else None, delivered_us)
         if records and not fresh:
             self._completed = records[-1].sequence_number
         for piece in self._slices(fresh):
@@ -147,11 +180,18 @@ class ShardProjector:
             yield from (self._flush() if idle and self._completed > self._seen.flushed else self._flush_if_due(now=caught_up))
         ) or durable
         # Behind as well: Kinesis may take minutes of empty deliveries to cross a stretch of the log without records.
-        silent_s = self._clock_s() - self._progress_written_s
+        silent_s = self._interval_clock_s() - self._progress_written_s
         outdated_s = (self._as_of_us - self._rows.progress.as_of_us) / MICRO if caught_up else 0
         if max(silent_s, outdated_s) >= self._policy.renew_every_s:
             yield from self._flush_fleet()
         return durable
+
+    def _note_loss(self, first_us: int | None, now_us: int) -> None:
+        """Note what may have left the stream before the first record after all we have, or before the tip."""
+        if self._retention_us is None:
+            return
+        covered_us = max(self._as_of_us, self._rows.progress.as_of_us or self._parents_as_of_us)
+        self._rows.lost = joined(self._rows.lost, lost_stretch(covered_us, first_us, now_us, self._retention_us))
 
     def _flush(self, *, ended: bool = False) -> Steps[int]:
         packs = make_packs(self._shard.shard_id, self._decisions)
@@ -162,17 +202,17 @@ class ShardProjector:
         self._seen.move(max(self._completed, self._seen.flushed))
         self._decisions.clear()
         self._rows.evict(self._policy.rows_held_max)
-        self._fleet_flushed_s = self._all_flushed_s = self._progress_written_s = self._clock_s()
+        self._fleet_flushed_s = self._all_flushed_s = self._progress_written_s = self._interval_clock_s()
         return self._completed
 
     def _flush_if_due(self, *, now: bool) -> Steps[int]:
         """Flush, between records, what the policy says; `now` when the fleet's rows are due whatever the clock says."""
         if self._completed <= self._seen.flushed:
             return self._completed
-        elapsed_s = self._clock_s() - self._all_flushed_s
+        elapsed_s = self._interval_clock_s() - self._all_flushed_s
         if len(self._decisions) >= self._policy.decisions_max or elapsed_s >= self._policy.everything_every_s:
             return (yield from self._flush())
-        if not now and self._clock_s() - self._fleet_flushed_s < self._policy.fleet_every_s:
+        if not now and self._interval_clock_s() - self._fleet_flushed_s < self._policy.fleet_every_s:
             return 0
         if self._rows.dirty_sensor_count <= self._policy.few_rows and elapsed_s >= self._policy.few_every_s:
             return (yield from self._flush())
@@ -181,16 +221,16 @@ class ShardProjector:
 
     def _flush_fleet(self) -> Steps[None]:
         yield from self._rows.write(self._completed, self._as_of_us, self._decisions, everything=False)
-        self._fleet_flushed_s = self._progress_written_s = self._clock_s()
+        self._fleet_flushed_s = self._progress_written_s = self._interval_clock_s()
 
     @property
     def _silent(self) -> bool:
-        return self._clock_s() - self._progress_written_s >= self._policy.renew_every_s
+        return self._interval_clock_s() - self._progress_written_s >= self._policy.renew_every_s
 
     def _beat_if_due(self) -> Steps[None]:
         if self._silent:
             yield from self._rows.beat(self._decisions)
-            self._progress_written_s = self._clock_s()
+            self._progress_written_s = self._interval_clock_s()
 
     def _apply(self, piece: _Slice) -> Steps[None]:
         """Decide which readings of a slice are new, and fold what was decided."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from projections.fold import Stats
+from projections.retention import Gap
 from telemetry.reading import Reading, sortable_time
 
 FLEET = "all"
@@ -41,6 +42,8 @@ class Row:
     beat: int = field(default=0, compare=False)
     """On the progress row only: goes up whenever it is written, so that idle and stuck look different whatever clocks say."""
 
+    gap: Gap | None = field(default=None, compare=False)
+    """On the progress row only: what may have left the stream unread. Kept until somebody who has seen it removes it."""
     past_us: int = field(default=-1, compare=False)
     """On a sensor's total row only: no reading that came through the shard's parents was measured later; -1 when none did."""
 
@@ -50,9 +53,12 @@ class Row:
         return max(self.past_us, self.stats.latest.measured_at_us if self.stats.latest else -1)
 
     @property
-    def mark(self) -> tuple[int, int, bool]:
-        """What a write is conditional on: a row whose mark is not the one that was read was moved by another worker."""
-        return self.position, self.flushed_position, self.ended
+    def mark(self) -> tuple[int, int, bool, Gap | None]:
+        """What a write is conditional on: a row whose mark is not the one that was read was moved by another worker.
+
+        Or somebody has removed its gap, which must not come back.
+        """
+        return self.position, self.flushed_position, self.ended, self.gap
 
 
 def row_keys(reading: Reading) -> tuple[RowKey, ...]:

@@ -8,6 +8,7 @@
     │   ├── Overloaded      refused before anything was sent
     │   └── Refused         the log refused it: it is known not to be stored
     ├── StoreUnavailable    a table did not answer within the time for retries
+    │   └── StreamMissing   the stream is not there, or about to go
     ├── WrongStream         the stream was made anew since the projection was filled
     │   └── NotSetUp        nobody has said yet which stream the projection is filled from
     └── InvalidSettings     every bad setting with its fix
@@ -56,6 +57,10 @@ class Refused(NotStored):
 
 class StoreUnavailable(TelemetryError):
     """A table or stream did not answer within the time allowed for retries."""
+
+
+class StreamMissing(StoreUnavailable):
+    """The stream is not there, or is being deleted. It may come back, as itself or as another."""
 
 
 class WrongStream(TelemetryError):

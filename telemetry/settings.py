@@ -6,12 +6,13 @@ credentials); boto3 reads those itself. `docs/settings.md` is checked against th
 
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from telemetry.errors import InvalidSettings
+from telemetry.processes import host_name
 
 _ECS_VARIABLE = "ECS_CONTAINER_METADATA_URI_V4"
 """An address that ECS gives to each container. Its last part names that container and no other; on Fargate it begins with the
@@ -96,9 +97,9 @@ class Settings(BaseModel):
         str,
         Field(
             pattern=r"^[a-zA-Z0-9_.:-]{1,128}$",
-            description="This consumer's name; unique among the living, and best the same after a restart.",
+            description="This consumer's name; unique among the living, best the same after a restart; else its host's.",
         ),
-    ] = "worker-1"
+    ] = ""
     kcl_timing: Annotated[
         Literal["local", "aws"], Field(description="Which set of KCL's intervals to use: `consumer/properties.py` has both.")
     ] = "aws"
@@ -106,6 +107,11 @@ class Settings(BaseModel):
     store_retry_s: Annotated[
         float, Field(gt=0, le=50, description="How long the consumer retries a call to AWS before it exits, in seconds.")
     ] = 30
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_after_host(cls, given: Any) -> Any:
+        return {**given, "worker_id": given.get("worker_id") or host_name()}
 
     @model_validator(mode="after")
     def _leave_room(self) -> Self:

@@ -74,7 +74,12 @@ def test_r04_a_sensor_id_is_trimmed_as_put_does(typed: Typed, asked: str) -> Non
 
 @pytest.mark.parametrize(
     ("asked", "said"),
-    [("", "cannot be blank"), (" ", "cannot be blank"), ("x" * 257, "at most 256"), ("a\x00b", "control characters")],
+    [
+        ("", "cannot be blank"),
+        (" ", "cannot be blank"),
+        ("x" * 257, "at most 256"),
+        ("a\x00b", "control and format characters"),
+    ],
 )
 def test_r04_an_impossible_sensor_id_is_refused_as_put_does(typed: Typed, asked: str, said: str) -> None:
     """With the parser's own text."""

@@ -31,7 +31,7 @@ parts = st.one_of(bodies, bodies.map(lambda body: body + b"\n"), bodies.map(gzip
 def stores_after(*deliveries: dict[int, bytes | Sequence[bytes]]) -> MemoryStores:
     """What is stored once these deliveries were processed, every checkpoint granted."""
     stores = MemoryStores()
-    processor = ShardRecordProcessor(lambda _: (projector(policy=EAGER), stores))
+    processor = ShardRecordProcessor(lambda _: (projector(policy=EAGER), stores), lambda *_: True)
     answers = granted(processor, START, *map(process_records, deliveries), SHUTDOWN_REQUESTED)
     assert answers[-1] == done("shutdownRequested")
     return stores
@@ -87,7 +87,7 @@ class Noting(ShardProjector):
 def test_s01_consumer_and_replay_read_the_same_lines(log: list[list[bytes]]) -> None:
     """One from the user records that KCL hands out, the other from the bytes of the stream."""
     noting = Noting(SHARD, lambda: 0)
-    processor = ShardRecordProcessor(lambda _: (noting, MemoryStores()))
+    processor = ShardRecordProcessor(lambda _: (noting, MemoryStores()), lambda *_: True)
     converse(processor, START, process_records(dict(enumerate(log, 1))))
     consumed = [line for record in noting.records for line in split_record(*record.parts)]
     assert [record.sequence_number for record in noting.records] == list(range(1, len(log) + 1))

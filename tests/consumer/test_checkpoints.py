@@ -4,11 +4,12 @@ from collections.abc import Collection, Mapping
 from typing import NoReturn
 
 import pytest
+import structlog
 
 from consumer.processor import EXIT_STATUS, ShardRecordProcessor
 from projections.effects import Stores
 from projections.memory import MemoryStores
-from projections.projector import FlushPolicy
+from projections.projector import FlushPolicy, ShardProjector
 from projections.rows import PROGRESS, Row, RowKey
 from telemetry.errors import StoreUnavailable
 from tests.consumer.conversation import (
@@ -24,7 +25,7 @@ from tests.consumer.conversation import (
     initialize,
     process_records,
 )
-from tests.projections.logs import NEVER, SHARD, projector, reading, record
+from tests.projections.logs import NEVER, SHARD, Clock, projector, reading, record
 
 LAZY = FlushPolicy(fleet_every_s=NEVER, everything_every_s=NEVER)
 EAGER = FlushPolicy(few_every_s=0, fleet_every_s=0)
@@ -33,7 +34,7 @@ START = initialize(SHARD.shard_id)
 
 def on(stores: Stores, policy: FlushPolicy | None = None) -> ShardRecordProcessor:
     """A record processor on these stores."""
-    return ShardRecordProcessor(lambda _: (projector(policy=policy), stores))
+    return ShardRecordProcessor(lambda _: (projector(policy=policy), stores), lambda *_: True)
 
 
 def delivery(*numbers: int, behind_ms: int = 0) -> Message:
@@ -93,6 +94,19 @@ def test_at_the_shards_end_everything_is_flushed_before_the_checkpoint() -> None
     said(on(stores, LAZY), START, delivery(1, behind_ms=1), SHARD_ENDED, acknowledge(None))
     assert stores.rows[SHARD.shard_id, PROGRESS].flushed_position == 1
     assert stores.rows[SHARD.shard_id, PROGRESS].ended
+
+
+def test_s13_an_end_that_kcl_never_heard_of_is_told_again() -> None:
+    """Our row says ended, and the processor died before the checkpoint: the next one gets through to it."""
+    stores = MemoryStores()
+    unheard = [START, delivery(1), acknowledge(1), SHARD_ENDED, acknowledge(None, "InvalidStateException")]
+    assert converse(on(stores), *unheard)[1] == EXIT_STATUS
+    assert stores.rows[SHARD.shard_id, PROGRESS].ended
+    assert said(on(stores), START, process_records({}), SHARD_ENDED, acknowledge(None))[-2:] == [
+        checkpoint(None),
+        done("shardEnded"),
+    ]
+    assert stores.rows[SHARD.shard_id, PROGRESS].stats.count == 1
 
 
 def test_a_lost_lease_writes_nothing() -> None:
@@ -194,4 +208,17 @@ def test_h01_a_shard_that_cannot_be_opened_is_never_reported() -> None:
     def fail(_: str) -> NoReturn:
         raise StoreUnavailable("no answer")
 
-    assert converse(ShardRecordProcessor(fail), START) == ([], EXIT_STATUS)
+    assert converse(ShardRecordProcessor(fail, lambda *_: True), START) == ([], EXIT_STATUS)
+
+
+def test_s05_what_may_be_lost_is_logged_once() -> None:
+    """A warning that an alarm counts, with the bounds of the stretch."""
+    stores = MemoryStores()
+    stores.rows[SHARD.shard_id, PROGRESS] = Row(PROGRESS, 1, as_of_us=1_000_000_000_000_000, flushed_position=1)
+    forgetful = ShardProjector(SHARD, Clock(), retention_s=86_400)
+    processor = ShardRecordProcessor(lambda _: (forgetful, stores), lambda *_: True)
+    with structlog.testing.capture_logs() as logs:
+        granted(processor, START, delivery(2), process_records({}))
+    (line,) = [line for line in logs if line["event"] == "records_may_be_lost"]
+    assert line["log_level"] == "warning"
+    assert (line["arrived_after"], line["arrived_before"]) == ("2001-09-09T01:46:40Z", "2023-11-14T22:13:20.25Z")

@@ -11,11 +11,13 @@ import pytest
 
 from consumer.composition import GENERATION_VARIABLE
 from consumer.processor import EXIT_STATUS
+from consumer.properties import PROCESSOR_MB
 from infra.setup import load_definition, set_up
 from projections.items import read_row
 from projections.queries import fleet_stats
 from projections.rows import Row
 from telemetry.events import encode_event
+from telemetry.limits import RECORD_BYTES_MAX
 from telemetry.names import ResourceNames
 from telemetry.reading import Reading
 from tests.consumer.conversation import (
@@ -83,6 +85,18 @@ def test_h05_all_lifecycle_methods_through_a_kcl_conversation(stack: Stack, shar
         assert talking.end() == 0
 
 
+def test_s03_the_end_of_an_open_shard_is_not_believed(stack: Stack, log: Path) -> None:
+    """KCL says so when Kinesis once did not find it: the child exits without a checkpoint, and no row notes an end."""
+    shard = stack.kinesis.list_shards(StreamName=stack.names.stream)["Shards"][0]["ShardId"]
+    with child({**stack.environ, "STORE_RETRY_S": "1"}, log) as talking:
+        assert talking.exchange(initialize(shard)) == done("initialize")
+        talking.say(SHARD_ENDED)
+        assert talking.wait() == EXIT_STATUS
+        assert "".join(talking.rest()).strip() == ""
+    assert f"{shard} is said to have ended" in log.read_text()
+    assert shard not in fleet_stats(stack.dynamodb, stack.names).shards
+
+
 def test_a_second_child_goes_on_where_the_first_was_killed(stack: Stack, shard: str, line: bytes, log: Path) -> None:
     """SIGKILL before the checkpoint was acknowledged: the same record again is recognised and not counted again."""
     for _ in range(2):
@@ -91,6 +105,24 @@ def test_a_second_child_goes_on_where_the_first_was_killed(stack: Stack, shard: 
             assert talking.exchange(process_records({SEQUENCE: line})) == checkpoint(SEQUENCE)
             os.kill(talking.pid, signal.SIGKILL)
     assert (progress(stack, shard).stats.count, progress(stack, shard).stats.duplicates) == (1, 0)
+
+
+def test_s08_an_answer_of_ten_megabytes_fits_into_the_memory_of_a_record_processor(
+    stack: Stack, shard: str, line: bytes, log: Path
+) -> None:
+    """The largest that GetRecords gives, as ten records of the largest size; the bound is the one in Terraform's rule."""
+    padded = line + b" " * (RECORD_BYTES_MAX - len(line))
+    with child(stack.environ, log) as talking:
+        assert talking.exchange(initialize(shard)) == done("initialize")
+        for first in (SEQUENCE, SEQUENCE + 10):
+            records = {first + number: padded for number in range(10)}
+            answer = talking.exchange(process_records(records, behind_ms=60_000))
+            while answer["action"] == "checkpoint":
+                answer = talking.exchange(acknowledge(int(answer["sequenceNumber"])))
+            assert answer == done("processRecords")
+        peak_mb = int(Path(f"/proc/{talking.pid}/status").read_text().partition("VmHWM:")[2].split()[0]) / 1024
+        assert peak_mb <= PROCESSOR_MB, peak_mb
+        assert talking.end() == 0
 
 
 CHATTY = """

@@ -90,6 +90,23 @@ def test_java_runs_kcls_main_class_with_our_properties(start: Start, java: Path,
     assert written(java, "generation") == "3\n"
 
 
+def test_s08_the_heap_is_for_every_shard_and_java_ends_when_it_runs_out(tmp_path: Path) -> None:
+    """A worker may have to hold all of them. Without its memory java would go on half dead."""
+    java = tmp_path / "java"
+    java.write_text('#!/bin/sh\nprintf "%s\\n" "$@" > "$0.arguments"\n')
+    java.chmod(0o755)
+    heaps = []
+    for shards in (1, 2, 8):
+        run = tmp_path / f"run-{shards}"
+        run.mkdir()
+        daemon = Daemon(Settings(java=str(java)), NAMES, run, os.environ, shards=shards)
+        assert ended(daemon) == 0
+        arguments = Path(f"{java}.arguments").read_text().splitlines()
+        assert "-XX:+ExitOnOutOfMemoryError" in arguments
+        heaps += [argument for argument in arguments if argument.startswith("-Xmx")]
+    assert heaps == ["-Xmx320m", "-Xmx320m", "-Xmx896m"]
+
+
 def test_the_executable_starts_a_child_by_one_word(start: Start, tmp_path: Path) -> None:
     """KCL splits the command at spaces, so it is a script without any in its path, and it runs consumer.child."""
     start("exit 0")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from consumer.leases import make_leases
+from consumer.leases import make_leases, rewind_leases
 from consumer.observation import Observation, observe
 from projections.rows import PROGRESS, Row
 from telemetry.shards import Shard, ShardMap, list_shards
@@ -140,3 +140,23 @@ def test_h13_the_lost_lease_of_a_child_is_made_again_once_its_parent_has_ended(s
     put_lease(stack, right, "TRIM_HORIZON")
     assert make(stack, family) == [left]
     assert lease(stack, left)["parentShardId"] == {"SS": [parent]}
+
+
+def test_s05_a_lease_whose_place_has_left_the_stream_begins_at_the_oldest_record(stack: Stack, family: ShardMap) -> None:
+    """Kinesis may refuse the place. Only where the row is that old, and nobody has moved the lease since it was seen."""
+    parent, left, right, grandchild = family.shards
+    place = "49590338271490256608559692538361571095921575989136588898"
+    for shard, checkpoint in ((parent, "SHARD_END"), (left, place), (right, place), (grandchild, place)):
+        put_lease(stack, shard, checkpoint)
+    progress = {shard: Row(PROGRESS, 1, as_of_us=100) for shard in (parent, left, right)}
+    before = seen(stack, family, progress)
+    stack.dynamodb.update_item(
+        TableName=stack.names.application,
+        Key={"leaseKey": {"S": right}},
+        UpdateExpression="SET leaseCounter = leaseCounter + :one",
+        ExpressionAttributeValues={":one": {"N": "1"}},
+    )
+    assert rewind_leases(stack.dynamodb, stack.names.application, before, 100) == []
+    assert rewind_leases(stack.dynamodb, stack.names.application, before, 101) == [left]
+    assert lease(stack, left)["checkpoint"] == {"S": "TRIM_HORIZON"}
+    assert [lease(stack, shard)["checkpoint"]["S"] for shard in (parent, right, grandchild)] == ["SHARD_END", place, place]

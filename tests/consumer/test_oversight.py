@@ -1,16 +1,22 @@
 """What is done about what is seen: a world that tells a story, look by look."""
 
+import json
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from consumer.observation import Leader, Lease, Observation
 from consumer.oversight import Oversight
-from consumer.status import StatusFile, read_status
+from consumer.status import StatusFile, main, read_status, worker_path
 from consumer.watch import Patience
 from projections.rows import PROGRESS, Row
+from telemetry.errors import StreamMissing, TelemetryError, WrongStream
+from telemetry.settings import Settings
 from telemetry.shards import Shard, ShardMap
 
 PATIENCE = Patience(look_every_s=1, leader_s=3, daemon_s=5, shard_s=8, start_s=20)
@@ -23,6 +29,7 @@ class StoryWorld:
     def __init__(self) -> None:
         self.looks = 0
         self.away = False
+        self.gone: TelemetryError | None = None
         self.stuck = False
         self.stuck_at = 0
         self.leader_is_back = self.helpless = False
@@ -30,6 +37,8 @@ class StoryWorld:
         self.remade: list[str] = []
 
     def observe(self) -> Observation:
+        if self.gone:
+            raise self.gone
         if self.away:
             raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
         self.looks += 1
@@ -128,6 +137,22 @@ def test_aws_being_away_is_no_reason_to_restart(subject: Subject) -> None:
     assert subject.looks(1) == ["one has not moved for 8 s"]
 
 
+def test_s02_a_missing_stream_ends_the_run_with_its_own_sentence(subject: Subject) -> None:
+    """It may come back: the next start says the same until it does."""
+    subject.world.gone = StreamMissing("the stream is not there")
+    assert subject.looks(1) == ["the stream is not there"]
+    assert not subject.oversight.worked()
+
+
+def test_s02_a_stream_made_again_is_seen_at_the_next_look(subject: Subject) -> None:
+    """By whoever asks first."""
+    subject.world.gone = WrongStream("made again")
+    with pytest.raises(WrongStream):
+        subject.looks(1)
+    with pytest.raises(WrongStream):
+        subject.oversight.worked()
+
+
 def test_what_cannot_be_mended_hides_no_restart(subject: Subject) -> None:
     """Rights that lack for one thing do not keep another from being done."""
     subject.world.helpless = True
@@ -171,3 +196,35 @@ def test_a_status_that_nobody_writes_any_more_says_so(subject: Subject) -> None:
     assert read_status(subject.path, written + 59)["phase"] == "working"
     assert read_status(subject.path, written + 61)["phase"] == "not running"
     assert read_status(subject.path.with_name("none.json"), 0) == {"phase": "not running"}
+
+
+@pytest.fixture
+def status_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the worker of this environment keeps its status."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    path = worker_path(Settings.from_environment(os.environ), "json")
+    path.parent.mkdir(mode=0o700)
+    return path
+
+
+def test_s13_a_worker_is_well_while_its_supervisor_is_at_work_whatever_it_has_to_do(status_path: Path) -> None:
+    """A new container brings no table back: one that starts, starts anew or sees nothing is left to go on."""
+    assert main() == 1
+    with StatusFile(status_path, "me") as status:
+        assert main() == 0
+        status.sight("DynamoDB is away")
+        status.phase("restarting", reason="the daemon ended with status 70")
+        assert main() == 0
+    assert main() == 1
+
+
+@pytest.mark.parametrize("was", [{"written_at_s": -61.0}, {"boot": "the run of the machine before this one"}])
+def test_s13_a_status_that_was_left_behind_is_told_whatever_the_clock_is_set_to(status_path: Path, was: dict[str, Any]) -> None:
+    """Its age is measured by a clock that all processes share and nobody sets."""
+    with StatusFile(status_path, "me"):
+        written = json.loads(status_path.read_text())
+        assert 0 <= time.monotonic() - written["written_at_s"] < 60
+        older = {name: written[name] + value if name == "written_at_s" else value for name, value in was.items()}
+        status_path.write_text(json.dumps(written | older))
+        assert main() == 1

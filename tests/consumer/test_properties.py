@@ -67,6 +67,11 @@ def test_leases_are_taken_not_handed_over() -> None:
     assert rendered()["isGracefulLeaseHandoffEnabled"] == "false"
 
 
+def test_s08_a_delivery_is_no_more_than_a_thousand_records() -> None:
+    """What the daemon holds, and what a child does between two messages, is bounded by it."""
+    assert rendered()["maxRecords"] == "1000"
+
+
 def test_idle_shards_are_called_too() -> None:
     """Flushes that are due and the renewal of the progress mark hang on the empty deliveries."""
     assert rendered()["callProcessRecordsEvenForEmptyRecordList"] == "true"

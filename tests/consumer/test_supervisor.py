@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from consumer.supervisor import supervise
-from telemetry.errors import WrongStream
+from telemetry.errors import StreamMissing, WrongStream
 
 
 class Stopping(threading.Event):
@@ -60,6 +60,7 @@ class Overseer:
     def __init__(self, worked: Iterable[bool] = (), reasons: Iterable[str | None] = ()) -> None:
         self._worked_now = False
         self.phases: list[tuple[str, dict[str, Any]]] = []
+        self.wrong = False
         self._worked = iter(worked)
         self._reasons = iter(reasons)
 
@@ -70,6 +71,8 @@ class Overseer:
         return self._worked_now
 
     def look(self) -> str | None:
+        if self.wrong:
+            raise WrongStream("made again")
         return next(self._reasons, None)
 
     def tell(self, phase: str, **details: Any) -> None:
@@ -229,3 +232,31 @@ def test_h29_a_stream_made_again_ends_the_supervision() -> None:
 
     with pytest.raises(WrongStream):
         supervise(start, Overseer(), Stopping(waits_max=3))
+
+
+def test_s02_a_stream_made_again_under_a_running_daemon_ends_both_and_says_so() -> None:
+    """The daemon by force: what it holds may come from the other stream."""
+    runs, start = runs_of(lambda: FakeRun(status=None))
+    overseer = Overseer()
+    overseer.wrong = True
+    with pytest.raises(WrongStream):
+        supervise(start, overseer, Stopping(waits_max=3))
+    assert [run.calls for run in runs] == [["kill"]]
+    assert overseer.phases[-1] == ("refusing", {"reason": "made again"})
+
+
+def test_s02_a_missing_stream_is_waited_for() -> None:
+    """It may come back as it was."""
+    _, make = runs_of(lambda: FakeRun(status=None))
+    starts = []
+
+    def start(folder: Path) -> FakeRun:
+        starts.append("tried")
+        if len(starts) < 3:
+            raise StreamMissing("the stream is not there")
+        return make(folder)
+
+    overseer = Overseer()
+    supervise(start, overseer, Stopping(waits_max=4))
+    assert len(starts) == 3
+    assert overseer.phases[0][1]["reason"] == "the daemon could not be started: the stream is not there"

@@ -209,7 +209,18 @@ def test_a_shard_at_its_end_may_wait_for_the_one_it_is_merged_with() -> None:
     """KCL keeps its lease until then, and nothing of it moves any more."""
     world = World()
     world.stuck, world.ended = {"two"}, {"two"}
+    world.seen = replace(world.seen, leases={**world.seen.leases, "two": Lease("me", 0, ended=True)})
     assert world.until(300).restart is None
+
+
+@pytest.mark.parametrize("owner", ["me", "gone", None])
+def test_s13_a_shard_whose_row_says_ended_while_its_lease_does_not_is_taken_up_again(owner: str | None) -> None:
+    """Whoever read it died between our row and KCL's checkpoint; its children wait for KCL to hear of the end."""
+    world = World()
+    world.stuck, world.ended = {"two"}, {"two"}
+    leases = {"one": Lease("me", 0, ended=False), "two": Lease(owner, 0, ended=False)}
+    reasons = {world.look(leader=Leader("me", "v1"), leases=leases).restart for _ in range(150)}
+    assert any(reason and reason.startswith("two has not moved") for reason in reasons)
 
 
 def test_a_shard_of_another_living_worker_is_not_ours_to_judge() -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,18 @@ import structlog
 
 from consumer.daemon import _BEYOND_GRACE_S
 from consumer.oversight import Oversight
-from consumer.properties import SHUTDOWN_GRACE_S, patience
+from consumer.processor import ShardRecordProcessor
+from consumer.properties import JAVA_BEYOND_HEAP_MB, PROCESSOR_MB, SHUTDOWN_GRACE_S, SUPERVISOR_MB, heap_mb, patience
 from consumer.status import StatusFile
 from infra.local.downloads import ensure_environment
 from infra.setup import load_definition
+from projections.memory import MemoryStores
+from projections.projector import ShardProjector
+from projections.rows import PROGRESS, Row
 from telemetry.names import ResourceNames
 from telemetry.settings import Settings
+from tests.consumer.conversation import converse, initialize, process_records
+from tests.projections.logs import SHARD
 from tests.support.terraform import ENVIRONMENTS, ROOTS, TREE, Root, planned
 
 type Plans = Mapping[str, dict[str, Any]]
@@ -166,17 +173,34 @@ def test_commands_name_modules_that_can_be_run(plans: Plans) -> None:
         assert any((TREE.parents[1] / path).is_file() for path in (f"{module}.py", f"{module}/__main__.py")), command
 
 
+def test_s08_a_consumers_task_has_the_memory_to_hold_every_shard(plans: Plans) -> None:
+    """As when it is the only one left, with a backlog of the largest answers."""
+    task = planned(plans["environment"], "aws_ecs_task_definition")["module.consumer.aws_ecs_task_definition.this"]
+    shards = load_definition(ResourceNames("t"))["stream"]["shards"]
+    needed_mb = SUPERVISOR_MB + JAVA_BEYOND_HEAP_MB + heap_mb(shards) + shards * PROCESSOR_MB
+    assert int(task["memory"]) >= needed_mb
+
+
 def test_log_lines_that_alarms_count_are_logged(plans: Plans, tmp_path: Path) -> None:
-    """The supervisor's line about a restart has the event and the reason that the metric filters look for."""
+    """The lines about a restart and about records that may be lost have what the metric filters look for."""
     settings = Settings()
     with structlog.testing.capture_logs() as logs, StatusFile(tmp_path / "status.json", "w") as status:
         reason = "shardId-000000000000 has not moved for 75 s"
         Oversight("w", patience(settings), status).tell("restarting", reason=reason, failures=1, pause_s=0.2)
-    (line,) = logs
+        _tell_loss()
     for address, metric_filter in planned(plans["environment"], "aws_cloudwatch_log_metric_filter").items():
         terms = dict(re.findall(r'\$\.(\w+) = "\*?(.+?)\*?"', metric_filter["pattern"]))
         assert terms, address
-        assert all(text in line[name] for name, text in terms.items()), address
+        assert any(all(text in line.get(name, "") for name, text in terms.items()) for line in logs), address
+
+
+def _tell_loss() -> None:
+    """A record processor that comes back after longer than the stream keeps a record."""
+    stores = MemoryStores()
+    stores.rows[SHARD.shard_id, PROGRESS] = Row(PROGRESS, 1, as_of_us=1)
+    projector = ShardProjector(SHARD, time.time, retention_s=86_400)
+    processor = ShardRecordProcessor(lambda _: (projector, stores), lambda *_: True)
+    converse(processor, initialize(SHARD.shard_id), process_records({}))
 
 
 def test_policies_fit_into_a_role(plans: Plans) -> None:

@@ -16,7 +16,7 @@ from projections.decoding import LETTERS_MAX, Record
 from projections.effects import Origin, run
 from projections.memory import MemoryStores
 from projections.packs import Bucket, Pack, Place, bucket_of
-from projections.projector import FlushPolicy
+from projections.projector import FlushPolicy, ShardProjector
 from projections.rows import FLEET, PROGRESS, RowKey, sensor_scope
 from telemetry.events import decode_event, encode_event
 from telemetry.limits import HASH_KEY_MAX
@@ -450,6 +450,22 @@ def test_sensor_rows_wait_thirty_seconds_at_most() -> None:
     clock.now_s += 1
     assert run(subject.project([record(30, reading("a", 30))], caught_up=False), stores) == 30
     assert stores.rows[SHARD.shard_id, RowKey(sensor_scope("a"), "total")].stats.count == 30
+
+
+def test_s13_a_clock_set_back_delays_no_flush() -> None:
+    """Intervals are measured by a clock that nobody sets; only the row's time is the day's."""
+    stores, wall, steady = WatchedStores(), Clock(), Clock()
+    subject = ShardProjector(SHARD, wall, interval_clock_s=steady)
+    run(subject.start(), stores)
+    run(subject.project([record(1, reading())], caught_up=True), stores)
+    for number, set_to_s in ((2, wall.now_s - 3600), (3, wall.now_s + 3600)):
+        wall.now_s = set_to_s
+        steady.now_s += 30
+        assert run(subject.project([record(number, reading(at_s=number))], caught_up=False), stores) == number
+        steady.now_s += 10
+        beat = stores.rows[SHARD.shard_id, PROGRESS].beat
+        run(subject.project([], caught_up=True), stores)
+        assert stores.rows[SHARD.shard_id, PROGRESS].beat == beat + 1
 
 
 def test_many_decisions_make_a_flush_of_everything() -> None:

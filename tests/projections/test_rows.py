@@ -7,6 +7,7 @@ from projections.effects import DeadLetter, Origin
 from projections.fold import Stats
 from projections.items import dead_letter_items, pack_item, read_pack, read_row, row_item
 from projections.packs import READINGS_MAX, Decision, Pack, Place, bucket_of, make_packs
+from projections.retention import Gap
 from projections.rows import FLEET, PROGRESS, TOTAL, Row, RowKey, duplicate_keys, row_keys, sensor_scope
 from telemetry.limits import DEAD_LETTER_PART_BYTES_MAX, TEMPERATURE_MICRO_MIN, TIME_US_MAX
 from telemetry.reading import Reading, parse_timestamp
@@ -64,9 +65,10 @@ def test_any_row_survives_being_written_down(one: Reading, some: Stats, position
     """A row's item gives back the shard and the row, for every window of any reading."""
     for key in row_keys(one):
         ended, past_us = bool(position % 2), position % 7 - 1
-        row = Row(key, position, some, 1_700_000_000_123_456, flushed_position, ended, beat=7, past_us=past_us)
+        gap = Gap(one.measured_at_us, position % 10**15) if ended else None
+        row = Row(key, position, some, 1_700_000_000_123_456, flushed_position, ended, beat=7, gap=gap, past_us=past_us)
         again = read_row(row_item("shardId-000000000000", row))[1]
-        assert (again.beat, again.past_us) == (7, past_us)
+        assert (again.beat, again.gap, again.past_us) == (7, gap, past_us)
         assert read_row(row_item("shardId-000000000007", row)) == ("shardId-000000000007", row)
 
 

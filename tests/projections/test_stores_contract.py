@@ -11,6 +11,7 @@ from projections.effects import DeadLetter, Origin, Stores
 from projections.fold import Stats
 from projections.memory import MemoryStores
 from projections.packs import READINGS_MAX, Pack, Place, bounds, bucket_of
+from projections.retention import Gap
 from projections.rows import FLEET, PROGRESS, Row, RowKey, sensor_scope
 from telemetry.aws import dynamodb_client, kinesis_client
 from telemetry.reading import Reading
@@ -213,6 +214,16 @@ class TestRows:
         assert list(subject.stores.store_rows(shard, [(open_still, open_still)])) == [PROGRESS]
         assert not subject.stores.store_rows(shard, [(ended, ended)])
         assert subject.stores.load_rows(shard, [PROGRESS]) == {PROGRESS: ended}
+
+    def test_s05_a_gap_is_part_of_what_was_known(self, subject: Subject, shard: str) -> None:
+        """At equal positions too: nobody writes a gap away unseen, and one that was removed does not come back."""
+        plain, lost = Row(PROGRESS, BIG), Row(PROGRESS, BIG, gap=Gap(1_000_000, 2_000_000))
+        subject.stores.store_rows(shard, [(lost, Row(PROGRESS))])
+        assert subject.stores.load_rows(shard, [PROGRESS])[PROGRESS].gap == lost.gap
+        assert list(subject.stores.store_rows(shard, [(plain, plain)])) == [PROGRESS]
+        assert not subject.stores.store_rows(shard, [(plain, lost)])
+        assert subject.stores.load_rows(shard, [PROGRESS])[PROGRESS].gap is None
+        assert list(subject.stores.store_rows(shard, [(lost, lost)])) == [PROGRESS]
 
     def test_a_row_of_a_window_is_written_only_where_it_was_known(self, subject: Subject, shard: str, sensor: str) -> None:
         """Known as absent and there, known as there and absent, known at another position: refused. Members may come."""

@@ -1,6 +1,8 @@
 """Settings: defaults, the environment, and all mistakes at once."""
 
+from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
@@ -49,16 +51,46 @@ def test_the_region_is_found_under_either_of_its_names(environ: dict[str, str], 
 @pytest.mark.parametrize(
     ("environ", "worker_id"),
     [
-        ({}, "worker-1"),
         ({"ECS_CONTAINER_METADATA_URI_V4": "http://169.254.170.2/v4/0123abcd-4567"}, "0123abcd-4567"),
         ({"ECS_CONTAINER_METADATA_URI_V4": "http://169.254.170.2/v4/0123abcd-4567/"}, "0123abcd-4567"),
         ({"ECS_CONTAINER_METADATA_URI_V4": "http://169.254.170.2/v4/0123abcd-4567", "WORKER_ID": "mine"}, "mine"),
     ],
-    ids=["elsewhere", "ecs", "slash", "given"],
+    ids=["ecs", "slash", "given"],
 )
 def test_a_worker_on_ecs_is_named_after_its_container(environ: dict[str, str], worker_id: str) -> None:
     """Two tasks of one service share their environment, but may not share a name."""
     assert Settings.from_environment(environ).worker_id == worker_id
+
+
+@pytest.fixture
+def host(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str, str | None], str]:
+    """What a consumer without a name is called on a host of this name and machine id."""
+
+    def name(host: str, machine: str | None) -> str:
+        path = tmp_path / "machine-id"
+        path.unlink(missing_ok=True)
+        if machine:
+            path.write_text(f"{machine}\n")
+        monkeypatch.setattr("telemetry.processes._MACHINE_ID", path)
+        monkeypatch.setattr("socket.gethostname", lambda: host)
+        return Settings.from_environment({"WORKER_ID": ""}).worker_id
+
+    return name
+
+
+def test_s10_a_worker_without_a_name_is_named_after_its_host(host: Callable[[str, str | None], str]) -> None:
+    """Unique a host, also among hosts of one name, and the same after each start; a name that KCL and file names can hold."""
+    hosts = [("localhost", "1a"), ("localhost", "2b"), ("sensor_1", "1a"), ("a" * 200, "1a"), ("Küche.local", None)]
+    names = [host(*one) for one in hosts]
+    assert names == [host(*one) for one in hosts]
+    assert len(set(names)) == len(names)
+    assert all(Settings(worker_id=name).worker_id == name for name in names)
+    assert names[0].startswith("worker-localhost-")
+
+
+def test_s10_whatever_makes_the_settings_a_worker_has_a_name() -> None:
+    """Settings made by hand are named as well."""
+    assert Settings().worker_id == Settings.from_environment({}).worker_id != ""
 
 
 def test_all_mistakes_are_told_at_once_with_their_fixes() -> None:

@@ -140,8 +140,8 @@ module "consumer" {
   command            = ["consumer"] # named after its own container: telemetry/settings.py
   environment        = merge(local.settings, { KCL_TIMING = "aws" })
   health_command     = ["CMD", "python", "-m", "consumer.status"]
-  start_period_s     = 180 # "working" only once a shard moves: KCL takes a while to hand one over
-  stop_timeout_s     = 60  # 20 s of grace for flushing and checkpoints, 5 s beyond, then whatever is left is killed
+  start_period_s     = 30 # well as soon as the supervisor is at work, also while it waits for AWS
+  stop_timeout_s     = 60 # 20 s of grace for flushing and checkpoints, 5 s beyond, then whatever is left is killed
   cpu                = var.consumer.cpu
   memory             = var.consumer.memory
   execution_role_arn = module.permissions.role_arns["execution"]

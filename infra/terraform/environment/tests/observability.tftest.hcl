@@ -27,7 +27,7 @@ run "every_alarm_that_was_asked_for" {
 
   assert {
     condition = length(setsubtract([
-      "t-lag", "t-retention-nearly-reached", "t-no-progress", "t-stalled-shard", "t-dead-letters", "t-stream-throttled",
+      "t-lag", "t-retention-nearly-reached", "t-no-progress", "t-stalled-shard", "t-records-may-be-lost", "t-dead-letters", "t-stream-throttled",
       "t-tables-throttled", "t-server-errors", "t-latency", "t-no-api-running", "t-no-consumer-running",
     ], output.alarm_names)) == 0
     error_message = "Missing among ${join(", ", output.alarm_names)}."

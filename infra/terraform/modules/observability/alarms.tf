@@ -35,6 +35,10 @@ locals {
       description = "A worker was started anew because one of its shards stood still. If it comes again, see the consumer's log."
       metrics     = { m0 = [var.prefix, "StalledShards", "Sum", {}] }
     }
+    records-may-be-lost = {
+      description = "A consumer was away for longer than the stream keeps records. See docs/runbook.md, records may be lost."
+      metrics     = { m0 = [var.prefix, "LostStretches", "Sum", {}] }
+    }
     consumer-restarts = {
       description = "The consumer's daemon keeps ending: more than three times in 15 minutes. Its log says why."
       threshold   = 3
@@ -150,7 +154,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   }
 }
 
-# The supervisor's log lines (consumer/oversight.py), counted.
+# Log lines of the supervisor (consumer/oversight.py) and the record processors (consumer/processor.py), counted.
 resource "aws_cloudwatch_log_metric_filter" "restarts" {
   name           = "${var.prefix}-consumer-restarts"
   log_group_name = var.consumer_log_group
@@ -172,6 +176,19 @@ resource "aws_cloudwatch_log_metric_filter" "stalled" {
   metric_transformation {
     namespace     = var.prefix
     name          = "StalledShards"
+    value         = "1"
+    default_value = "0"
+  }
+}
+
+resource "aws_cloudwatch_log_metric_filter" "lost" {
+  name           = "${var.prefix}-lost-stretches"
+  log_group_name = var.consumer_log_group
+  pattern        = "{ $.event = \"records_may_be_lost\" }"
+
+  metric_transformation {
+    namespace     = var.prefix
+    name          = "LostStretches"
     value         = "1"
     default_value = "0"
   }
