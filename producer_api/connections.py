@@ -197,13 +197,10 @@ class Connection(HttpToolsProtocol):
             self._feed(self._head_without_offer())
             self._unparsed = memoryview(bytes(piece[offer.args[0] :]) + bytes(self._unparsed))
         except httptools.HttpParserError as error:
+            # What was raised while a head was taken in is its cause: ours, or uvicorn's over a target that is none.
             cause = error.__context__
-            if isinstance(cause, _Refused):
-                self._refuse(cause.status, cause.detail)
-            elif isinstance(error, httptools.HttpParserCallbackError) and not isinstance(cause, httptools.HttpParserError):
-                raise
-            else:
-                self._refuse(400, f"This is not HTTP/1.1: {error}.")
+            refused = cause if isinstance(cause, _Refused) else _Refused(400, f"This is not HTTP/1.1: {cause or error}.")
+            self._refuse(refused.status, refused.detail)
         self._idle_bytes = 0 if self._got_on else self._idle_bytes + len(piece)
         if self._idle_bytes > self._guard.limits.head_bytes_max:
             self._refuse(431, f"The head is larger than {self._guard.limits.head_bytes_max} bytes.")
