@@ -7,9 +7,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -23,6 +25,7 @@ from producer_api.problems import (
     internal_error,
     invalid_question,
     invalid_reading,
+    problem,
     unavailable,
 )
 from producer_api.services import READ_S_MAX, Services, Shared
@@ -81,9 +84,17 @@ def create_app(settings: Settings) -> ASGIApp:
     return Envelope(_for_browsers(app, settings.cors_origins) if settings.cors_origins else app)
 
 
+class _ForBrowsers(CORSMiddleware):
+    """Starlette's, but that a question which is refused gets a problem as well."""
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        answer = super().preflight_response(request_headers)
+        return answer if answer.status_code == 200 else problem(answer.status_code, f"{bytes(answer.body).decode()}.")
+
+
 def _for_browsers(app: ASGIApp, origins: str) -> ASGIApp:
     """The application for pages of these origins as well; outside it, so that errors can be read there too."""
-    return CORSMiddleware(
+    return _ForBrowsers(
         app,
         allow_origins=origins.split(","),
         allow_methods=["GET", "HEAD", "PUT"],

@@ -56,12 +56,13 @@ def _encoding(request: Request) -> str:
 
 
 def _unpack(body: bytes, encoding: str, bytes_max: int) -> bytes:
+    reasons = []
     for bits in _ENCODINGS[encoding]:
         try:
             return _inflate(body, bits, bytes_max)
         except zlib.error as error:
-            reason = str(error)
-    raise InvalidReading({"body": f"Expected a body in {encoding}, as Content-Encoding says: {reason}."})
+            reasons.append(str(error))
+    raise InvalidReading({"body": f"Expected a body in {encoding}, as Content-Encoding says: {reasons[0]}."})
 
 
 def _inflate(body: bytes, bits: int, bytes_max: int) -> bytes:

@@ -11,7 +11,7 @@ uvicorn's httptools protocol is fast and trusts its clients. Here it keeps its s
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
@@ -24,15 +24,9 @@ from telemetry.logs import SparseLog
 _PIECE_BYTES: Final = 2048
 """Holds an ordinary request whole, and some 80 of the shortest: that many can wait on one connection before it presses back."""
 
+_STOPPING: Final = "The server is stopping. Nothing was stored; send it again."
+
 log = SparseLog(__name__)
-
-
-class _Refused(Exception):
-    """Raised within the parser: what the client is told."""
-
-    def __init__(self, status: int, detail: str) -> None:
-        super().__init__(detail)
-        self.status, self.detail = status, detail
 
 
 class Connection(HttpToolsProtocol):
@@ -52,10 +46,10 @@ class Connection(HttpToolsProtocol):
         self._got_on = False
         self._idle_bytes = 0
         """Parsed since the parser last came upon the end of a head or some of a body."""
+        self._wrong: tuple[int, str] | None = None
         self._refusal: bytes | None = None
         """What is said once every request before is answered; nothing is parsed any more."""
         self._thrown_away_bytes = 0
-        self._stopping = False
 
     @property
     def peer(self) -> str:
@@ -65,11 +59,11 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Take a new connection in, or tell it that there are too many."""
         super().connection_made(_Transport(transport, self._part))  # type: ignore[arg-type]  # it is all that is used of one
-        self.flow = _Flow(transport, self._parse)
+        self.flow = _Flow(transport, self._parse, self._wait)
         self._guard.wait(self, Waiting.FIRST_BYTE)
-        if not self._guard.find_place(self):
-            if self._guard.crowded:
-                self.transport.abort()
+        if self._guard.stopping:
+            self._refuse(503, _STOPPING)
+        elif not self._guard.find_place(self):
             self._refuse(503, "Too many connections are open. Try again later.")
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -101,25 +95,26 @@ class Connection(HttpToolsProtocol):
             self._wait()
 
     def shutdown(self) -> None:
-        """The server stops: what was asked is answered, and a body that is still coming gets `drain_s`."""
-        self._stopping, self._keep_alive = True, False
-        if self._in_body:
-            self.loop.call_later(self._guard.limits.drain_s, self.end_overdue, None)
-        elif not self._answers_due and (self._in_head or self.waiting is Waiting.END):
+        """The server stops: what was asked is answered; a body that still comes, or a reader that is slow, gets `drain_s`."""
+        self._guard.stopping, self._keep_alive = True, False
+        if self.waiting is Waiting.END or (self._in_head and not self._answers_due):
             self.transport.abort()
+        elif self._in_body or self.waiting is Waiting.READER:
+            self.loop.call_later(self._guard.limits.drain_s, self.end_overdue, None)
         super().shutdown()
 
     def end_overdue(self, waiting: Waiting | None) -> None:
-        """It has waited for too long; for None, a body has that is still coming while the server stops."""
+        """It has waited for too long; for None, too long for a server that stops."""
         match waiting:
-            case None:
-                if self._in_body:
-                    self._refuse(503, "The server is stopping. Nothing was stored; send it again.")
+            case None if self.waiting is Waiting.READER:
+                self.transport.abort()
+            case None if self._in_body:
+                self._refuse(503, _STOPPING)
             case Waiting.HEAD | Waiting.BODY:
                 self._refuse(408, f"Waited {self._guard.limits.request_s:g} s for {waiting.value}.")
             case Waiting.END | Waiting.READER:
                 self.transport.abort()
-            case _:
+            case Waiting.FIRST_BYTE | Waiting.NEXT_REQUEST:
                 self.transport.close()
 
     def on_message_begin(self) -> None:
@@ -132,22 +127,25 @@ class Connection(HttpToolsProtocol):
         """A head is whole: the application may begin, unless the head offers another protocol and is about to be read again."""
         self._got_on, self._in_head = True, False
         if self.parser.get_method() == b"CONNECT":
-            raise _Refused(501, "This is no proxy.")
+            self._stop(501, "This is no proxy.")
         if self.parser.should_upgrade():
             return
-        hosts = [name for name, _ in self.headers].count(b"host")
-        if hosts > 1 or (not hosts and self.parser.get_http_version() == "1.1"):
-            raise _Refused(400, "Expected one Host header.")
+        names, version = [name for name, _ in self.headers], self.parser.get_http_version()
+        if (hosts := names.count(b"host")) > 1 or (not hosts and version == "1.1"):
+            self._stop(400, "Expected one Host header.")
+        if b"transfer-encoding" in names and dict(self.headers)[b"transfer-encoding"].lower() != b"chunked":
+            self._stop(501, "Expected Transfer-Encoding chunked and no other.")
+        if version == "1.0":
+            self.expect_100_continue = False  # RFC 9110, 10.1.1
+        if not self.url.startswith((b"/", b"*")):  # a whole URL, whose path may be empty (RFC 9112, 3.2.2)
+            target = httptools.parse_url(self.url)
+            self.url = (target.path or b"/") + (b"?" + target.query if target.query else b"")
         super().on_headers_complete()
         self.headers = []  # trailers, which come after the body, are nobody's
         self._in_body = True
         self._answers_due += 1
         # An answer that is given before the body was read ends the connection (RFC 9112, 9.3).
-        self._keep_alive, self.cycle.keep_alive = self.cycle.keep_alive, False
-
-    def on_chunk_header(self) -> None:
-        """Another chunk of a body."""
-        self._got_on = True
+        self._keep_alive, self.cycle.keep_alive = self.cycle.keep_alive and not self._guard.stopping, False
 
     def on_body(self, body: bytes) -> None:
         """Some of a body."""
@@ -158,7 +156,8 @@ class Connection(HttpToolsProtocol):
         """A request is whole."""
         if self._in_body:
             self._got_on, self._in_body = True, False
-            self.cycle.keep_alive = self._keep_alive
+            if not self.cycle.response_started:
+                self.cycle.keep_alive = self._keep_alive and self.parser.should_keep_alive()
             super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -170,10 +169,10 @@ class Connection(HttpToolsProtocol):
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
         if self._refusal and not self._answers_due:
-            self._say(self._refusal)
+            self.transport.write(self._refusal)
+            self.transport.close()
         else:
             self.flow.resume_reading()
-            self._wait()
 
     def _parse(self) -> bool:
         """Parse while nothing waits behind the request under way and its body is being read; whether there is room for more."""
@@ -189,18 +188,24 @@ class Connection(HttpToolsProtocol):
         self._wait()
         return not self._unparsed
 
+    def _stop(self, status: int, detail: str) -> NoReturn:
+        """Have the parser stop where it is; `_feed` says why."""
+        self._wrong = status, detail
+        raise ValueError(detail)
+
     def _feed(self, piece: memoryview | bytes) -> None:
         self._got_on = False
+        offered_at: int | None = None
         try:
             self.parser.feed_data(piece)
         except httptools.HttpParserUpgrade as offer:
+            offered_at = offer.args[0]
+        except httptools.HttpParserError as error:  # what is raised in a callback as well: uvicorn's over a target that is none
+            self._refuse(*(self._wrong or (400, f"This is not HTTP/1.1: {error}.")))
+        if offered_at is not None:
             self._feed(self._head_without_offer())
-            self._unparsed = memoryview(bytes(piece[offer.args[0] :]) + bytes(self._unparsed))
-        except httptools.HttpParserError as error:
-            # What was raised while a head was taken in is its cause: ours, or uvicorn's over a target that is none.
-            cause = error.__context__
-            refused = cause if isinstance(cause, _Refused) else _Refused(400, f"This is not HTTP/1.1: {cause or error}.")
-            self._refuse(refused.status, refused.detail)
+            if not self._refusal:
+                self._unparsed = memoryview(bytes(piece[offered_at:]) + bytes(self._unparsed))
         self._idle_bytes = 0 if self._got_on else self._idle_bytes + len(piece)
         if self._idle_bytes > self._guard.limits.head_bytes_max:
             self._refuse(431, f"The head is larger than {self._guard.limits.head_bytes_max} bytes.")
@@ -244,19 +249,15 @@ class Connection(HttpToolsProtocol):
             else:
                 self.cycle.disconnected = True
                 self.cycle.message_event.set()
-        asked = self.scope["headers"] if self.scope else ()
-        self._refusal = problem_message(status, detail, asked, self.server_state.default_headers)
+        self._refusal = problem_message(status, detail, self.scope, self.server_state.default_headers)
         if not self._answers_due:
-            self._say(self._refusal)
-
-    def _say(self, refusal: bytes) -> None:
-        self.transport.write(refusal)
-        self.transport.close()
+            self.transport.write(self._refusal)
+            self.transport.close()
 
     def _part(self, transport: asyncio.Transport) -> None:
         """End the connection. While the client still sends, the kernel would answer with a reset: so it is only half closed."""
         self._guard.wait(self, Waiting.END)
-        if not self._stopping and (self._in_head or self._in_body or self._refusal or self._unparsed):
+        if not self._guard.stopping and (self._in_head or self._in_body or self._refusal or self._unparsed):
             self._unparsed = memoryview(b"")
             transport.write_eof()
             transport.resume_reading()
@@ -269,8 +270,12 @@ class _Transport:
 
     def __init__(self, transport: asyncio.Transport, part: Callable[[asyncio.Transport], None]) -> None:
         self._transport, self._part, self._parted = transport, part, False
-        self.write, self.abort, self.get_extra_info = transport.write, transport.abort, transport.get_extra_info
+        self.abort, self.get_extra_info = transport.abort, transport.get_extra_info
         self.pause_reading, self.resume_reading = transport.pause_reading, transport.resume_reading
+
+    def write(self, data: bytes) -> None:
+        if not self._transport.is_closing():  # uvicorn tells only the newest request that its client is gone
+            self._transport.write(data)
 
     def is_closing(self) -> bool:
         return self._parted or self._transport.is_closing()
@@ -284,10 +289,11 @@ class _Transport:
 class _Flow(FlowControl):
     """Reads on only when what was read is parsed."""
 
-    def __init__(self, transport: asyncio.Transport, parse: Callable[[], bool]) -> None:
+    def __init__(self, transport: asyncio.Transport, parse: Callable[[], bool], wait: Callable[[], None]) -> None:
         super().__init__(transport)
-        self._parse = parse
+        self._parse, self._wait = parse, wait
 
     def resume_reading(self) -> None:
         if self._parse():
             super().resume_reading()
+            self._wait()

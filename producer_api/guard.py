@@ -33,7 +33,7 @@ class Waiting(Enum):
     END = "the client to leave"
 
 
-_GIVE_WAY: Final = (Waiting.FIRST_BYTE, Waiting.HEAD, Waiting.NEXT_REQUEST)
+_GIVE_WAY: Final = (Waiting.END, Waiting.FIRST_BYTE, Waiting.HEAD, Waiting.NEXT_REQUEST)
 """Who makes room for a new connection, first the ones that have shown least."""
 
 
@@ -60,6 +60,8 @@ class Guard:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
+        self.stopping = False
+        """The server was asked to stop: whatever is answered from now on ends its connection."""
         self._patience_s = dict.fromkeys(Waiting, limits.request_s)
         self._patience_s |= {Waiting.NEXT_REQUEST: limits.keep_alive_s, Waiting.END: limits.linger_s}
         self._waiting: dict[Waiting, dict[Connection, float]] = {waiting: {} for waiting in Waiting}
@@ -76,7 +78,10 @@ class Guard:
                 self._sweep = connection.loop.call_later(_SWEEP_S, self._end_overdue, connection.loop)
 
     def find_place(self, connection: "Connection") -> bool:
-        """Whether a new connection may stay, where all places are taken in the stead of one that only waits."""
+        """Whether a new connection may stay, where all places are taken in the stead of one that only waits.
+
+        One that may not is told so, unless very many are being told already.
+        """
         if len(connection.connections) <= self.limits.connections_max:
             return True
         for waiting in _GIVE_WAY:
@@ -86,12 +91,9 @@ class Guard:
                 log.info("connection_gave_way", peer=other.peer, waited_for=waiting.value)
                 other.transport.abort()
                 return True
+        if len(self._waiting[Waiting.END]) > _ENDING_MAX:
+            connection.transport.abort()
         return False
-
-    @property
-    def crowded(self) -> bool:
-        """Whether so many connections are ending that another may not take its time."""
-        return len(self._waiting[Waiting.END]) > _ENDING_MAX
 
     def _end_overdue(self, loop: asyncio.AbstractEventLoop) -> None:
         now_s = loop.time()

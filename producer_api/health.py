@@ -13,7 +13,7 @@ from producer_api.problems import problem
 from producer_api.services import Shared, services
 from telemetry.errors import TelemetryError
 from telemetry.logs import SparseLog
-from telemetry.retry import error_code
+from telemetry.retry import SENSELESS, error_code
 
 log = SparseLog(__name__)
 
@@ -37,7 +37,7 @@ async def readyz(request: Request) -> Response:
 async def _state(name: str, check: Shared[object]) -> str:
     try:
         await check.get()
-    except (ClientError, BotoCoreError, TelemetryError) as error:
+    except (ClientError, BotoCoreError, TelemetryError, *SENSELESS) as error:
         log.warning("not_ready", check=name, error=str(error))
         return error_code(error)
     return "ok"

@@ -51,5 +51,5 @@ async def home(request: Request) -> Response:
     # The Host header is the client's text and goes into HTML: anything but a plain host and port is left out.
     host = request.url.netloc
     asked = f"{request.url.scheme}://{host}" if _HOST.fullmatch(host) else ""
-    base = services(request).settings.public_url or asked
+    base = (services(request).settings.public_url or asked).rstrip("/")
     return HTMLResponse(_PAGE.substitute(base=base, style=_STYLE), headers={"Content-Security-Policy": _POLICY})

@@ -16,7 +16,16 @@ from starlette.responses import JSONResponse, Response
 
 from producer_api.envelope import EVERY_ANSWER, request_id_of
 from producer_api.outage import Outage
-from telemetry.errors import InvalidQuestion, InvalidReading, NotStored, Overloaded, Refused, StoreUnavailable, WrongStream
+from telemetry.errors import (
+    InvalidQuestion,
+    InvalidReading,
+    NotSetUp,
+    NotStored,
+    Overloaded,
+    Refused,
+    StoreUnavailable,
+    WrongStream,
+)
 from telemetry.logs import SparseLog
 from telemetry.retry import retry_after_s
 
@@ -31,12 +40,14 @@ UNAVAILABLE: Mapping[type[Exception], str] = {
     Refused: "The log does not take readings at the moment: this one was not stored. Send it again later.",
     NotStored: _MAYBE_STORED,
     StoreUnavailable: _READ_FAILED,
+    NotSetUp: "There are no statistics yet: the tables are not set up. Readings are stored all the same.",
     WrongStream: "The stream is not the one that the statistics are made from. Until that is mended nothing is stored or told.",
     ClientError: _READ_FAILED,
     BotoCoreError: _READ_FAILED,
 }
 """Errors answered 503 with Retry-After, and what the client is told; the first that fits."""
 
+_PATH_CHARS_LOGGED = 200
 _MOMENT_S = 5.0
 """The least Retry-After where there are too many connections, or the server stops."""
 
@@ -60,12 +71,10 @@ def problem_members(status: int, detail: str) -> dict[str, Any]:
     }
 
 
-def problem_message(
-    status: int, detail: str, asked: Iterable[tuple[bytes, bytes]], default: Iterable[tuple[bytes, bytes]]
-) -> bytes:
+def problem_message(status: int, detail: str, scope: Mapping[str, Any] | None, default: Iterable[tuple[bytes, bytes]]) -> bytes:
     """A problem as a whole HTTP message that ends its connection, for requests that reach no application.
 
-    `asked` are the request's headers, as far as they were read, `default` what the server adds to every answer.
+    `scope` is the request's, if one has begun, `default` the headers that the server adds to every answer.
     """
     body = json.dumps(problem_members(status, detail)).encode()
     headers = [
@@ -74,7 +83,7 @@ def problem_message(
         (b"content-type", b"application/problem+json"),
         (b"content-length", b"%d" % len(body)),
         (b"connection", b"close"),
-        (b"x-request-id", request_id_of(asked).encode()),
+        (b"x-request-id", request_id_of(scope["headers"] if scope else ()).encode()),
         *([(b"retry-after", b"%d" % retry_after_s(0, _MOMENT_S))] if status == 503 else ()),
     ]
     lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode(), *(b"%b: %b" % header for header in headers)]
@@ -98,7 +107,7 @@ async def invalid_question(_: Request, error: Exception) -> Response:
 async def unavailable(request: Request, error: Exception) -> Response:
     """503: AWS did not answer in time, or refused; or too much is waiting. The longer it lasts, the later to come back."""
     detail = next(text for kind, text in UNAVAILABLE.items() if isinstance(error, kind))
-    sparse_log.warning("unavailable", path=request.url.path, error=str(error))
+    sparse_log.warning("unavailable", path=request.url.path[:_PATH_CHARS_LOGGED], error=str(error))
     least_s = next((seconds for kind, seconds in _LASTS.items() if isinstance(error, kind)), 1)
     return problem(503, detail, headers={"Retry-After": str(retry_after_s(_lasted_s(request, error), least_s))})
 
@@ -125,8 +134,8 @@ async def http_error(request: Request, error: Exception) -> Response:
 
 
 async def hung_up(request: Request, _: Exception) -> Response:
-    """The client went away before it had sent everything: no fault of ours, and nobody is there to read the answer."""
-    sparse_log.info("client_hung_up", path=request.url.path)
+    """The client went away before it had sent everything, or was answered: nobody is there to read what is said."""
+    sparse_log.info("client_hung_up", path=request.url.path[:_PATH_CHARS_LOGGED])
     return problem(400, "The request ended before its body did.")
 
 

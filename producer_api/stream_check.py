@@ -11,7 +11,7 @@ import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
 from telemetry.errors import NotSetUp, StoreUnavailable, WrongStream
-from telemetry.retry import error_code
+from telemetry.retry import SENSELESS, error_code
 
 _EVERY_S = 2.0
 """Kinesis answers 20 DescribeStreamSummary calls a second in an account: enough for some forty processes."""
@@ -29,7 +29,7 @@ class StreamCheck:
     def require_ours(self) -> None:
         """Raises WrongStream when the stream is known to be another than the projection's."""
         if self._wrong:
-            raise self._wrong
+            raise WrongStream(str(self._wrong))  # anew: one that is raised again and again keeps every request's frames
 
     async def look(self) -> None:
         """Look once. What cannot be seen says nothing: the last verdict stands."""
@@ -39,7 +39,7 @@ class StreamCheck:
             self._say(None, str(unknown))
         except WrongStream as wrong:
             self._say(wrong, str(wrong))
-        except (StoreUnavailable, ClientError, BotoCoreError) as error:
+        except (StoreUnavailable, ClientError, BotoCoreError, *SENSELESS) as error:
             log.warning("stream_not_checked", error=error_code(error))
         else:
             self._say(None, "")

@@ -6,13 +6,13 @@ from decimal import Decimal
 from typing import Any
 
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from producer_api.bodies import read_body, require_json
 from producer_api.services import services
 from telemetry import strict_json
-from telemetry.errors import InvalidReading
+from telemetry.errors import InvalidReading, NotStored
 from telemetry.events import encode_event, event_id
 from telemetry.limits import MICRO
 from telemetry.reading import NOT_A_NUMBER, Reading, parse_sensor_id, parse_temperature, parse_timestamp, rfc3339
@@ -21,7 +21,7 @@ from telemetry.settings import Settings
 BODY_BYTES_MAX = 16 * 1024
 _HOUR_US = 3600 * MICRO
 _BLANK = "This field cannot be blank."
-_NOT_A_NUMBER = re.compile(rb'"temperature"\s*:\s*[-+]?(?:nan|inf)', re.IGNORECASE)
+_NOT_A_NUMBER = re.compile(rb'"temperature"\s*:\s*[-+]?(?:nan|inf|1\.#)', re.IGNORECASE)
 """As C's printf and others write what is no number; it is no JSON either, but the field can be named."""
 _RECORDED = b'{"message": "Temperature reading recorded successfully"}\n'
 
@@ -37,7 +37,12 @@ async def record_temperature(request: Request) -> Response:
     services(request).stream.require_ours()
     # Whether the client hung up is known where its connection is (`connections.py`).
     hung_up = getattr(request.state, "hung_up", bool)
-    receipt = await services(request).writer.append(reading.sensor_id, encode_event(reading, now_us), hung_up)
+    try:
+        receipt = await services(request).writer.append(reading.sensor_id, encode_event(reading, now_us), hung_up)
+    except NotStored:
+        if hung_up():
+            raise ClientDisconnect from None  # nobody to be told, and no trouble of the log's
+        raise
     headers = {"X-Event-Id": event_id(reading), "X-Stream-Position": f"{receipt.shard_id}:{receipt.sequence_number}"}
     return Response(_RECORDED, media_type="application/json", headers=headers)
 

@@ -69,6 +69,9 @@ _LASTING = frozenset(
 
 _NEVER_SENT = (EndpointConnectionError, ConnectTimeoutError, ProxyConnectionError, SSLError)
 
+SENSELESS = (LookupError, TypeError, ValueError)
+"""What reading an answer raises that has status 200 and lacks its members, as a broken proxy gives."""
+
 _RETRY_AFTER_S_MAX = 60.0
 _CLOCK_OFF_S = 240
 

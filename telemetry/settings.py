@@ -4,6 +4,7 @@ Where AWS is, and who we are there, is told by the standard AWS variables alone 
 credentials); boto3 reads those itself. `docs/settings.md` is checked against this file by a test.
 """
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
@@ -61,7 +62,8 @@ class Settings(BaseModel):
         Field(gt=0, le=600, description="When whoever stops the API kills it; DRAIN_S, PUT_DEADLINE_S and 4 s more must fit."),
     ] = 30
     request_timeout_s: Annotated[
-        float, Field(gt=0, le=600, description="How long a request's head may take to come, and how long its body, in seconds.")
+        float,
+        Field(gt=0, le=600, description="How long a head, a body, or a client's reading of its answer may take, in seconds."),
     ] = 10
     keep_alive_s: Annotated[
         float,
@@ -122,6 +124,11 @@ class Settings(BaseModel):
                 f"DRAIN_S and PUT_DEADLINE_S: stopping takes {self.stopping_s:g} s: STOP_TIMEOUT_S={self.stop_timeout_s:g} "
                 "would cut it short, and readings under way would get no answer"
             )
+        if 0 < self.load_balancer_idle_s <= self.put_deadline_s:
+            raise ValueError(
+                f"LOAD_BALANCER_IDLE_S={self.load_balancer_idle_s:g} is not above PUT_DEADLINE_S={self.put_deadline_s:g}. "
+                "The load balancer would answer 504 before the API has its answer"
+            )
         if self.keep_alive_s <= self.load_balancer_idle_s:
             raise ValueError(
                 f"KEEP_ALIVE_S={self.keep_alive_s:g} is not above LOAD_BALANCER_IDLE_S={self.load_balancer_idle_s:g}. "
@@ -152,4 +159,5 @@ class Settings(BaseModel):
     def _mistake(cls, name: str, fault: ErrorDetails) -> str:
         if not name:  # it lies between several settings
             return fault["msg"]
-        return f"{name.upper()}={fault['input']!r}: {fault['msg']}. {cls.model_fields[name].description}"
+        shown = re.sub(r"//[^/@]*@", "//…@", repr(fault["input"]))  # a password in an address is nobody's business
+        return f"{name.upper()}={shown}: {fault['msg']}. {cls.model_fields[name].description}"

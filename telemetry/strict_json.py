@@ -24,6 +24,11 @@ def loads(data: bytes) -> Any:
         raise ValueError(f"not UTF-8 at byte {error.start}") from None
     except InvalidOperation:
         raise ValueError("a number has an exponent beyond all use") from None
+    except json.JSONDecodeError:
+        raise
+    except ValueError as error:
+        # Python's own text about long integers tells how to allow them.
+        raise ValueError("a number is beyond the limit of 4300 digits" if "digits" in str(error) else str(error)) from None
     except RecursionError:
         raise ValueError("nested too deeply") from None
 

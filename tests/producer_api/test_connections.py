@@ -8,13 +8,14 @@ import pytest
 
 from tests.producer_api.raw import LIVEZ, VALID, Connection, ask, chunked, put
 from tests.producer_api.server import Server, serving
+from tests.support.logs import log_lines
 from tests.support.stack import Stack
 from tests.support.waiting import eventually
 
 QUICK = {
     "REQUEST_TIMEOUT_S": "1",
     "KEEP_ALIVE_S": "2",
-    "LOAD_BALANCER_IDLE_S": "1",
+    "LOAD_BALANCER_IDLE_S": "0",
     "CONNECTIONS_MAX": "20",
     "PUT_DEADLINE_S": "2",
     "DRAIN_S": "1",
@@ -289,3 +290,56 @@ def test_e23_requests_before_the_bad_one_are_answered_first(quick: Server) -> No
         assert [answer.status for answer in answers] == [200, 200, 400]
         assert answers[2].headers["x-request-id"] == "mine-1"
         assert connection.rest() == b""
+
+
+@pytest.mark.parametrize("hosts", ["", "Host: a\r\nHost: b\r\n"], ids=["none", "two"])
+def test_e01_an_offer_whose_head_is_refused_is_answered(quick: Server, hosts: str) -> None:
+    """Also behind requests that are answered first."""
+    offer = f"GET /livez HTTP/1.1\r\n{hosts}Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n".encode()
+    missing = put().replace(b"/api/temperature", b"/nowhere")
+    with Connection(quick.url) as connection:
+        connection.send(
+            missing + LIVEZ.replace(b"Host: x", b"Host: x\r\nConnection: Upgrade\r\nUpgrade: h2c") + put(b"{}") + offer
+        )
+        assert [connection.answer().status for _ in range(4)] == [404, 200, 400, 400]
+        assert connection.rest() == b""
+
+
+@pytest.mark.parametrize(("target", "status"), [(b"http://x", 200), (b"http://x/livez", 200), (b"http://x?a=1", 200)])
+def test_e23_a_whole_url_as_target_is_read(quick: Server, target: bytes, status: int) -> None:
+    """RFC 9112, 3.2.2: as a proxy would send it, with or without a path."""
+    assert ask(quick.url, LIVEZ.replace(b"/livez", target)).status == status
+
+
+def test_e16_e23_pipelining_clients_that_hang_up_are_no_faults(own: Server) -> None:
+    """What is answered to nobody leaves no traceback."""
+    for _ in range(5):
+        with Connection(own.url) as connection:
+            connection.send(put() * 3)
+    own.process.send_signal(signal.SIGTERM)
+    assert own.process.wait(20) == 0
+    assert {line["level"] for line in log_lines(own.log)} == {"info"}
+
+
+def test_e08_trailers_do_not_undo_what_the_head_said(quick: Server) -> None:
+    """A trailer that would close the connection closes it, and is not left half read."""
+    body = chunked(VALID).removesuffix(b"\r\n") + b"Connection: close\r\n\r\n"
+    with Connection(quick.url) as connection:
+        answer = connection.send(put(body, "Transfer-Encoding: chunked")).answer()
+        assert (answer.status, answer.headers.get("connection")) == (200, "close")
+
+
+@pytest.mark.parametrize("coding", ["gzip, chunked", "gzip", "identity, chunked"])
+def test_e09_a_transfer_coding_beside_chunked_is_not_taken(quick: Server, coding: str) -> None:
+    """RFC 9112, 6.1: 501, or no HTTP at all where its end cannot be told."""
+    assert ask(quick.url, put(chunked(VALID), f"Transfer-Encoding: {coding}")).problem["status"] in (501, 400)
+
+
+def test_e20_a_reader_that_does_not_read_holds_no_stop_up(own: Server) -> None:
+    """Neither does one that still has to send what was refused."""
+    with Connection(own.url) as greedy, Connection(own.url) as refused:
+        greedy.send_until_cut(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 500, 20)
+        assert refused.send(put(b"", length=300_000_000)).answer().status == 413
+        own.process.send_signal(signal.SIGTERM)
+        assert own.process.wait(20) == 0
+    assert "Traceback" not in own.log.read_text()

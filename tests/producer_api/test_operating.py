@@ -241,6 +241,7 @@ def test_e22_settings_for_browsers_proxies_and_workers(stack: Stack, log: Path) 
         workers = children(server.process.pid)
     assert asked.status_code == 200
     assert asked.headers["access-control-allow-origin"] == "https://b.example:8443"
+    assert (stranger.status_code, stranger.headers["content-type"]) == (400, "application/problem+json")
     assert "access-control-allow-origin" not in stranger.headers
     assert (told.status_code, told.headers["access-control-allow-origin"]) == (400, "https://a.example")
     assert "access-control-allow-credentials" not in told.headers
@@ -253,6 +254,7 @@ def test_e22_settings_for_browsers_proxies_and_workers(stack: Stack, log: Path) 
     [
         ({"PUT_DEADLINE_S": "40"}, "STOP_TIMEOUT_S=30 would cut it short"),
         ({"STOP_TIMEOUT_S": "5"}, "STOP_TIMEOUT_S=5 would cut it short"),
+        ({"LOAD_BALANCER_IDLE_S": "5"}, "LOAD_BALANCER_IDLE_S=5 is not above PUT_DEADLINE_S=5"),
         ({"KEEP_ALIVE_S": "60"}, "KEEP_ALIVE_S=60 is not above LOAD_BALANCER_IDLE_S=60"),
         ({"CORS_ORIGINS": "a.example"}, "CORS_ORIGINS='a.example'"),
         ({"PUBLIC_URL": "telemetry.example"}, "PUBLIC_URL='telemetry.example'"),

@@ -87,3 +87,10 @@ def test_whatever_is_accepted_fits_the_stream_and_the_tables(text: str) -> None:
     assert 1 <= len(sensor_id) <= 256
     assert len(sensor_id.encode()) <= 1024
     assert "\n" not in sensor_id
+
+
+def test_e13_a_run_of_combining_marks_is_not_composed() -> None:
+    """It would cost the square of its length: the bound comes first, four times what an id may have once composed."""
+    with pytest.raises(ValueError, match="at most 256 characters"):
+        parse_sensor_id("a" + "\u0315" * 1000 + "\u0316" * 1000)
+    assert parse_sensor_id("\u03b1\u0313\u0300\u0345" * 256) == "\u1f82" * 256
