@@ -188,7 +188,8 @@ class Writer:
             failure = Failure.LASTING if lasting else Failure.REFUSED if is_known_undone(error) else Failure.UNKNOWN
             clock = clock_off(error, time.time())
             self.outage.failed("WrongClock" if clock else error_code(error), lasting=lasting)
-            log.warning("put_records_failed", error=clock or repr(error), records=len(entries))
+            # An event of its own, because the lines of one are thinned out.
+            log.warning("clock_is_wrong" if clock else "put_records_failed", error=clock or repr(error), records=len(entries))
             return [Answer(entry, None, failure) for entry in entries], None
         answers = [_judge(entry, result) for entry, result in zip(entries, results, strict=True)]
         if codes := {str(result.get("ErrorCode")) for result in results if not result.get("SequenceNumber")}:

@@ -70,6 +70,7 @@ def checkpoint(request: Request, names: ResourceNames) -> bool:
 POINTS = (raw_write, row_write, progress_write, checkpoint)
 
 
+@pytest.mark.full
 @pytest.mark.timeout(900)
 def test_kill_9_between_the_writes_of_a_batch(trial: Trial) -> None:
     """Right after raw readings, a row, the progress row or a checkpoint was written, and before whoever wrote it knows."""

@@ -42,6 +42,7 @@ def stored_since(load: Load, begin: int) -> None:
     assert any(operation.status == 200 for operation in load.operations[begin:])
 
 
+@pytest.mark.full
 def test_e14_rights_to_write_taken_away_from_the_api_and_given_back(trial: Trial) -> None:
     """Everybody is told at once that nothing was stored, which the log bears out; readiness is red; no restart is needed."""
     with trial.serving(AWS_ENDPOINT_URL=trial.proxy.url) as api, trial.consuming():

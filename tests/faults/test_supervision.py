@@ -32,6 +32,7 @@ def test_h07_h24_what_hangs_is_ended_and_started_anew(trial: Trial, victim: str)
     trial.report("2 7", f"a {victim} that hangs (SIGSTOP)", 1, found)
 
 
+@pytest.mark.full
 def test_h13_a_deleted_lease_is_made_again_and_the_doctor_says_it_is_missing(trial: Trial) -> None:
     """KCL itself notices only after minutes."""
     with trial.serving() as api, trial.consuming() as consumer:

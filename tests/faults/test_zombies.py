@@ -3,6 +3,8 @@
 import signal
 from functools import partial
 
+import pytest
+
 from consumer.observation import observe
 from projections.queries import fleet_stats
 from tests.faults.conftest import Trial
@@ -11,6 +13,7 @@ from tests.faults.instances import Consumer
 from tests.support.waiting import eventually
 
 
+@pytest.mark.full
 def test_h19_a_zombie_is_refused_and_the_tables_stay_equal(trial: Trial) -> None:
     """SIGSTOP in the middle of a batch, another worker goes on, SIGCONT: what the first still writes is refused."""
     rounds = trial.often(1, 5)

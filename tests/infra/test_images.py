@@ -85,9 +85,11 @@ def test_the_consumer_of_its_image_works_and_says_so(builder: Builder, stack: St
         def well() -> None:
             assert healthy(builder, "consumer", inside), (tmp_path / "log").read_text()
 
+        def works() -> None:
+            assert {item.get("leaseOwner", {}).get("S") for item in leases(stack)} == {"0123abcd-4567"}
+
         eventually(well, within_s=60)
-        owners = {item.get("leaseOwner", {}).get("S") for item in leases(stack)}
-        assert owners == {"0123abcd-4567"}
+        eventually(works, within_s=60)
     assert not healthy(builder, "consumer", inside)
     assert [path.name for path in tmp_path.iterdir()] == ["log"]
 

@@ -106,7 +106,7 @@ def test_e14_a_wrong_clock_is_said_in_one_sentence(client: httpx.Client, proxy: 
     assert client.get("/readyz").json()["checks"]["writes"] == "WrongClock"
 
     def said() -> None:
-        (line,) = [line for line in log_lines(api_log, begin_bytes) if line["event"] == "put_records_failed"]
+        (line,) = [line for line in log_lines(api_log, begin_bytes) if line["event"] == "clock_is_wrong"]
         assert line["error"].startswith("This machine's clock is ")
         assert "behind AWS's" in line["error"]
 
