@@ -44,12 +44,36 @@ VALUES = st.recursive(
         (b'{"a": "\n"}', "Invalid control character"),
         (b"[" * 10_000, "nested too deeply"),
         (b'{"a":' * 10_000, "nested too deeply"),
+        (b"[" * 501 + b"]" * 501, "nested too deeply"),
+        (b'{"\\"":"]]]","a":' * 501 + b"1" + b"}" * 501, "nested too deeply"),
     ],
 )
 def test_what_is_not_strictly_json_is_refused_with_a_reason(document: bytes, reason: str) -> None:
     """A ValueError whatever it is, fit for the sender."""
     with pytest.raises(ValueError, match=reason):
         strict_json.loads(document)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"[" * 500 + b"]" * 500,
+        b"[" + b"[]," * 9_999 + b"[]]",
+        b'["' + b"[" * 9_999 + b'","\\"' + b"{" * 9_999 + b'\\\\"]',
+    ],
+    ids=["deep", "wide", "in strings"],
+)
+def test_only_brackets_within_one_another_are_bounded(document: bytes) -> None:
+    """Not how many there are, nor those in strings; the calls around it take nothing from the bound."""
+    assert strict_json.loads(document) == json.loads(document) == next(map(strict_json.loads, [document]))
+
+
+def test_an_unfinished_string_of_quotes_is_refused_quickly() -> None:
+    """Time grows with the document, not with its square."""
+    start_s = time.perf_counter()
+    with pytest.raises(ValueError, match="Unterminated string"):
+        strict_json.loads(b'["' + b'\\"' * 30_000 + b"[" * 501)
+    assert time.perf_counter() - start_s < 0.5
 
 
 @given(VALUES, st.booleans())
