@@ -16,6 +16,7 @@ from projections.generations import check_stream
 from replay.events import Choice, Passed, replay
 from replay.log import read_log
 from telemetry.aws import dynamodb_client, kinesis_client
+from telemetry.errors import ReasonCode
 from telemetry.names import ResourceNames
 from telemetry.reading import parse_sensor_id, parse_timestamp, rfc3339
 from telemetry.retry import patiently
@@ -77,8 +78,10 @@ def replay_command(from_us: int | None, to_us: int | None, sensor_id: str | None
         _make_contact(settings, stream)
         kinesis = kinesis_client(settings, attempts=1, read_timeout_s=_READ_TIMEOUT_S)
         printed = _print(replay(read_log(kinesis, stream), choice, passed))
-    if passed.count:
-        click.echo(f"Passed over what is no event, in {passed.count} places; the dead letters hold it.", err=True)
+    if passed.codes:
+        found = ", ".join(f"{code} {passed.codes[code]}" for code in ReasonCode if passed.codes[code])
+        places = passed.codes.total()
+        click.echo(f"Passed over what is no event, in {places} places ({found}); the dead letters hold it.", err=True)
     if passed.lost:
         click.echo(f"KCL hands {passed.lost} user records of broken KPL aggregates to nobody: no table has them.", err=True)
     if not printed:

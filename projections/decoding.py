@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from projections.effects import DeadLetter, Origin
-from telemetry.errors import UndecodableEvent
+from telemetry.errors import ReasonCode, UndecodableEvent
 from telemetry.events import decode_event
 from telemetry.reading import Reading
 from telemetry.records import Broken, split_record
@@ -57,7 +57,8 @@ def decode(shard: Shard, record: Record) -> Iterator[Candidate | Stray | DeadLet
     """What each line of the record is, in order; None for one that is no event.
 
     Its dead letter comes at the record's end, when it is known how many there are: more than LETTERS_MAX are one letter of the
-    whole record. So the letters of a record depend on nothing but the record, and whoever reads it again writes the same.
+    whole record, with a code of its own. So the letters of a record depend on nothing but it, and whoever reads it again writes
+    the same.
     """
     letters: list[DeadLetter] = []
     bad, breaks_off = 0, ""
@@ -66,12 +67,12 @@ def decode(shard: Shard, record: Record) -> Iterator[Candidate | Stray | DeadLet
         try:
             if isinstance(line, Broken):
                 breaks_off = f"; {line.reason}"
-                raise UndecodableEvent(line.reason)
+                raise UndecodableEvent(line.code, line.reason)
             reading = decode_event(line.data)
         except UndecodableEvent as error:
             bad += 1
             if bad <= LETTERS_MAX:
-                letters.append(DeadLetter(origin, line.data, str(error), record.arrived_at_ms))
+                letters.append(DeadLetter(origin, line.data, error.code, str(error), record.arrived_at_ms))
             else:
                 del letters[1:]
             yield None
@@ -83,5 +84,5 @@ def decode(shard: Shard, record: Record) -> Iterator[Candidate | Stray | DeadLet
     if bad > LETTERS_MAX:
         first = letters.pop()
         reason = f"{bad} of its lines are no events, the first of them line {first.origin.line}: {first.reason}{breaks_off}"
-        letters = [DeadLetter(first.origin, record.whole, reason, record.arrived_at_ms)]
+        letters = [DeadLetter(first.origin, record.whole, ReasonCode.MANY_LINES, reason, record.arrived_at_ms)]
     yield from letters

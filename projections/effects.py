@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from projections.packs import Bucket, Pack
 from projections.rows import Row, RowKey
+from telemetry.errors import ReasonCode
 
 ITEMS_AT_ONCE = 200
 """Items that one question writes at most: one round of calls (`dynamodb.py`). What is more takes several questions, so that the
@@ -30,6 +31,7 @@ class DeadLetter:
 
     origin: Origin
     data: bytes
+    code: ReasonCode
     reason: str
     arrived_at_ms: int
     """When Kinesis took the record: milliseconds since 1970."""

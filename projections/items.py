@@ -142,6 +142,7 @@ def dead_letter_items(letter: DeadLetter) -> "Iterator[Item]":
             "place": {"S": f"{origin.sequence_number}#{origin.line}#{part}"},
             "parts": {"N": str(len(offsets))},
             "data": {"B": letter.data[offset : offset + DEAD_LETTER_PART_BYTES_MAX]},
+            "code": {"S": letter.code.value},
             "reason": {"S": letter.reason},
             "arrived": {"S": rfc3339(letter.arrived_at_ms * 1000)},
         }

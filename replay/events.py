@@ -1,11 +1,12 @@
 """Replay: the events of the log, chosen by when they were measured and by whom."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from replay.log import LogRecord
 from telemetry.aggregates import user_records
-from telemetry.errors import UndecodableEvent
+from telemetry.errors import ReasonCode, UndecodableEvent
 from telemetry.events import decode_event
 from telemetry.reading import Reading
 from telemetry.records import Broken, split_record
@@ -30,9 +31,10 @@ class Choice:
 
 @dataclass(slots=True)
 class Passed:
-    """How much a replay passed over because it is no event: lines, and records broken from somewhere on."""
+    """How much a replay passed over because it is no event."""
 
-    count: int = 0
+    codes: Counter[ReasonCode] = field(default_factory=Counter)
+    """Lines, and records broken from somewhere on, each under its own code, whether a letter keeps it or its whole record."""
     lost: int = 0
     """User records of KPL aggregates that the consumer never sees either, because KCL hands them to nobody."""
 
@@ -44,10 +46,11 @@ def replay(log: Iterable[LogRecord], choice: Choice, passed: Passed) -> Iterator
         passed.lost += taken.lost
         for line in split_record(*taken.parts):
             try:
-                reading = None if isinstance(line, Broken) else decode_event(line.data)
-            except UndecodableEvent:
-                reading = None
-            if reading is None:
-                passed.count += 1
-            elif choice.holds(reading):
+                if isinstance(line, Broken):
+                    raise UndecodableEvent(line.code, line.reason)
+                reading = decode_event(line.data)
+            except UndecodableEvent as error:
+                passed.codes[error.code] += 1
+                continue
+            if choice.holds(reading):
                 yield line.data

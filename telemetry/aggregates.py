@@ -12,7 +12,8 @@ from typing import Final, NamedTuple
 
 from telemetry.limits import HASH_KEY_MAX
 
-_MAGIC: Final = b"\xf3\x89\x9a\xc2"
+MAGIC: Final = b"\xf3\x89\x9a\xc2"
+"""What an aggregate begins with, and no UTF-8 does."""
 _DIGEST_BYTES: Final = 16
 
 _KEY_TABLE, _HASH_KEY_TABLE, _RECORDS = 1, 2, 3
@@ -36,10 +37,10 @@ class UserRecords(NamedTuple):
 
 def user_records(data: bytes) -> UserRecords:
     """The user records of a record of the stream. What looks like an aggregate and is none is a plain record."""
-    body, digest = data[len(_MAGIC) : -_DIGEST_BYTES], data[-_DIGEST_BYTES:]
+    body, digest = data[len(MAGIC) : -_DIGEST_BYTES], data[-_DIGEST_BYTES:]
     if (
-        not data.startswith(_MAGIC)
-        or len(data) <= len(_MAGIC) + _DIGEST_BYTES
+        not data.startswith(MAGIC)
+        or len(data) <= len(MAGIC) + _DIGEST_BYTES
         or hashlib.md5(body, usedforsecurity=False).digest() != digest
     ):
         return UserRecords([data])

@@ -17,6 +17,7 @@ Which HTTP status each one becomes is decided in one table, `producer_api/proble
 """
 
 from collections.abc import Mapping
+from enum import StrEnum
 
 
 class TelemetryError(Exception):
@@ -31,8 +32,29 @@ class InvalidReading(TelemetryError):
         self.fields = dict(fields)
 
 
+class ReasonCode(StrEnum):
+    """Why bytes of the log are no event, in words and an order that stay: people read the text beside it, programs the code."""
+
+    NOT_JSON = "not-json"
+    NOT_AN_EVENT = "not-an-event"
+    """JSON, but no CloudEvents 1.0 object, or one without a type, time, subject or temperature of the right form; or a spoilt
+    KPL aggregate."""
+    UNKNOWN_TYPE = "unknown-type"
+    """Of a type or version that this reader does not know: its writer is newer."""
+    OUT_OF_RANGE = "out-of-range"
+    """A time, subject or temperature of the right form, beyond the hard limits (`telemetry/limits.py`)."""
+    TOO_LONG = "too-long"
+    BAD_GZIP = "bad-gzip"
+    MANY_LINES = "many-lines"
+    """A whole record, kept once because so many of its lines are no events."""
+
+
 class UndecodableEvent(TelemetryError):
-    """Bytes from the log cannot be read as an event. The text is the reason kept beside the dead letter."""
+    """Bytes from the log cannot be read as an event. Code and text are kept beside the dead letter."""
+
+    def __init__(self, code: ReasonCode, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
 
 
 class InvalidQuestion(TelemetryError):

@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from telemetry import strict_json
-from telemetry.errors import UndecodableEvent
+from telemetry.errors import ReasonCode, UndecodableEvent
 from telemetry.limits import EVENT_BYTES_MAX
-from telemetry.reading import Reading, decimal_text, parse_sensor_id, parse_temperature, parse_timestamp, rfc3339
+from telemetry.reading import OutOfRange, Reading, decimal_text, parse_sensor_id, parse_temperature, parse_timestamp, rfc3339
 
 TEMPERATURE_RECORDED: Final = "telemetry.temperature.recorded.v1"
 SOURCE: Final = "/api/temperature"
@@ -45,23 +45,27 @@ def encode_event(reading: Reading, received_at_us: int) -> bytes:
 def decode_event(line: bytes, upcasters: Mapping[str, Upcaster] = UPCASTERS) -> Reading:
     """The reading a line of the log holds.
 
-    Raises UndecodableEvent with the reason when it is not an event, of an unknown type, or beyond the hard limits.
+    Raises UndecodableEvent with code and reason when it is not an event, of an unknown type, or beyond the hard limits. Both
+    name the first fault found, of the attributes in the order time, subject, data.temperature.
     """
     if len(line) > EVENT_BYTES_MAX:
-        raise UndecodableEvent(f"a line of {len(line)} bytes; an event has at most {EVENT_BYTES_MAX}")
+        reason = f"a line of {len(line)} bytes; an event has at most {EVENT_BYTES_MAX}"
+        raise UndecodableEvent(ReasonCode.TOO_LONG, reason)
     try:
         event = strict_json.loads(line)
     except ValueError as error:
-        raise UndecodableEvent(f"not JSON: {error}") from None
+        raise UndecodableEvent(ReasonCode.NOT_JSON, f"not JSON: {error}") from None
     if not isinstance(event, dict) or event.get("specversion") != "1.0":
-        raise UndecodableEvent("not a CloudEvents 1.0 object")
+        raise UndecodableEvent(ReasonCode.NOT_AN_EVENT, "not a CloudEvents 1.0 object")
     return _reading(_newest(event, upcasters))
 
 
 def _newest(event: dict[str, Any], upcasters: Mapping[str, Upcaster]) -> dict[str, Any]:
     while (kind := event.get("type")) != TEMPERATURE_RECORDED:
-        if not isinstance(kind, str) or kind not in upcasters:
-            raise UndecodableEvent(f"unknown event type {str(kind)[:128]!r}")
+        if not isinstance(kind, str) or not kind:
+            raise UndecodableEvent(ReasonCode.NOT_AN_EVENT, f"type: Expected a string. e.g. {TEMPERATURE_RECORDED}")
+        if kind not in upcasters:
+            raise UndecodableEvent(ReasonCode.UNKNOWN_TYPE, f"unknown event type {kind[:128]!r}")
         event = upcasters[kind](event)
     return event
 
@@ -79,7 +83,8 @@ def _reading(event: dict[str, Any]) -> Reading:
         try:
             values.append(parse(value))
         except ValueError as error:
-            raise UndecodableEvent(f"{name}: {error}") from None
+            code = ReasonCode.OUT_OF_RANGE if isinstance(error, OutOfRange) else ReasonCode.NOT_AN_EVENT
+            raise UndecodableEvent(code, f"{name}: {error}") from None
     measured_at_us, sensor_id, temperature_micro = values
     # One string for all readings of a sensor: a projection holds tens of thousands of them.
     return Reading(measured_at_us, sys.intern(sensor_id), temperature_micro)

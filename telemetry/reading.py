@@ -57,6 +57,10 @@ _SIX_PLACES: Final = Decimal(1) / MICRO
 NOT_A_NUMBER: Final = "Expected a number in degrees Celsius. e.g. 18.7"
 
 
+class OutOfRange(ValueError):
+    """A value of the right form lies beyond its hard limit; any other ValueError of the parsers means a wrong form."""
+
+
 class Reading(NamedTuple):
     """One measurement. Ordered by time, then sensor, then temperature."""
 
@@ -71,7 +75,7 @@ def parse_sensor_id(value: Any) -> str:
     """The sensor id, trimmed and in Unicode's composed form, NFC (contract C2, C10, C21).
 
     One id may be typed in several ways that look alike: composed or not, it is the same sensor. Raises ValueError with the text
-    for the sender.
+    for the sender, OutOfRange when the id is but too long.
     """
     if value is None or (isinstance(value, str) and not value.strip()):
         raise ValueError("This field cannot be blank.")
@@ -80,17 +84,18 @@ def parse_sensor_id(value: Any) -> str:
     sensor_id = value.strip()
     if sensor_id.isascii() and sensor_id.isprintable() and len(sensor_id) <= SENSOR_ID_CHARS_MAX:
         return sensor_id
-    # Composing makes text at most four times shorter, and costs the square of a run of combining marks.
-    if len(sensor_id) > 4 * SENSOR_ID_CHARS_MAX:
-        raise ValueError(_ID_TOO_LONG)
-    sensor_id = unicodedata.normalize("NFC", sensor_id)
-    # In UTF-16, as Java and JavaScript count: one key that a Kinesis finds too long fails the whole call it is in.
-    if len(sensor_id.encode("utf-16-le", "surrogatepass")) > 2 * SENSOR_ID_CHARS_MAX:
-        raise ValueError(_ID_TOO_LONG)
+    # Looked at before it is composed: composing neither makes nor removes one of these.
     if bad := next((sign for sign in sensor_id if unicodedata.category(sign) in _FORBIDDEN_IN_ID), None):
         raise ValueError(
             f"Expected text without control and format characters, line separators and lone surrogates, not U+{ord(bad):04X}."
         )
+    # Composing makes text at most four times shorter, and costs the square of a run of combining marks.
+    if len(sensor_id) > 4 * SENSOR_ID_CHARS_MAX:
+        raise OutOfRange(_ID_TOO_LONG)
+    sensor_id = unicodedata.normalize("NFC", sensor_id)
+    # In UTF-16, as Java and JavaScript count: one key that a Kinesis finds too long fails the whole call it is in.
+    if len(sensor_id.encode("utf-16-le")) > 2 * SENSOR_ID_CHARS_MAX:
+        raise OutOfRange(_ID_TOO_LONG)
     return sensor_id
 
 
@@ -98,7 +103,7 @@ def parse_temperature(value: Any) -> int:
     """Degrees Celsius, as a JSON number or a string of one, in units of 10⁻⁶ (contract C3, C6 to C9, C22).
 
     In a string a plus and leading zeros may stand. More than six decimals are rounded half-even. Raises ValueError with text
-    for the sender.
+    for the sender, OutOfRange for a number beyond the limits.
     """
     if isinstance(value, str) and _JSON_NUMBER.fullmatch(text := _plain_number(value.strip())):
         try:
@@ -108,14 +113,15 @@ def parse_temperature(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise ValueError(NOT_A_NUMBER)
     if not _CELSIUS_MIN <= value <= _CELSIUS_MAX:
-        raise ValueError(f"Expected {_CELSIUS_MIN} to {_CELSIUS_MAX} degrees Celsius.")
+        raise OutOfRange(f"Expected {_CELSIUS_MIN} to {_CELSIUS_MAX} degrees Celsius.")
     return int(Decimal(value).quantize(_SIX_PLACES, ROUND_HALF_EVEN).scaleb(6))
 
 
 def parse_timestamp(value: Any) -> int:
     """ISO 8601 date and time in microseconds since 1970, UTC when it names no offset (contract C4, C5, C23).
 
-    The extended form and the basic one; fractions beyond microseconds are cut. Raises ValueError with the text for the sender.
+    The extended form and the basic one; fractions beyond microseconds are cut. Raises ValueError with the text for the sender,
+    OutOfRange for a moment of other years.
     """
     match = (_EXTENDED.fullmatch(value) or _BASIC.fullmatch(value)) if isinstance(value, str) else None
     if match is None:
@@ -132,12 +138,13 @@ def parse_timestamp(value: Any) -> int:
         offset_s = int(sign + "1") * (int(offset_hours) * 3600 + int(offset_minutes or 0) * 60)
     try:
         # Counted from the epoch by hand, because an offset may carry a legal local time outside datetime's years.
-        local = datetime(int(year), int(month), int(day), int(hour), int(minute), int(second or 0), tzinfo=UTC)
+        # The year 0, which datetime has not, is a leap year long before the limit, as the year 4 is.
+        local = datetime(int(year) or 4, int(month), int(day), int(hour), int(minute), int(second or 0), tzinfo=UTC)
     except ValueError:
         raise ValueError("Expected a date and time that exist. e.g. 2021-11-26T18:10:00") from None
     time_us = (local - _EPOCH) // _MICROSECOND - offset_s * MICRO + int((fraction or "")[:6].ljust(6, "0"))
     if not TIME_US_MIN <= time_us <= TIME_US_MAX:
-        raise ValueError("Expected a year from 1970 to 9999 in UTC.")
+        raise OutOfRange("Expected a year from 1970 to 9999 in UTC.")
     return time_us
 
 

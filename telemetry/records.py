@@ -9,7 +9,8 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from telemetry.errors import UndecodableEvent
+from telemetry.aggregates import MAGIC
+from telemetry.errors import ReasonCode, UndecodableEvent
 from telemetry.limits import RECORD_INFLATED_BYTES_MAX
 
 _GZIP_MAGIC: Final = b"\x1f\x8b"
@@ -35,6 +36,7 @@ class Broken(NamedTuple):
 
     number: int
     data: bytes
+    code: ReasonCode
     reason: str
 
 
@@ -51,16 +53,21 @@ def split_record(*parts: bytes) -> Iterator[Line | Broken]:
     """The lines of a record in order, blank ones left out, holding at most a step and a line in memory.
 
     An aggregate is given as its user records: its lines are numbered through, and what breaks one part takes nothing from the
-    others. A part whose gzip is broken, or with which the record inflates beyond the bound, is Broken after its good lines.
+    others. A part whose gzip is broken, or with which the record inflates beyond the bound, is Broken after its good lines; a
+    spoilt aggregate, which came as a plain record, is nothing but Broken.
     """
     number = inflated_bytes = 0
     for part in parts:
         rest: list[bytes] = []
         try:
+            if part.startswith(MAGIC):
+                # Its fields begin with what are newlines: taken for lines, it would be a letter for every few bytes.
+                raise UndecodableEvent(ReasonCode.NOT_AN_EVENT, "begins as a KPL aggregate, and is none")
             for piece in _inflate(part) if part.startswith(_GZIP_MAGIC) else _steps(part, _STEP_BYTES):
                 inflated_bytes += len(piece)
                 if inflated_bytes > RECORD_INFLATED_BYTES_MAX:
-                    raise UndecodableEvent(f"inflates beyond {RECORD_INFLATED_BYTES_MAX} bytes")
+                    # Its gzip may be sound, and an aggregate may cross the bound with a plain part: it holds too much.
+                    raise UndecodableEvent(ReasonCode.TOO_LONG, f"inflates beyond {RECORD_INFLATED_BYTES_MAX} bytes")
                 *ends, beginning = piece.split(b"\n")
                 for end in ends:
                     # Joined once, when a line ends: to join at every step would cost a bomb's size squared.
@@ -71,7 +78,7 @@ def split_record(*parts: bytes) -> Iterator[Line | Broken]:
                     number += 1
                 rest.append(beginning)
         except UndecodableEvent as error:
-            yield Broken(number, part, str(error))
+            yield Broken(number, part, error.code, str(error))
             number += 1
             continue
         text = b"".join(rest)
@@ -95,10 +102,10 @@ def _inflate(data: bytes) -> Iterator[bytes]:
                 bite = member.unused_data if member.eof else member.unconsumed_tail  # noqa: PLW2901  what is left of it
         while not member.eof:
             if not (piece := member.decompress(b"", _STEP_BYTES)):
-                raise UndecodableEvent("broken gzip: it ends too early")
+                raise UndecodableEvent(ReasonCode.BAD_GZIP, "broken gzip: it ends too early")
             yield piece
     except zlib.error as error:
-        raise UndecodableEvent(f"broken gzip: {error}") from None
+        raise UndecodableEvent(ReasonCode.BAD_GZIP, f"broken gzip: {error}") from None
 
 
 def _member() -> "zlib._Decompress":

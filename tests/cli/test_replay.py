@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from cli.main import telemetry
 from replay.log import LogRecord
-from telemetry.errors import StoreUnavailable
+from telemetry.errors import ReasonCode, StoreUnavailable
 from telemetry.events import encode_event
 from tests.projections.logs import reading
 from tests.support.waiting import eventually
@@ -64,6 +64,18 @@ def test_r04_nothing_matched_is_said(typed: Typed, words: list[str], said: str) 
     answer = typed("replay", *words)
     assert (answer.exit_code, answer.stdout) == (3, "")
     assert answer.stderr == f"Nothing matched: the log holds no event {said}\n"
+
+
+def test_what_is_no_event_is_counted_by_its_code(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the order of the codes, on standard error; what was printed remains."""
+    lines = [b"[]", encode_event(reading("Küche"), 0), b"{broken", b"hello"]
+    monkeypatch.setattr("cli.main.read_log", lambda *_: [LogRecord("shard", "1", 0, b"\n".join(lines))])
+    answer = typed("replay")
+    assert (answer.exit_code, answer.stdout.count("\n")) == (0, 1)
+    assert answer.stderr == (
+        f"Passed over what is no event, in 3 places ({ReasonCode.NOT_JSON} 2, {ReasonCode.NOT_AN_EVENT} 1);"
+        " the dead letters hold it.\n"
+    )
 
 
 @pytest.mark.parametrize("asked", ["Küche", "  Küche ", "\tKüche\n"])

@@ -13,7 +13,7 @@ from projections.effects import DeadLetter, Origin, run
 from projections.items import dead_letter_items, pack_item, row_item
 from projections.packs import Pack, Place, bucket_of
 from projections.rows import PROGRESS, Row, RowKey
-from telemetry.errors import StoreUnavailable
+from telemetry.errors import ReasonCode, StoreUnavailable
 from telemetry.limits import DEAD_LETTERS_CALL_BYTES_MAX
 from telemetry.names import ResourceNames
 from tests.projections.logs import SHARD, projector, reading, record
@@ -87,7 +87,7 @@ def test_h16_unprocessed_items_are_written_again(stores_on: Opened) -> None:
 
 def letters_of(count: int, data: bytes = b"{broken") -> list[DeadLetter]:
     """Dead letters of so many lines of one record."""
-    return [DeadLetter(Origin(SHARD.shard_id, 7, line), data, "not JSON", 0) for line in range(count)]
+    return [DeadLetter(Origin(SHARD.shard_id, 7, line), data, ReasonCode.NOT_JSON, "not JSON", 0) for line in range(count)]
 
 
 def test_s06_dead_letters_are_written_25_a_call(stores_on: Opened) -> None:

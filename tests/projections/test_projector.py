@@ -18,6 +18,7 @@ from projections.memory import MemoryStores
 from projections.packs import Bucket, Pack, Place, bucket_of
 from projections.projector import FlushPolicy, ShardProjector
 from projections.rows import FLEET, PROGRESS, RowKey, sensor_scope
+from telemetry.errors import ReasonCode
 from telemetry.events import decode_event, encode_event
 from telemetry.limits import HASH_KEY_MAX
 from telemetry.reading import Reading
@@ -43,6 +44,7 @@ from tests.projections.logs import (
     stats_by_key,
     work,
 )
+from tests.support.aggregates import aggregate
 
 EAGER = FlushPolicy(few_every_s=0, fleet_every_s=0)
 """Everything is flushed after every slice."""
@@ -604,6 +606,7 @@ def test_broken_lines_become_dead_letters_and_later_readings_count() -> None:
     stores = project(*log)
     broken, unknown = (stores.dead_letters[Origin(SHARD.shard_id, 7, line)] for line in (0, 2))
     assert (broken.data, broken.arrived_at_ms) == (b"{broken", (START_S + 7) * 1000)
+    assert (broken.code, unknown.code) == (ReasonCode.NOT_JSON, ReasonCode.UNKNOWN_TYPE)
     assert "not JSON" in broken.reason
     assert "unheard.of.v9" in unknown.reason
     assert stats_by_key(stores)[PROGRESS].count == 2
@@ -627,7 +630,7 @@ def test_a_broken_record_is_kept_whole() -> None:
     stores = project(broken, record(2, reading("after")))
     (letter,) = stores.dead_letters.values()
     count = stats_by_key(stores)[PROGRESS].count
-    assert letter.data == broken.data
+    assert (letter.data, letter.code) == (broken.data, ReasonCode.BAD_GZIP)
     assert 1 < count <= 3001
     assert letter.origin.line == count - 1, "the letter's line follows the last one that could be read"
 
@@ -643,10 +646,10 @@ def test_no_bytes_stop_the_shard(junk: list[bytes]) -> None:
 
 
 def test_h21_a_record_in_the_kpls_format_is_kept_as_a_dead_letter() -> None:
-    """One that KCL could not take apart, because it is spoilt: a plain record that holds no event."""
-    aggregate = b"\xf3\x89\x9a\xc2" + bytes(40)
-    (letter,) = project(Record(1, aggregate, START_S * 1000)).dead_letters.values()
-    assert letter.data == aggregate
+    """One that KCL could not take apart, because it is spoilt: a plain record that holds no event, and one letter."""
+    spoilt = aggregate([encode_event(reading(f"s{number}"), 0) + b"\n" for number in range(200)])[:-1]
+    (letter,) = project(Record(1, spoilt, START_S * 1000)).dead_letters.values()
+    assert (letter.data, letter.code) == (spoilt, ReasonCode.NOT_AN_EVENT)
 
 
 def test_h27_a_gzip_bomb_is_kept_packed_and_the_shard_goes_on() -> None:
@@ -654,7 +657,7 @@ def test_h27_a_gzip_bomb_is_kept_packed_and_the_shard_goes_on() -> None:
     bomb = Record(1, gzip.compress(bytes(20 * 2**20), mtime=0), START_S * 1000)
     stores = project(bomb, record(2, reading()))
     (letter,) = stores.dead_letters.values()
-    assert letter.data == bomb.data
+    assert (letter.data, letter.code) == (bomb.data, ReasonCode.TOO_LONG)
     assert "inflates beyond" in letter.reason
     assert stats_by_key(stores)[PROGRESS].count == 1
 
@@ -683,10 +686,11 @@ def test_s06_more_than_a_hundred_bad_lines_of_a_record_are_one_dead_letter(bad: 
         stores = project(one, record(2, reading("c")))
     letters = {origin.line: letter for origin, letter in stores.dead_letters.items()}
     if bad > LETTERS_MAX:
-        assert [letter.data for letter in letters.values()] == [one.data]
+        assert [(letter.data, letter.code) for letter in letters.values()] == [(one.data, ReasonCode.MANY_LINES)]
         assert letters[0].reason.startswith(f"{bad} of its lines are no events, the first of them line 0: not JSON")
     else:
         assert list(letters) == list(range(bad))
+        assert {letter.code for letter in letters.values()} == {ReasonCode.NOT_JSON}
     assert stats_by_key(stores)[PROGRESS].count == 3
 
 
@@ -695,7 +699,7 @@ def test_s06_a_record_of_bad_lines_that_breaks_off_says_both() -> None:
     data = gzip.compress(b"\n".join([encode_event(reading(), 0), *[b"no event"] * 200]))[:-4]
     stores = project(Record(1, data, START_S * 1000))
     (letter,) = stores.dead_letters.values()
-    assert letter.data == data
+    assert (letter.data, letter.code) == (data, ReasonCode.MANY_LINES)
     assert letter.reason.startswith("200 of its lines are no events, the first of them line 1: not JSON")
     assert letter.reason.endswith("; broken gzip: it ends too early")
     assert stats_by_key(stores)[PROGRESS].count == 1

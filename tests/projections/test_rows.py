@@ -9,6 +9,7 @@ from projections.items import dead_letter_items, pack_item, read_pack, read_row,
 from projections.packs import READINGS_MAX, Decision, Pack, Place, bucket_of, make_packs
 from projections.retention import Gap
 from projections.rows import FLEET, PROGRESS, TOTAL, Row, RowKey, duplicate_keys, row_keys, sensor_scope
+from telemetry.errors import ReasonCode
 from telemetry.limits import DEAD_LETTER_PART_BYTES_MAX, TEMPERATURE_MICRO_MIN, TIME_US_MAX
 from telemetry.reading import Reading, parse_timestamp
 from tests.projections.logs import readings
@@ -125,10 +126,11 @@ def test_h18_sequence_numbers_of_56_digits_survive_and_compare_as_integers() -> 
 def test_a_dead_letters_parts_are_its_bytes(parts: int, more: int) -> None:
     """Whatever its length, the parts joined in order are the letter; each fits an item and there is at least one."""
     data = bytes(max(0, parts * DEAD_LETTER_PART_BYTES_MAX + more))
-    items = list(dead_letter_items(DeadLetter(Origin("shard", 10**55, 3), data, "why", 1_700_000_000_250)))
+    items = list(dead_letter_items(DeadLetter(Origin("shard", 10**55, 3), data, ReasonCode.TOO_LONG, "why", 1_700_000_000_250)))
     chunks = [bytes(item["data"]["B"]) for item in items]
     assert b"".join(chunks) == data
     assert max(map(len, chunks)) <= DEAD_LETTER_PART_BYTES_MAX
     assert [item["place"]["S"] for item in items] == [f"{10**55}#3#{part}" for part in range(len(items))]
     assert {item["parts"]["N"] for item in items} == {str(len(items))}
+    assert {item["code"]["S"] for item in items} == {"too-long"}
     assert items[0]["arrived"] == {"S": "2023-11-14T22:13:20.25Z"}

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -14,7 +14,8 @@ from projections.packs import READINGS_MAX, Pack, Place, bounds, bucket_of
 from projections.retention import Gap
 from projections.rows import FLEET, PROGRESS, Row, RowKey, sensor_scope
 from telemetry.aws import dynamodb_client, kinesis_client
-from telemetry.reading import Reading
+from telemetry.errors import ReasonCode
+from telemetry.reading import Reading, parse_timestamp
 from telemetry.shards import hash_key, list_shards
 from tests.projections.logs import reading
 from tests.support.stack import Stack
@@ -28,7 +29,7 @@ class Subject:
     """Stores under the contract, and how a test looks into them."""
 
     stores: Stores
-    dead_letters: Callable[[str], dict[Origin, bytes]]
+    dead_letters: Callable[[str], dict[Origin, DeadLetter]]
     """The dead letters of a shard, parts joined."""
     appended: Callable[[], list[tuple[str, bytes]]]
     """Partition key and data of what was appended, in no order."""
@@ -65,12 +66,12 @@ def in_memory() -> Subject:
     stores = MemoryStores()
     return Subject(
         stores,
-        lambda shard: {origin: letter.data for origin, letter in stores.dead_letters.items() if origin.shard_id == shard},
+        lambda shard: {origin: letter for origin, letter in stores.dead_letters.items() if origin.shard_id == shard},
         lambda: [(key, line + b"\n") for key, line in stores.appended],
     )
 
 
-def letters_in_table(stack: Stack, shard: str) -> dict[Origin, bytes]:
+def letters_in_table(stack: Stack, shard: str) -> dict[Origin, DeadLetter]:
     pages = stack.dynamodb.get_paginator("query").paginate(
         TableName=stack.names.dead_letters,
         KeyConditionExpression="shard_id = :shard",
@@ -78,12 +79,19 @@ def letters_in_table(stack: Stack, shard: str) -> dict[Origin, bytes]:
         ConsistentRead=True,
     )
     parts: dict[Origin, dict[int, bytes]] = {}
+    letters = {}
     for item in (item for page in pages for item in page["Items"]):
         sequence_number, line, part = map(int, item["place"]["S"].split("#"))
-        found = parts.setdefault(Origin(shard, sequence_number, line), {})
+        origin = Origin(shard, sequence_number, line)
+        found = parts.setdefault(origin, {})
         found[part] = bytes(item["data"]["B"])
         assert part < int(item["parts"]["N"])
-    return {origin: b"".join(found[part] for part in range(len(found))) for origin, found in parts.items()}
+        code, arrived_at_ms = ReasonCode(item["code"]["S"]), parse_timestamp(item["arrived"]["S"]) // 1000
+        letters[origin] = DeadLetter(origin, b"", code, item["reason"]["S"], arrived_at_ms)
+    return {
+        origin: replace(letter, data=b"".join(parts[origin][part] for part in range(len(parts[origin]))))
+        for origin, letter in letters.items()
+    }
 
 
 def records_of(stack: Stack) -> list[tuple[str, bytes]]:
@@ -256,17 +264,18 @@ class TestRows:
 class TestDeadLetters:
     @pytest.mark.parametrize("data", [b"{broken", b"", bytes(range(256)) * 4096], ids=["short", "empty", "1 MB"])
     def test_a_dead_letter_is_kept_whole(self, subject: Subject, shard: str, data: bytes) -> None:
-        """Bytes of any length, more than an item of 400 KB holds as well as none, are kept under their place."""
-        letter = DeadLetter(Origin(shard, BIG, 3), data, "not JSON", 1_700_000_000_250)
+        """Bytes of any length, more than an item of 400 KB holds as well as none, are kept with place, code and reason."""
+        letter = DeadLetter(Origin(shard, BIG, 3), data, ReasonCode.NOT_JSON, "not JSON", 1_700_000_000_250)
         subject.stores.store_dead_letters([letter])
         subject.stores.store_dead_letters([letter])
-        assert subject.dead_letters(shard) == {letter.origin: data}
+        assert subject.dead_letters(shard) == {letter.origin: letter}
 
     def test_h27_letters_of_one_record_are_kept_by_line(self, subject: Subject, shard: str) -> None:
         """Two bad lines of one record do not overwrite one another."""
-        letters = [DeadLetter(Origin(shard, BIG, line), b"%d" % line, "why", 0) for line in (2, 10)]
+        codes = {2: ReasonCode.UNKNOWN_TYPE, 10: ReasonCode.OUT_OF_RANGE}
+        letters = [DeadLetter(Origin(shard, BIG, line), b"%d" % line, code, "why", 0) for line, code in codes.items()]
         subject.stores.store_dead_letters(letters)
-        assert subject.dead_letters(shard) == {letter.origin: letter.data for letter in letters}
+        assert subject.dead_letters(shard) == {letter.origin: letter for letter in letters}
 
 
 class TestAppendAgain:

@@ -12,10 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from telemetry.errors import ReasonCode
 from telemetry.events import decode_event, encode_event
 from telemetry.limits import RECORD_INFLATED_BYTES_MAX
 from telemetry.reading import Reading
 from telemetry.records import Broken, Line, encode_record, split_record
+from tests.support.aggregates import aggregate
 from tests.telemetry.strategies import READINGS
 
 KPL_MAGIC = b"\xf3\x89\x9a\xc2"
@@ -91,7 +93,7 @@ def test_h27_a_truncated_gzip_yields_what_it_holds_and_then_its_reason(kept: int
     record = gzip.compress(b"\n".join(whole) + b"\n", mtime=0)[:kept]
     *found, end = split_record(record)
     assert texts(found) == whole[: len(found)]
-    assert end == Broken(len(found), record, "broken gzip: it ends too early")
+    assert end == Broken(len(found), record, ReasonCode.BAD_GZIP, "broken gzip: it ends too early")
 
 
 def test_h27_garbage_after_gzip_is_refused_after_the_lines_before_it() -> None:
@@ -127,7 +129,7 @@ def test_h27_a_gzip_bomb_is_stopped_at_the_bound(byte: bytes) -> None:
     tracemalloc.start()
     try:
         *_, end = split_record(bomb)
-        assert end == Broken(0, bomb, f"inflates beyond {RECORD_INFLATED_BYTES_MAX} bytes")
+        assert end == Broken(0, bomb, ReasonCode.TOO_LONG, f"inflates beyond {RECORD_INFLATED_BYTES_MAX} bytes")
         _, peak_bytes = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -157,7 +159,7 @@ def test_no_record_is_worse_than_undecodable(data: bytes, start: bytes) -> None:
 # --- Aggregates and many members ---
 
 
-@given(st.lists(st.binary(max_size=30).filter(lambda part: not part.startswith(b"\x1f\x8b")), max_size=6))
+@given(st.lists(st.binary(max_size=30).filter(lambda part: not part.startswith((b"\x1f\x8b", KPL_MAGIC))), max_size=6))
 def test_s01_the_lines_of_an_aggregate_are_numbered_through(parts: list[bytes]) -> None:
     """As if its user records stood one after the other, each ending its last line."""
     whole = b"".join(part if part.endswith(b"\n") else part + b"\n" for part in parts if part)
@@ -177,7 +179,17 @@ def test_s01_an_aggregate_of_bombs_is_bounded_as_a_whole() -> None:
     """Each user record stays within the bound, all of them together do not."""
     bomb = gzip.compress(b" " * (RECORD_INFLATED_BYTES_MAX // 2))
     ends = list(split_record(*[bomb] * 4))
-    assert ends == [Broken(number, bomb, f"inflates beyond {RECORD_INFLATED_BYTES_MAX} bytes") for number in (2, 3)]
+    reason = f"inflates beyond {RECORD_INFLATED_BYTES_MAX} bytes"
+    assert ends == [Broken(number, bomb, ReasonCode.TOO_LONG, reason) for number in (2, 3)]
+
+
+def test_s01_a_spoilt_aggregate_is_broken_as_one() -> None:
+    """Not cut at the newlines its fields begin with; the user records beside one, if any, are not concerned."""
+    spoilt = aggregate([b"one\ntwo\n"] * 3)[:-1]
+    assert spoilt.count(b"\n") > 6
+    one, end, two = split_record(b"one", spoilt, b"two")
+    assert (one, two) == (Line(0, b"one"), Line(2, b"two"))
+    assert end == Broken(1, spoilt, ReasonCode.NOT_AN_EVENT, "begins as a KPL aggregate, and is none")
 
 
 def test_s11_gzip_of_many_members_is_read_in_proportion_to_its_size(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from telemetry import strict_json
 from telemetry.limits import TEMPERATURE_MICRO_MAX, TEMPERATURE_MICRO_MIN
-from telemetry.reading import decimal_text, parse_temperature
+from telemetry.reading import OutOfRange, decimal_text, parse_temperature
 from tests.telemetry.strategies import TEMPERATURES_MICRO
 
 NOT_A_NUMBER = "Expected a number in degrees Celsius"
@@ -117,7 +117,7 @@ def test_what_is_neither_an_exact_number_nor_text_is_refused(value: Any) -> None
 @pytest.mark.parametrize("text", ["-273.150001", "-273.1500000001", "10000.000001", "10000.0000001", "1e999", "-1e999"])
 def test_what_no_thermometer_shows_is_refused(text: str) -> None:
     """Below absolute zero or above 10,000 °C, before rounding."""
-    with pytest.raises(ValueError, match=r"Expected -273\.15 to 10000 degrees Celsius"):
+    with pytest.raises(OutOfRange, match=r"Expected -273\.15 to 10000 degrees Celsius"):
         parse_temperature(text)
 
 
@@ -150,5 +150,5 @@ def test_a_number_is_accepted_exactly_within_the_bounds(number: int | Decimal) -
     if legal:
         assert parse_temperature(number) == round(Fraction(number) * 10**6)
     else:
-        with pytest.raises(ValueError, match="Expected"):
+        with pytest.raises(OutOfRange, match="Expected"):
             parse_temperature(number)
