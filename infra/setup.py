@@ -1,7 +1,7 @@
 """Makes the stream and the tables that `resources.json` defines, and the pointer to the first generation.
 
 `python -m infra.setup` may be run again and interrupted at any time: it makes what is missing and touches nothing that is
-there. Terraform reads the same definition. All keys are text; tables are billed per request.
+there. Terraform reads the same definition. Keys are text unless `types` says otherwise; tables are billed per request.
 """
 
 import json
@@ -66,9 +66,12 @@ def _make_table(dynamodb: "DynamoDBClient", table: Mapping[str, Any]) -> None:
         keys = _keys(index)
         attributes |= {key["AttributeName"] for key in keys}
         request["GlobalSecondaryIndexes"] = [
-            {"IndexName": index["name"], "KeySchema": keys, "Projection": {"ProjectionType": "KEYS_ONLY"}}
+            {"IndexName": index["name"], "KeySchema": keys, "Projection": {"ProjectionType": index["projection"]}}
         ]
-    request["AttributeDefinitions"] = [{"AttributeName": name, "AttributeType": "S"} for name in sorted(attributes)]
+    types = table.get("types", {})
+    request["AttributeDefinitions"] = [
+        {"AttributeName": name, "AttributeType": types.get(name, "S")} for name in sorted(attributes)
+    ]
     _unless_there(lambda: dynamodb.create_table(**request))
 
 

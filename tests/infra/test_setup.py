@@ -1,6 +1,7 @@
 """The set-up of stream, tables and pointer from the one definition."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,8 @@ from projections.generations import check_stream, read_pointer
 from telemetry.names import ResourceNames
 from telemetry.settings import Settings
 from tests.support.stack import Stack, new_stack
+from tests.support.tables import Index, defined, of_description
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -43,27 +46,55 @@ def test_two_prefixes_share_nothing() -> None:
 
 
 def test_stream_and_tables_are_as_defined(stack: Stack) -> None:
-    """Everything is active, with the keys that the code uses, billed per request; the log is kept for seven days."""
+    """Everything is active, with the definition's keys and indexes, billed per request; the log is kept for seven days."""
     definition = load_definition(stack.names)
     summary = stack.kinesis.describe_stream_summary(StreamName=stack.names.stream)["StreamDescriptionSummary"]
     assert (summary["StreamStatus"], summary["OpenShardCount"], summary["RetentionPeriodHours"]) == ("ACTIVE", 2, 168)
     for table in definition["tables"].values():
         made = stack.dynamodb.describe_table(TableName=table["name"])["Table"]
-        keys = [key["AttributeName"] for key in made["KeySchema"]]
-        assert keys == [table["hash_key"], *([table["range_key"]] if "range_key" in table else [])]
+        assert of_description(made) == defined(table)
         assert made["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
-        assert {attribute["AttributeType"] for attribute in made["AttributeDefinitions"]} == {"S"}
 
 
 def test_h10_kcls_lease_table_has_its_index(stack: Stack) -> None:
     """KCL polls for ten seconds at a time until LeaseOwnerToLeaseKeyIndex is there, so it is made beforehand."""
-    (index,) = stack.dynamodb.describe_table(TableName=stack.names.application)["Table"]["GlobalSecondaryIndexes"]
-    assert index["IndexName"] == "LeaseOwnerToLeaseKeyIndex"
-    assert [(key["AttributeName"], key["KeyType"]) for key in index["KeySchema"]] == [
-        ("leaseOwner", "HASH"),
-        ("leaseKey", "RANGE"),
+    made = of_description(stack.dynamodb.describe_table(TableName=stack.names.application)["Table"])
+    assert made.indexes == (Index("LeaseOwnerToLeaseKeyIndex", ("leaseOwner", "leaseKey"), "KEYS_ONLY"),)
+
+
+def test_the_directory_is_listed_by_the_hour_last_seen(stack: Stack) -> None:
+    """`BySeen` holds the items that have `seen`, keys only, and orders them by that number; rows are not in it."""
+    seen_s = {"sensor-a": 1_000_000_000, "sensor-b": 999_999_999, "sensor-c": 1_000_003_600}
+    directory = {"scope": {"S": "directory#3"}}
+    shards = {"shards": {"SS": ["shardId-000000000000"]}}
+    items: list[Mapping[str, Any]] = [
+        *({**directory, "window": {"S": sensor}, "seen": {"N": str(s)}, **shards} for sensor, s in seen_s.items()),
+        {**directory, "window": {"S": "sensor-without"}, **shards},
+        {"scope": {"S": "all"}, "window": {"S": "total#shardId-000000000000"}, "count": {"N": "3"}},
     ]
-    assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}
+    for item in items:
+        stack.dynamodb.put_item(TableName=stack.names.stats, Item=item)
+
+    def listed() -> None:
+        answer = stack.dynamodb.query(
+            TableName=stack.names.stats,
+            IndexName="BySeen",
+            KeyConditionExpression="#scope = :scope",
+            ExpressionAttributeNames={"#scope": "scope"},
+            ExpressionAttributeValues={":scope": directory["scope"]},
+        )
+        assert answer["Items"] == [
+            {**directory, "window": {"S": sensor}, "seen": {"N": str(seen_s[sensor])}}
+            for sensor in ("sensor-b", "sensor-a", "sensor-c")
+        ]
+
+    try:
+        eventually(listed, within_s=10)
+        indexed = stack.dynamodb.scan(TableName=stack.names.stats, IndexName="BySeen", Select="COUNT")
+        assert indexed["Count"] == len(seen_s)
+    finally:
+        for item in items:
+            stack.dynamodb.delete_item(TableName=stack.names.stats, Key={key: item[key] for key in ("scope", "window")})
 
 
 def test_setting_up_again_changes_nothing(stack: Stack) -> None:

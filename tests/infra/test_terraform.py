@@ -29,6 +29,7 @@ from telemetry.names import ResourceNames
 from telemetry.settings import Settings
 from tests.consumer.conversation import converse, initialize, process_records
 from tests.projections.logs import SHARD
+from tests.support.tables import defined, of_plan
 from tests.support.terraform import ENVIRONMENTS, ROOTS, TREE, Root, planned
 
 type Plans = Mapping[str, dict[str, Any]]
@@ -111,7 +112,7 @@ def test_checkov_finds_nothing_and_every_skip_has_its_reason(root: str, roots: R
 
 
 def test_names_are_those_the_code_computes(plans: Plans) -> None:
-    """Stream and tables are what telemetry/names.py says, and have the definition's keys."""
+    """Stream and tables are what telemetry/names.py says, and have the definition's keys and indexes."""
     names = ResourceNames("telemetry-dev")
     (stream,) = planned(plans["environment"], "aws_kinesis_stream").values()
     assert stream["name"] == names.stream
@@ -119,11 +120,8 @@ def test_names_are_those_the_code_computes(plans: Plans) -> None:
     assert tables.keys() == {
         names.readings, names.stats, names.dead_letters, names.generations, names.application, names.coordinator, names.workers
     }  # fmt: skip
-    for defined in load_definition(names)["tables"].values():
-        made = tables[defined["name"]]
-        assert (made["hash_key"], made["range_key"]) == (defined["hash_key"], defined.get("range_key"))
-        indexes = [(index["name"], index["hash_key"], index["range_key"]) for index in made["global_secondary_index"]]
-        assert indexes == [tuple(index.values()) for index in [defined.get("index")] if index]
+    for table in load_definition(names)["tables"].values():
+        assert of_plan(tables[table["name"]]) == defined(table)
 
 
 @pytest.mark.parametrize("process", ["api", "consumer"])

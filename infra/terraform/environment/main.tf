@@ -72,7 +72,7 @@ module "permissions" {
   table_names = {
     for role in keys(local.live.tables) : role => distinct([for definition in local.definitions : definition.tables[role].name])
   }
-  lease_index          = local.live.tables.leases.index.name
+  index_names          = { for role, table in local.live.tables : role => table.index.name if can(table.index) }
   repository_name      = var.repository_name
   log_group_names      = values(local.log_groups)
   permissions_boundary = var.permissions_boundary
@@ -170,6 +170,7 @@ module "observability" {
   lag_query                = local.lag_query
   readings_table           = local.live.tables.readings.name
   stats_table              = local.live.tables.stats.name
+  stats_index              = local.live.tables.stats.index.name
   lease_table              = local.live.tables.leases.name
   dead_letters_table       = local.live.tables.dead_letters.name
   consumer_log_group       = module.consumer.log_group_name

@@ -13,6 +13,7 @@ variables {
   lag_query                = "SELECT MAX(MillisBehindLatest) FROM \"t-projector-g1\""
   readings_table           = "t-temperature-readings-g1"
   stats_table              = "t-temperature-stats-g1"
+  stats_index              = "BySeen"
   lease_table              = "t-projector-g1"
   dead_letters_table       = "t-dead-letters"
   consumer_log_group       = "/t/consumer"
@@ -43,6 +44,17 @@ run "every_alarm_that_was_asked_for" {
   assert {
     condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : length([for query in alarm.metric_query : query if query.return_data]) == 1])
     error_message = "CloudWatch takes exactly one result per alarm."
+  }
+  assert {
+    condition = contains(
+      flatten([for query in aws_cloudwatch_metric_alarm.this["tables-throttled"].metric_query : query.metric[*].dimensions]),
+      tomap({ TableName = "t-temperature-stats-g1", GlobalSecondaryIndexName = "BySeen" })
+    )
+    error_message = "A table's metrics leave out its index."
+  }
+  assert {
+    condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : length(alarm.metric_query) <= 10])
+    error_message = "CloudWatch takes at most ten metrics an alarm."
   }
 }
 

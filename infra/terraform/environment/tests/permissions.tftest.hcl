@@ -11,7 +11,7 @@ variables {
     generations = ["t-generations"], leases = ["t-projector-g1"], coordinator = ["t-projector-g1-CoordinatorState"]
     workers     = ["t-projector-g1-WorkerMetricStats"]
   }
-  lease_index     = "LeaseOwnerToLeaseKeyIndex"
+  index_names     = { leases = "LeaseOwnerToLeaseKeyIndex", stats = "BySeen" }
   repository_name = "telemetry-pipeline"
   log_group_names = ["/t/api", "/t/consumer"]
 }
@@ -41,7 +41,10 @@ run "bounded" {
 run "mistakes_are_named" {
   command = plan
   module { source = "../modules/permissions" }
-  variables { table_names = { readings = [], stats = [], dead_letters = [], generations = [], leases = [], coordinator = [] } }
+  variables {
+    table_names = { readings = [], stats = [], dead_letters = [], generations = [], leases = [], coordinator = [] }
+    index_names = { leases = "LeaseOwnerToLeaseKeyIndex" }
+  }
 
-  expect_failures = [var.table_names]
+  expect_failures = [var.table_names, var.index_names]
 }

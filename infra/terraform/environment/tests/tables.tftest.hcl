@@ -4,8 +4,18 @@ mock_provider "aws" {
 
 variables {
   tables = {
-    stats  = { role = "stats", hash_key = "scope", range_key = "window" }
-    leases = { role = "leases", hash_key = "leaseKey", index = { name = "ByOwner", hash_key = "leaseOwner", range_key = "leaseKey" } }
+    leases = {
+      role     = "leases"
+      hash_key = "leaseKey"
+      index    = { name = "ByOwner", hash_key = "leaseOwner", range_key = "leaseKey", projection = "KEYS_ONLY" }
+    }
+    stats = {
+      role      = "stats"
+      hash_key  = "scope"
+      range_key = "window"
+      index     = { name = "BySeen", hash_key = "scope", range_key = "seen", projection = "ALL" }
+      types     = { seen = "N" }
+    }
   }
   point_in_time_recovery = true
   deletion_protection    = true
@@ -26,6 +36,14 @@ run "protected" {
   assert {
     condition     = length(aws_dynamodb_table.this["leases"].global_secondary_index) == 1 && length(aws_dynamodb_table.this["leases"].attribute) == 2
     error_message = "The index and its keys."
+  }
+  assert {
+    condition     = { for table in aws_dynamodb_table.this : table.name => one(table.global_secondary_index).projection_type } == { leases = "KEYS_ONLY", stats = "ALL" }
+    error_message = "Each index has what it says of the table."
+  }
+  assert {
+    condition     = { for attribute in aws_dynamodb_table.this["stats"].attribute : attribute.name => attribute.type } == { scope = "S", seen = "N", window = "S" }
+    error_message = "Text, unless types says otherwise."
   }
 }
 

@@ -66,10 +66,10 @@ locals {
       description = "DynamoDB throttles the projection's tables: a hot partition, or the account's limit."
       threshold   = 10
       periods     = 3
-      expression  = join(" + ", [for index in range(2 * length(local.busy_tables)) : "FILL(m${index}, 0)"])
-      metrics = merge([for index, table in local.busy_tables : {
-        "m${2 * index}"     = ["AWS/DynamoDB", "ReadThrottleEvents", "Sum", { TableName = table }]
-        "m${2 * index + 1}" = ["AWS/DynamoDB", "WriteThrottleEvents", "Sum", { TableName = table }]
+      expression  = join(" + ", [for index in range(2 * length(local.busy)) : "FILL(m${index}, 0)"])
+      metrics = merge([for index, dimensions in local.busy : {
+        "m${2 * index}"     = ["AWS/DynamoDB", "ReadThrottleEvents", "Sum", dimensions]
+        "m${2 * index + 1}" = ["AWS/DynamoDB", "WriteThrottleEvents", "Sum", dimensions]
       }]...)
     }
     server-errors = {
@@ -108,7 +108,11 @@ locals {
     }
   }
 
-  busy_tables = [var.readings_table, var.stats_table, var.lease_table]
+  # A table's metrics leave out what was throttled in its index, which throttles the table's writes in the end.
+  busy = concat(
+    [for table in [var.readings_table, var.stats_table, var.lease_table] : { TableName = table }],
+    [{ TableName = var.stats_table, GlobalSecondaryIndexName = var.stats_index }],
+  )
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {

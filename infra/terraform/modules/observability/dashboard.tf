@@ -4,7 +4,7 @@ locals {
   kinesis = [for name in ["IncomingRecords", "IncomingBytes"] : ["AWS/Kinesis", name, "StreamName", var.stream_name]]
   throttled = concat(
     [for name in ["WriteProvisionedThroughputExceeded", "ReadProvisionedThroughputExceeded"] : ["AWS/Kinesis", name, "StreamName", var.stream_name]],
-    [for name in local.busy_tables : ["AWS/DynamoDB", "WriteThrottleEvents", "TableName", name]],
+    [for dimensions in local.busy : concat(["AWS/DynamoDB", "WriteThrottleEvents"], flatten([for name, value in dimensions : [name, value]]))],
   )
   balanced = ["LoadBalancer", var.load_balancer_dimensions.LoadBalancer]
 

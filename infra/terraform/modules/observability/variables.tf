@@ -58,6 +58,11 @@ variable "stats_table" {
   description = "The live generation's table of statistics, where the progress rows are."
 }
 
+variable "stats_index" {
+  type        = string
+  description = "That table's index."
+}
+
 variable "lease_table" {
   type        = string
   description = "KCL's leases of the live generation."

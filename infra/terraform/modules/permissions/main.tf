@@ -10,6 +10,7 @@ locals {
   arn        = "arn:${data.aws_partition.current.partition}"
   stream     = "${local.arn}:kinesis:${local.place}:stream/${var.stream_name}"
   tables     = { for role, names in var.table_names : role => [for name in names : "${local.arn}:dynamodb:${local.place}:table/${name}"] }
+  indexes    = { for role, index in var.index_names : role => [for table in local.tables[role] : "${table}/index/${index}"] }
   log_groups = [for name in var.log_group_names : "${local.arn}:logs:${local.place}:log-group:${name}:log-stream:*"]
 
   policies = {
@@ -34,8 +35,20 @@ data "aws_iam_policy_document" "api" {
 
   statement {
     sid       = "ReadStats"
-    actions   = ["dynamodb:Query"]
+    actions   = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"]
     resources = local.tables.stats
+  }
+
+  statement {
+    sid       = "ReadDirectoryBySeen"
+    actions   = ["dynamodb:Query"]
+    resources = local.indexes.stats
+  }
+
+  statement {
+    sid       = "ReadReadings"
+    actions   = ["dynamodb:BatchGetItem", "dynamodb:Query"]
+    resources = local.tables.readings
   }
 }
 
@@ -70,8 +83,15 @@ data "aws_iam_policy_document" "consumer" {
   }
 
   statement {
-    sid       = "KeepStats"
-    actions   = ["dynamodb:BatchGetItem", "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate", "dynamodb:PutItem", "dynamodb:Query"]
+    sid = "KeepStats"
+    actions = [
+      "dynamodb:BatchGetItem",
+      "dynamodb:PartiQLInsert",
+      "dynamodb:PartiQLUpdate",
+      "dynamodb:PutItem",
+      "dynamodb:Query",
+      "dynamodb:UpdateItem",
+    ]
     resources = local.tables.stats
   }
 
@@ -98,7 +118,7 @@ data "aws_iam_policy_document" "consumer" {
   statement {
     sid       = "FindLeasesByOwner"
     actions   = ["dynamodb:Query"]
-    resources = [for table in local.tables.leases : "${table}/index/${var.lease_index}"]
+    resources = local.indexes.leases
   }
 
   statement {

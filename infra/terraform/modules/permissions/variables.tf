@@ -25,9 +25,14 @@ variable "table_names" {
   }
 }
 
-variable "lease_index" {
-  type        = string
-  description = "The lease table's index by owner."
+variable "index_names" {
+  type        = map(string)
+  description = "Names of the tables' indexes by the role of their table."
+
+  validation {
+    condition     = length(setsubtract(["leases", "stats"], keys(var.index_names))) == 0
+    error_message = "index_names must name the indexes of leases and stats."
+  }
 }
 
 variable "repository_name" {

@@ -24,7 +24,7 @@ resource "aws_dynamodb_table" "this" {
 
     content {
       name = attribute.value
-      type = "S"
+      type = lookup(each.value.types, attribute.value, "S")
     }
   }
 
@@ -35,7 +35,7 @@ resource "aws_dynamodb_table" "this" {
       name            = global_secondary_index.value.name
       hash_key        = global_secondary_index.value.hash_key
       range_key       = global_secondary_index.value.range_key
-      projection_type = "KEYS_ONLY"
+      projection_type = global_secondary_index.value.projection
     }
   }
 

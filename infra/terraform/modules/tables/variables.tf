@@ -4,12 +4,14 @@ variable "tables" {
     hash_key  = string
     range_key = optional(string)
     index = optional(object({
-      name      = string
-      hash_key  = string
-      range_key = string
+      name       = string
+      hash_key   = string
+      range_key  = string
+      projection = string
     }))
+    types = optional(map(string), {})
   }))
-  description = "Tables by name, as infra/resources.json defines them; role is the key under which it lists them. All keys are text."
+  description = "Tables by name, as infra/resources.json defines them; role is the key under which it lists them. Keys are text unless types says otherwise."
 
   validation {
     condition     = alltrue([for name in keys(var.tables) : can(regex("^[a-zA-Z0-9_.-]{3,255}$", name))])
