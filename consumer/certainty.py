@@ -53,6 +53,10 @@ class Certainty:
             raise StoreUnavailable(f"{shard_id} is not shown by ListShards, and yet it is there")
         return found
 
+    def open_shards(self) -> int:
+        """How many shards write to the tables side by side; 1 when none is shown in time."""
+        return _until(lambda: len(list_shards(self._kinesis, self._names.stream).open) or None, self._patience_s) or 1
+
     def has_ended(self, shard_id: str, position: int) -> bool:
         """Whether nothing follows `position` in a shard and nothing ever will. Raises what makes that uncertain."""
         patience_s = min(_END_PATIENCE_S, self._patience_s)

@@ -7,6 +7,7 @@ from consumer.certainty import Certainty
 from consumer.processor import ShardRecordProcessor
 from projections.dynamodb import CALLS_AT_ONCE, AwsStores
 from projections.effects import Stores
+from projections.policy import FlushPolicy
 from projections.projector import ShardProjector
 from telemetry.aws import dynamodb_client, kinesis_client
 from telemetry.logs import configure_logs
@@ -29,7 +30,11 @@ def record_processor(environ: Mapping[str, str]) -> ShardRecordProcessor:
     def open_shard(shard_id: str) -> tuple[ShardProjector, Stores]:
         stores = AwsStores(dynamodb, kinesis, names, settings.store_retry_s)
         projector = ShardProjector(
-            certainty.find(shard_id), time.time, interval_clock_s=time.monotonic, retention_s=certainty.retention_s()
+            certainty.find(shard_id),
+            time.time,
+            FlushPolicy.for_shards(certainty.open_shards()),
+            interval_clock_s=time.monotonic,
+            retention_s=certainty.retention_s(),
         )
         return projector, stores
 

@@ -44,6 +44,6 @@ def _progress(seen: Observation, now_us: int) -> Iterator[str]:
 
 def _losses(seen: Observation) -> Iterator[str]:
     for shard_id, row in seen.progress.items():
-        if row.gap:
-            stretch = f"after {rfc3339(row.gap.from_us)} and before {rfc3339(row.gap.until_us)}"
+        if row.progress.gap:
+            stretch = f"after {rfc3339(row.progress.gap.from_us)} and before {rfc3339(row.progress.gap.until_us)}"
             yield f"{shard_id}: what arrived {stretch} may have left the stream unread: docs/runbook.md, records may be lost."

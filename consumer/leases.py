@@ -101,7 +101,7 @@ def _make_lease(dynamodb: "DynamoDBClient", table: str, shard: Shard, worker_id:
             Item={
                 "leaseKey": {"S": shard.shard_id},
                 "leaseOwner": {"S": worker_id},
-                "checkpoint": {"S": str(progress.flushed_position or "TRIM_HORIZON")},
+                "checkpoint": {"S": str(progress.progress.flushed.position or "TRIM_HORIZON")},
                 "checkpointSubSequenceNumber": {"N": "0"},
                 "leaseCounter": {"N": "0"},
                 "ownerSwitchesSinceCheckpoint": {"N": "0"},

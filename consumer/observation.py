@@ -93,7 +93,7 @@ class Observation:
         return shard_id not in self.shards.shards or self._read_to_its_end(shard_id)
 
     def _read_to_its_end(self, shard_id: str) -> bool:
-        return shard_id in self.progress and self.progress[shard_id].ended
+        return shard_id in self.progress and self.progress[shard_id].progress.ended
 
 
 def observe(kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: ResourceNames) -> Observation:

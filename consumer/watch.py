@@ -179,4 +179,4 @@ def _signs(seen: Observation, worker: str) -> dict[str, Hashable]:
 def _place(seen: Observation, shard_id: str) -> Hashable:
     """What changes while a shard is projected or, when idle, every ten seconds (`FlushPolicy.renew_every_s`)."""
     row = seen.progress.get(shard_id)
-    return row and (row.position, row.beat)
+    return row and (row.position, row.progress.beat)

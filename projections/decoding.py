@@ -44,6 +44,8 @@ class Candidate(NamedTuple):
 
     origin: Origin
     reading: Reading
+    arrived_at_ms: int
+    """When Kinesis took the record: milliseconds since 1970."""
 
 
 class Stray(NamedTuple):
@@ -78,7 +80,7 @@ def decode(shard: Shard, record: Record) -> Iterator[Candidate | Stray | DeadLet
             yield None
             continue
         if shard.holds(hash_key(reading.sensor_id)):
-            yield Candidate(origin, reading)
+            yield Candidate(origin, reading, record.arrived_at_ms)
         else:
             yield Stray(reading.sensor_id, line.data)
     if bad > LETTERS_MAX:

@@ -1,10 +1,10 @@
-"""The stores on DynamoDB and Kinesis. Together with `queries.py`, the only place that makes requests of the tables.
+"""The stores on DynamoDB and Kinesis. Together with `dynamodb_reads.py`, the only place that makes requests of the tables.
 
 Each method retries in place, within the time the settings give, and raises StoreUnavailable after that. What one answer leaves
 undone (UnprocessedItems, UnprocessedKeys, failed entries) is asked again, never taken as done or absent (hazard H16).
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import batched
@@ -12,8 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from projections.effects import DeadLetter
-from projections.items import dead_letter_items, gap_text, pack_item, read_pack, read_row, row_item, row_key, row_statement
+from projections.effects import DeadLetter, Sighting
+from projections.items import (
+    dead_letter_items,
+    directory_key,
+    first_sighting,
+    gap_value,
+    pack_item,
+    read_pack,
+    read_pack_key,
+    read_row,
+    row_item,
+    row_key,
+    row_statement,
+)
 from projections.packs import Bucket, Pack
 from projections.rows import PROGRESS, Row, RowKey
 from telemetry.errors import StoreUnavailable
@@ -32,9 +44,12 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kinesis import KinesisClient
 
-    from projections.items import Item
+    from projections.items import Item, Statement
 
 CALLS_AT_ONCE = 8
+
+_OWN_PACKS_A_PAGE = 100
+"""Packs of its own that a shard passes over after a crash, to find its parents'."""
 
 _REFUSED = frozenset({"ConditionalCheckFailed", "DuplicateItem"})
 """A statement's codes when somebody moved the row, or made it."""
@@ -61,10 +76,10 @@ class AwsStores:
         found = self._calls.map(self._query_bucket, buckets)
         return [read_pack(item) for items in found for item in items]
 
-    def find_newest(self, sensor_ids: Collection[str]) -> Mapping[str, int]:
-        """The end of each sensor's latest bucket; strongly consistent."""
-        found = self._calls.map(self._query_last, sensor_ids)
-        return {pack.bucket.sensor_id: pack.bucket.last_us for items in found for pack in map(read_pack, items)}
+    def find_newest(self, sensor_ids: Collection[str], *, besides: str) -> Mapping[str, int]:
+        """The end of each sensor's latest bucket in other shards; strongly consistent."""
+        found = self._calls.map(partial(self._query_last, besides), sensor_ids)
+        return {bucket.sensor_id: bucket.last_us for bucket in found if bucket}
 
     def store_packs(self, packs: Sequence[Pack]) -> None:
         """Write packs."""
@@ -78,7 +93,7 @@ class AwsStores:
         return {row.key: row for _, row in map(read_row, items)}
 
     def store_rows(self, shard_id: str, rows: Sequence[tuple[Row, Row]]) -> Collection[RowKey]:
-        """Write each row if what is stored still has the mark of the one known; the keys of those refused."""
+        """Write each row if what is stored still has the version of the one known; the keys of those refused."""
         plain = [pair for pair in rows if pair[0].key != PROGRESS]
         chunks = batched(plain, BATCH_STATEMENTS_MAX, strict=False)
         refused = [key for keys in self._calls.map(partial(self._write_rows, shard_id), chunks) for key in keys]
@@ -86,6 +101,13 @@ class AwsStores:
             if row.key == PROGRESS and not self._put_progress(shard_id, row, known):
                 refused.append(PROGRESS)
         return refused
+
+    def sight(self, shard_id: str, sightings: Sequence[Sighting]) -> None:
+        """Tell the directory of sensors."""
+        chunks = batched([one for one in sightings if one.new], BATCH_STATEMENTS_MAX, strict=False)
+        known = [one for there in self._calls.map(partial(self._sight_first, shard_id), chunks) for one in there]
+        for _ in self._calls.map(partial(self._sight_again, shard_id), [*known, *(one for one in sightings if not one.new)]):
+            pass  # drawn to the end, so that every call's error is raised
 
     def store_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
         """Keep what could not be applied."""
@@ -115,51 +137,86 @@ class AwsStores:
                 return items
             request["ExclusiveStartKey"] = last
 
-    def _query_last(self, sensor_id: str) -> "Sequence[Item]":
-        query = partial(
-            self._dynamodb.query,
-            TableName=self._names.readings,
-            KeyConditionExpression="sensor_id = :sensor",
-            ExpressionAttributeValues={":sensor": {"S": sensor_id}},
-            ConsistentRead=True,
-            ScanIndexForward=False,
-            Limit=1,
-        )
-        return self._patiently(query)["Items"]
+    def _query_last(self, besides: str, sensor_id: str) -> Bucket | None:
+        request: Any = {
+            "TableName": self._names.readings,
+            "KeyConditionExpression": "sensor_id = :sensor",
+            "ExpressionAttributeValues": {":sensor": {"S": sensor_id}},
+            "ProjectionExpression": "sensor_id, pack",
+            "ConsistentRead": True,
+            "ScanIndexForward": False,
+            "Limit": 1,
+        }
+        while True:
+            page = self._patiently(partial(self._dynamodb.query, **request))
+            for item in page["Items"]:
+                bucket, shard_id = read_pack_key(item)
+                if shard_id != besides:
+                    return bucket
+            if not (last := page.get("LastEvaluatedKey")):
+                return None
+            request |= {"ExclusiveStartKey": last, "Limit": _OWN_PACKS_A_PAGE}
 
-    def _write_rows(self, shard_id: str, rows: Sequence[tuple[Row, Row]]) -> Sequence[RowKey]:
+    def _write_rows(self, shard_id: str, rows: Sequence[tuple[Row, Row]]) -> Collection[RowKey]:
         """Write a batch of rows, each on its own condition: a tenth of the work of a call for each. Those refused."""
-        waiting, refused = list(rows), []
+        return self._execute({row.key: row_statement(self._names.stats, shard_id, row, known) for row, known in rows})
+
+    def _execute[K: Hashable](self, statements: "Mapping[K, Statement]") -> Collection[K]:
+        """Execute a batch of statements, each on its own condition. The keys of those refused."""
+        waiting, refused = dict(statements), set()
         for _ in tries(self._patience_s):
-            statements: Any = [row_statement(self._names.stats, shard_id, row, known) for row, known in waiting]
-            answer = self._patiently(partial(self._dynamodb.batch_execute_statement, Statements=statements))
-            errors: list[Any] = [response.get("Error") for response in answer["Responses"]]
-            for error in errors:
-                if error and error["Code"] in _LASTING:
-                    raise ClientError({"Error": error}, "BatchExecuteStatement")
-            judged = list(zip(waiting, errors, strict=True))
-            refused += [row.key for (row, _), error in judged if error and error["Code"] in _REFUSED]
-            waiting = [pair for pair, error in judged if error and error["Code"] not in _REFUSED]
+            batch: Any = list(waiting.values())
+            answer = self._patiently(partial(self._dynamodb.batch_execute_statement, Statements=batch))
+            codes = {
+                key: response["Error"]["Code"]
+                for key, response in zip(waiting, answer["Responses"], strict=True)
+                if "Error" in response
+            }
+            for response in answer["Responses"]:
+                if (error := response.get("Error")) and error["Code"] in _LASTING:
+                    raise ClientError({"Error": error}, "BatchExecuteStatement")  # type: ignore[typeddict-item]
+            refused |= {key for key, code in codes.items() if code in _REFUSED}
+            waiting = {key: waiting[key] for key, code in codes.items() if code not in _REFUSED}
             if not waiting:
                 return refused
-        raise StoreUnavailable(f"{self._names.stats}: rows left unwritten for {self._patience_s:g} s")
+        raise StoreUnavailable(f"{self._names.stats}: statements left undone for {self._patience_s:g} s")
 
     def _put_progress(self, shard_id: str, row: Row, known: Row) -> bool:
-        ended = "attribute_exists(ended)" if known.ended else "attribute_not_exists(ended)"
-        gap = "gap = :gap" if known.gap else "attribute_not_exists(gap)"
-        positions = f"{_still('position', known.position)} AND {_still('flushed_position', known.flushed_position)}"
+        beat, gap = known.version
+        values: Any = {":beat": {"N": str(beat)}, **({":gap": gap_value(gap)} if gap else {})}
+        values = {name: value for name, value in values.items() if beat or name != ":beat"}
         call = partial(
             self._dynamodb.put_item,
             TableName=self._names.stats,
             Item=row_item(shard_id, row),
-            ConditionExpression=f"{positions} AND {ended} AND {gap}",
-            ExpressionAttributeNames={"#position": "position", "#flushed_position": "flushed_position"},
-            ExpressionAttributeValues={
-                ":position": {"S": str(known.position)},
-                ":flushed_position": {"S": str(known.flushed_position)},
-                **({":gap": {"S": gap_text(known.gap)}} if known.gap else {}),
-            },
+            ConditionExpression=f"{_still('beat', beat)} AND {_still('gap', gap)}",
+            **({"ExpressionAttributeValues": values} if values else {}),
         )
+        return self._holds(call)
+
+    def _sight_first(self, shard_id: str, sightings: Sequence[Sighting]) -> Sequence[Sighting]:
+        """Put sensors into the directory; those that are there already."""
+        statements = {one.sensor_id: first_sighting(self._names.stats, shard_id, one) for one in sightings}
+        refused = self._execute(statements)
+        return [one for one in sightings if one.sensor_id in refused]
+
+    def _sight_again(self, shard_id: str, sighting: Sighting) -> None:
+        """Raise a sensor's time in the directory, and have the shard among its shards."""
+        values: Any = {":seen": {"N": str(sighting.seen_s)}, ":shard": {"SS": [shard_id]}}
+        update = partial(self._dynamodb.update_item, TableName=self._names.stats, Key=directory_key(sighting.sensor_id))
+        later = partial(
+            update,
+            UpdateExpression="SET seen = :seen ADD shards :shard",
+            ConditionExpression="attribute_not_exists(seen) OR seen < :seen",
+            ExpressionAttributeValues=values,
+        )
+        if not self._holds(later) and sighting.new:
+            self._patiently(
+                partial(update, UpdateExpression="ADD shards :shard", ExpressionAttributeValues={":shard": values[":shard"]})
+            )
+
+    def _holds(self, call: Callable[[], object]) -> bool:
+        """Make a call; whether its condition held."""
         try:
             self._patiently(call)
         except ClientError as error:
@@ -224,7 +281,6 @@ def _calls_of(letters: "Iterable[Item]") -> "Iterator[Sequence[Item]]":
         yield call
 
 
-def _still(name: str, value: int) -> str:
-    """The condition that an attribute holds what was known of it; 0 was known of an attribute that is not there."""
-    holds = f"#{name} = :{name}"
-    return holds if value else f"(attribute_not_exists(#{name}) OR {holds})"
+def _still(name: str, known: object) -> str:
+    """The condition that an attribute is what was known of it, which may be nothing."""
+    return f"{name} = :{name}" if known else f"attribute_not_exists({name})"

@@ -37,6 +37,16 @@ class DeadLetter:
     """When Kinesis took the record: milliseconds since 1970."""
 
 
+class Sighting(NamedTuple):
+    """What the directory of sensors is told of one, before the shard's total row of it says so."""
+
+    sensor_id: str
+    seen_s: int
+    """When it was last seen (`rows.seen_hour_s`). The directory keeps the latest it was told."""
+    new: bool
+    """Whether the shard has told nothing of this sensor yet."""
+
+
 class Stores(Protocol):
     """The tables, and the log's tail, as the projection sees them.
 
@@ -46,8 +56,8 @@ class Stores(Protocol):
     def find_packs(self, buckets: Collection[Bucket]) -> Sequence[Pack]:
         """Every pack of these buckets; strongly consistent."""
 
-    def find_newest(self, sensor_ids: Collection[str]) -> Mapping[str, int]:
-        """For each of these sensors that has packs: the end of its latest bucket (microseconds since 1970)."""
+    def find_newest(self, sensor_ids: Collection[str], *, besides: str) -> Mapping[str, int]:
+        """For each of these sensors that has packs of other shards: the end of its latest bucket (microseconds since 1970)."""
 
     def store_packs(self, packs: Sequence[Pack]) -> None:
         """Write packs. A pack of the same bounds always holds the same readings."""
@@ -56,10 +66,13 @@ class Stores(Protocol):
         """Those rows that exist; strongly consistent."""
 
     def store_rows(self, shard_id: str, rows: Sequence[tuple[Row, Row]]) -> Collection[RowKey]:
-        """Write each row (first) if what is stored still has the mark of the one known (second).
+        """Write each row (first) if what is stored still has the version of the one known (second).
 
         Returns the keys of the rows refused.
         """
+
+    def sight(self, shard_id: str, sightings: Sequence[Sighting]) -> None:
+        """Tell the directory of sensors, each once: the latest time stays, and the shard is one the sensor has rows in."""
 
     def store_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
         """Keep what could not be applied."""
@@ -68,8 +81,9 @@ class Stores(Protocol):
         """Put events (partition key, line) on the stream once more, each under its own key."""
 
 
-type Question = Callable[[Stores], Any]
-type Steps[T] = Generator[Question, Any, T]
+type Question[S = Stores] = Callable[[S], Any]
+type Steps[T, S = Stores] = Generator[Question[S], Any, T]
+"""Questions to stores of the protocol `S`, and in the end a T."""
 
 
 def ask[T](question: Callable[[Stores], T]) -> Steps[T]:
@@ -78,7 +92,7 @@ def ask[T](question: Callable[[Stores], T]) -> Steps[T]:
     return answer
 
 
-def run[T](steps: Steps[T], stores: Stores, answered: Callable[[], object] = lambda: None) -> T:
+def run[T, S](steps: Steps[T, S], stores: S, answered: Callable[[], object] = lambda: None) -> T:
     """Answer every question from `stores`, in order, and return what the steps return. `answered` is called after each."""
     try:
         question = next(steps)

@@ -5,8 +5,9 @@ Sums are integers of 10⁻⁶ °C and of their squares: 10¹² readings still fi
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
 
+from projections import histogram
+from projections.histogram import Tally, decode, encode
 from telemetry.reading import Reading
 
 
@@ -26,33 +27,54 @@ class Stats:
     """Latest by measured time."""
     duplicates: int = 0
     """Repeats seen on the way: an observation, not part of what rows are compared by."""
+    histogram: bytes = b""
+    """Of their temperatures, encoded (`histogram.py`): few are looked into, and most lie in memory by the thousand."""
 
-    def with_reading(self, reading: Reading) -> Self:
-        """These stats and one more reading, which must not be among them."""
+
+class Fold:
+    """Stats that readings are added to, one by one."""
+
+    __slots__ = (
+        "_count", "_duplicates", "_first", "_latest", "_maximum", "_minimum", "_sum_micro", "_sum_squares", "_tally",
+    )  # fmt: skip
+
+    def __init__(self, stats: Stats) -> None:
+        self._count, self._sum_micro, self._sum_squares = stats.count, stats.sum_micro, stats.sum_squares
+        self._minimum, self._maximum = stats.minimum, stats.maximum
+        self._first, self._latest = stats.first, stats.latest
+        self._duplicates = stats.duplicates
+        self._tally = Tally(stats.histogram)
+
+    def add(self, reading: Reading) -> None:
+        """One more reading, which must not be among them."""
         value = reading.temperature_micro
-        return type(self)(
-            self.count + 1,
-            self.sum_micro + value,
-            self.sum_squares + value * value,
-            reading if self.minimum is None else min(self.minimum, reading, key=_coldest),
-            reading if self.maximum is None else min(self.maximum, reading, key=_hottest),
-            reading if self.first is None else min(self.first, reading),
-            reading if self.latest is None else max(self.latest, reading),
-            self.duplicates,
-        )
+        self._count += 1
+        self._sum_micro += value
+        self._sum_squares += value * value
+        self._tally.add(value)
+        if (old := self._minimum) is None or (
+            value <= old.temperature_micro and (value < old.temperature_micro or _coldest(reading) < _coldest(old))
+        ):
+            self._minimum = reading
+        if (old := self._maximum) is None or (
+            value >= old.temperature_micro and (value > old.temperature_micro or _hottest(reading) < _hottest(old))
+        ):
+            self._maximum = reading
+        if self._first is None or reading < self._first:
+            self._first = reading
+        if self._latest is None or reading > self._latest:
+            self._latest = reading
 
-    def with_duplicate(self) -> Self:
-        """These stats, having seen one of their readings again."""
-        return type(self)(
-            self.count,
-            self.sum_micro,
-            self.sum_squares,
-            self.minimum,
-            self.maximum,
-            self.first,
-            self.latest,
-            self.duplicates + 1,
-        )
+    def repeat(self) -> None:
+        """One of their readings was seen again."""
+        self._duplicates += 1
+
+    def stats(self) -> Stats:
+        """What there is so far."""
+        return Stats(
+            self._count, self._sum_micro, self._sum_squares, self._minimum, self._maximum, self._first, self._latest,
+            self._duplicates, self._tally.data(),
+        )  # fmt: skip
 
 
 def merge(parts: Iterable[Stats]) -> Stats:
@@ -71,6 +93,7 @@ def merge(parts: Iterable[Stats]) -> Stats:
         first=min(firsts, default=None),
         latest=max(latests, default=None),
         duplicates=sum(s.duplicates for s in stats),
+        histogram=encode(histogram.merge(decode(s.histogram) for s in stats)),
     )
 
 

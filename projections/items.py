@@ -1,13 +1,29 @@
 """DynamoDB items: how readings, rows and dead letters are written down. Pure; `dynamodb.py` moves them."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
-from projections.effects import DeadLetter
+from projections import sheets, varints
+from projections.decisions import Place
+from projections.effects import DeadLetter, Sighting
 from projections.fold import Stats
-from projections.packs import Bucket, Pack, Place
+from projections.packs import Bucket, Pack
 from projections.retention import Gap
-from projections.rows import Row, RowKey
+from projections.rows import (
+    FLEET,
+    NO_PROGRESS,
+    NO_REFUSALS,
+    NO_SENSOR,
+    PROGRESS,
+    TOTAL,
+    Mark,
+    Progress,
+    Row,
+    RowKey,
+    Sensor,
+    directory_scope,
+    sensor_of,
+)
 from telemetry.limits import DEAD_LETTER_PART_BYTES_MAX
 from telemetry.reading import Reading, decimal_text, parse_temperature, parse_timestamp, rfc3339
 
@@ -15,6 +31,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
 
     type Item = dict[str, AttributeValueTypeDef]
+    type Statement = dict[str, str | list[AttributeValueTypeDef]]
+
+_HASH_KEY_BYTES: Final = 16
 
 
 def pack_key(pack: Pack) -> "Item":
@@ -34,13 +53,19 @@ def pack_item(pack: Pack) -> "Item":
 
 def read_pack(item: "Item") -> Pack:
     """The inverse of `pack_item`."""
-    sensor_id = item["sensor_id"]["S"]
-    time, shard_id, first, last = item["pack"]["S"].split("#")
+    (sensor_id, time), shard_id = read_pack_key(item)
+    first, last = item["pack"]["S"].split("#")[2:]
     readings = []
     for text in item["readings"]["S"].split(" "):
         rest, _, temperature = text.partition("=")
         readings.append(Reading(parse_timestamp(f"{time}{rest}Z"), sensor_id, parse_temperature(temperature)))
     return Pack(Bucket(sensor_id, time), shard_id, _read_place(first), _read_place(last), tuple(readings))
+
+
+def read_pack_key(item: "Item") -> tuple[Bucket, str]:
+    """The bucket a pack belongs to, and the shard."""
+    time, shard_id, *_ = item["pack"]["S"].split("#")
+    return Bucket(item["sensor_id"]["S"], time), shard_id
 
 
 def _read_place(text: str) -> Place:
@@ -54,82 +79,90 @@ def row_key(shard_id: str, key: RowKey) -> "Item":
 
 
 def row_item(shard_id: str, row: Row) -> "Item":
-    """A row. Positions are text: sequence numbers have 56 digits, DynamoDB's numbers 38 (hazard H18)."""
+    """A row: one write unit, so at most 1,024 bytes with ids of up to 32 bytes.
+
+    Positions are bytes: sequence numbers have 56 digits, DynamoDB's numbers 38 (hazard H18). Times are microseconds since 1970.
+    """
+    item: Item = {**row_key(shard_id, row.key), **_mark_item("position", "as_of", row.mark)}
+    if row.key.is_sheet:
+        return {**item, "cells": {"B": sheets.encode(row.sheet)}}
     stats = row.stats
-    item: Item = {
-        **row_key(shard_id, row.key),
-        "position": {"S": str(row.position)},
-        "as_of": {"S": rfc3339(row.as_of_us)},
+    item |= {
         "count": {"N": str(stats.count)},
-        "sum_micro": {"N": str(stats.sum_micro)},
-        "sum_squares": {"N": str(stats.sum_squares)},
-        "duplicates": {"N": str(stats.duplicates)},
+        "sum": {"N": str(stats.sum_micro)},
+        "squares": {"N": str(stats.sum_squares)},
+        "histogram": {"B": stats.histogram},
     }
-    if row.flushed_position:
-        item["flushed_position"] = {"S": str(row.flushed_position)}
-    if row.ended:
-        item["ended"] = {"BOOL": True}
-    if row.gap:
-        item["gap"] = {"S": gap_text(row.gap)}
-    if row.past_us >= 0:
-        item["past"] = {"S": rfc3339(row.past_us)}
-    if row.beat:
-        item["beat"] = {"N": str(row.beat)}
-    for name, reading in (
-        ("minimum", stats.minimum),
-        ("maximum", stats.maximum),
-        ("first", stats.first),
-        ("latest", stats.latest),
-    ):
-        if reading:
-            item[name] = {"S": _reading_text(reading)}
+    if stats.duplicates:
+        item["duplicates"] = {"N": str(stats.duplicates)}
+    for name in _READINGS:
+        if reading := getattr(stats, name):
+            item[name] = _reading_item(reading, with_id=row.key.scope == FLEET)
+    if row.key == PROGRESS:
+        item |= _progress_item(row.progress)
+    elif row.key.window == TOTAL:
+        item |= _sensor_item(row.sensor)
     return item
 
 
-def row_statement(table: str, shard_id: str, row: Row, known: Row) -> "dict[str, str | list[AttributeValueTypeDef]]":
+def row_statement(table: str, shard_id: str, row: Row, known: Row) -> "Statement":
     """A PartiQL statement that writes a row if it is still as it was known: absent, or at the position of `known`."""
     item = row_item(shard_id, row)
     if not known.position:
-        members = ", ".join(f"'{name}': ?" for name in item)
-        return {"Statement": f'INSERT INTO "{table}" VALUE {{{members}}}', "Parameters": list(item.values())}
+        return _insert(table, item)
     scope, window = item.pop("scope"), item.pop("window")
     changes = " ".join(f'SET "{name}" = ?' for name in item)
     return {
         "Statement": f'UPDATE "{table}" {changes} WHERE "scope" = ? AND "window" = ? AND "position" = ?',
-        "Parameters": [*item.values(), scope, window, {"S": str(known.position)}],
+        "Parameters": [*item.values(), scope, window, position_value(known.position)],
     }
 
 
 def read_row(item: "Item") -> tuple[str, Row]:
     """The inverse of `row_item`: the shard and its row."""
     window, _, shard_id = item["window"]["S"].rpartition("#")
+    key = RowKey(item["scope"]["S"], window)
+    position, as_of_us = _read_mark(item, "position", "as_of")
+    if key.is_sheet:
+        return shard_id, Row(key, position, as_of_us=as_of_us, sheet=sheets.decode(item["cells"]["B"]))
+    readings = {name: _read_reading(item[name], sensor_of(key)) for name in _READINGS if name in item}
     stats = Stats(
-        count=int(item["count"]["N"]),
-        sum_micro=int(item["sum_micro"]["N"]),
-        sum_squares=int(item["sum_squares"]["N"]),
-        minimum=_read_reading_text(item.get("minimum")),
-        maximum=_read_reading_text(item.get("maximum")),
-        first=_read_reading_text(item.get("first")),
-        latest=_read_reading_text(item.get("latest")),
-        duplicates=int(item["duplicates"]["N"]),
+        count=_number(item, "count"),
+        sum_micro=_number(item, "sum"),
+        sum_squares=_number(item, "squares"),
+        duplicates=_number(item, "duplicates"),
+        histogram=item["histogram"]["B"],
+        **readings,
     )
-    flushed_position = int(item["flushed_position"]["S"]) if "flushed_position" in item else 0
-    return shard_id, Row(
-        RowKey(item["scope"]["S"], window),
-        int(item["position"]["S"]),
-        stats,
-        parse_timestamp(item["as_of"]["S"]),
-        flushed_position,
-        ended="ended" in item,
-        beat=int(item["beat"]["N"]) if "beat" in item else 0,
-        gap=Gap(*map(parse_timestamp, item["gap"]["S"].split("/"))) if "gap" in item else None,
-        past_us=parse_timestamp(item["past"]["S"]) if "past" in item else -1,
-    )
+    progress = _read_progress(item) if key == PROGRESS else NO_PROGRESS
+    sensor = _read_sensor(item) if key.window == TOTAL and key != PROGRESS else NO_SENSOR
+    return shard_id, Row(key, position, stats, as_of_us, progress=progress, sensor=sensor)
 
 
-def gap_text(gap: Gap) -> str:
-    """A gap as an interval of ISO 8601."""
-    return f"{rfc3339(gap.from_us)}/{rfc3339(gap.until_us)}"
+def position_value(position: int) -> "AttributeValueTypeDef":
+    """A position as it is stored."""
+    return {"B": position.to_bytes((position.bit_length() + 7) // 8)}
+
+
+def gap_value(gap: Gap) -> "AttributeValueTypeDef":
+    """A gap as it is stored: both its times."""
+    return {"L": [{"N": str(time_us)} for time_us in gap]}
+
+
+def directory_key(sensor_id: str) -> "Item":
+    """The primary key of a sensor in the directory: one of a few scopes, so that no partition is hot."""
+    return {"scope": {"S": directory_scope(sensor_id)}, "window": {"S": sensor_id}}
+
+
+def first_sighting(table: str, shard_id: str, sighting: Sighting) -> "Statement":
+    """A PartiQL statement that puts a sensor into the directory if it is not there."""
+    seen: Item = {"seen": {"N": str(sighting.seen_s)}, "shards": {"SS": [shard_id]}}
+    return _insert(table, {**directory_key(sighting.sensor_id), **seen})
+
+
+def read_directory(item: "Item") -> tuple[str, int, frozenset[str]]:
+    """What the directory says: the sensor, when it was last seen, the shards it has rows in."""
+    return item["window"]["S"], int(item["seen"]["N"]), frozenset(item["shards"]["SS"])
 
 
 def dead_letter_items(letter: DeadLetter) -> "Iterator[Item]":
@@ -148,13 +181,86 @@ def dead_letter_items(letter: DeadLetter) -> "Iterator[Item]":
         }
 
 
-def _reading_text(reading: Reading) -> str:
-    # The sensor id comes last: it alone may hold a "#".
-    return f"{rfc3339(reading.measured_at_us)}#{decimal_text(reading.temperature_micro)}#{reading.sensor_id}"
+_READINGS: Final = ("minimum", "maximum", "first", "latest")
 
 
-def _read_reading_text(value: "AttributeValueTypeDef | None") -> Reading | None:
-    if value is None:
-        return None
-    time, temperature, sensor_id = value["S"].split("#", 2)
-    return Reading(parse_timestamp(time), sensor_id, parse_temperature(temperature))
+def _reading_item(reading: Reading, *, with_id: bool) -> "AttributeValueTypeDef":
+    """When (10⁻⁶ s since 1970), what (10⁻⁶ °C), and who, unless the row says so."""
+    numbers: list[Any] = [{"N": str(reading.measured_at_us)}, {"N": str(reading.temperature_micro)}]
+    return {"L": [*numbers, {"S": reading.sensor_id}] if with_id else numbers}
+
+
+def _read_reading(value: "AttributeValueTypeDef", sensor_id: str) -> Reading:
+    time_us, temperature_micro, *who = value["L"]
+    return Reading(int(time_us["N"]), who[0]["S"] if who else sensor_id, int(temperature_micro["N"]))
+
+
+def _progress_item(progress: Progress) -> "Item":
+    item: Item = {"beat": {"N": str(progress.beat)}, "sensors": {"N": str(progress.sensors)}}
+    if progress.ended:
+        item["ended"] = {"BOOL": True}
+    else:  # else all marks are the row's own
+        item |= _mark_item("windows", "windows_as_of", progress.windows)
+        item |= _mark_item("flushed", "flushed_as_of", progress.flushed)
+    if any(progress.refusals):
+        item["refusals"] = {"B": varints.encode(progress.refusals)}
+    if progress.hash_range:
+        item["hash_range"] = {"B": b"".join(key.to_bytes(_HASH_KEY_BYTES) for key in progress.hash_range)}
+    if progress.gap:
+        item["gap"] = gap_value(progress.gap)
+    return item
+
+
+def _read_progress(item: "Item") -> Progress:
+    ended = "ended" in item
+    own = Mark(*_read_mark(item, "position", "as_of"))
+    hash_range = item["hash_range"]["B"] if "hash_range" in item else b""
+    return Progress(
+        windows=own if ended else Mark(*_read_mark(item, "windows", "windows_as_of")),
+        flushed=own if ended else Mark(*_read_mark(item, "flushed", "flushed_as_of")),
+        refusals=tuple(varints.numbers(item["refusals"]["B"])) if "refusals" in item else NO_REFUSALS,
+        sensors=_number(item, "sensors"),
+        ended=ended,
+        hash_range=(int.from_bytes(hash_range[:_HASH_KEY_BYTES]), int.from_bytes(hash_range[_HASH_KEY_BYTES:]))
+        if hash_range
+        else None,
+        beat=_number(item, "beat"),
+        gap=Gap(*(int(value["N"]) for value in item["gap"]["L"])) if "gap" in item else None,
+    )
+
+
+def _sensor_item(sensor: Sensor) -> "Item":
+    item: Item = {}
+    if sensor.past_us >= 0:
+        item["past"] = {"N": str(sensor.past_us)}
+    if sensor.born:
+        item["born"] = position_value(sensor.born)
+    if sensor.seen_s is not None:
+        # Not "seen": an item that has that is in the directory's index.
+        item["last_seen"] = {"N": str(sensor.seen_s)}
+    return item
+
+
+def _read_sensor(item: "Item") -> Sensor:
+    return Sensor(
+        past_us=_number(item, "past", -1),
+        born=int.from_bytes(item["born"]["B"]) if "born" in item else 0,
+        seen_s=int(item["last_seen"]["N"]) if "last_seen" in item else None,
+    )
+
+
+def _mark_item(position: str, as_of: str, mark: Mark) -> "Item":
+    return {position: position_value(mark.position), as_of: {"N": str(mark.as_of_us)}}
+
+
+def _read_mark(item: "Item", position: str, as_of: str) -> tuple[int, int]:
+    return int.from_bytes(item[position]["B"]), int(item[as_of]["N"])
+
+
+def _number(item: "Item", name: str, absent: int = 0) -> int:
+    return int(item[name]["N"]) if name in item else absent
+
+
+def _insert(table: str, item: "Item") -> "Statement":
+    members = ", ".join(f"'{name}': ?" for name in item)
+    return {"Statement": f'INSERT INTO "{table}" VALUE {{{members}}}', "Parameters": list(item.values())}

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from projections.effects import DeadLetter, Origin
+from projections.effects import DeadLetter, Origin, Sighting
 from projections.packs import Bounds, Bucket, Pack, bounds
 from projections.rows import FLEET, TOTAL, Row, RowKey
 from telemetry.reading import Reading
@@ -14,6 +14,8 @@ class MemoryStores:
     def __init__(self) -> None:
         self.packs: dict[Bounds, Pack] = {}
         self.rows: dict[tuple[str, RowKey], Row] = {}
+        self.directory: dict[str, tuple[int, frozenset[str]]] = {}
+        """When each sensor was last seen, and the shards it has rows in."""
         self.dead_letters: dict[Origin, DeadLetter] = {}
         self.appended: list[tuple[str, bytes]] = []
 
@@ -26,11 +28,11 @@ class MemoryStores:
         """Every pack of these buckets."""
         return [pack for pack in self.packs.values() if pack.bucket in buckets]
 
-    def find_newest(self, sensor_ids: Collection[str]) -> Mapping[str, int]:
-        """The end of each sensor's latest bucket."""
+    def find_newest(self, sensor_ids: Collection[str], *, besides: str) -> Mapping[str, int]:
+        """The end of each sensor's latest bucket in other shards."""
         newest: dict[str, int] = {}
         for pack in self.packs.values():
-            if (sensor_id := pack.bucket.sensor_id) in sensor_ids:
+            if (sensor_id := pack.bucket.sensor_id) in sensor_ids and pack.shard_id != besides:
                 newest[sensor_id] = max(newest.get(sensor_id, 0), pack.bucket.last_us)
         return newest
 
@@ -43,15 +45,21 @@ class MemoryStores:
         return {key: self.rows[shard_id, key] for key in keys if (shard_id, key) in self.rows}
 
     def store_rows(self, shard_id: str, rows: Sequence[tuple[Row, Row]]) -> Collection[RowKey]:
-        """Write each row if what is stored still has the mark of the one known; the keys of those refused."""
+        """Write each row if what is stored still has the version of the one known; the keys of those refused."""
         refused = []
         for row, known in rows:
             stored = self.rows.get((shard_id, row.key)) or Row(row.key)
-            if stored.mark == known.mark:
+            if stored.version == known.version:
                 self.rows[shard_id, row.key] = row
             else:
                 refused.append(row.key)
         return refused
+
+    def sight(self, shard_id: str, sightings: Sequence[Sighting]) -> None:
+        """Tell the directory of sensors."""
+        for one in sightings:
+            seen_s, shards = self.directory.get(one.sensor_id, (one.seen_s, frozenset()))
+            self.directory[one.sensor_id] = max(one.seen_s, seen_s), shards | {shard_id}
 
     def store_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
         """Keep what could not be applied."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import batched
 from typing import Final, NamedTuple
 
+from projections.decisions import Decision, Place
 from telemetry.reading import Reading, parse_timestamp, sortable_time
 
 READINGS_MAX: Final = 4_000
@@ -30,27 +31,6 @@ class Bucket(NamedTuple):
     def last_us(self) -> int:
         """The last instant in it: microseconds since 1970."""
         return parse_timestamp(f"{self.time}9:59.999999Z")
-
-
-class Place(NamedTuple):
-    """A line of a record of the log."""
-
-    sequence_number: int
-    line: int
-
-
-class Decision(NamedTuple):
-    """What was decided about one line of the log: counted, or seen before."""
-
-    sequence_number: int
-    line: int
-    reading: Reading
-    counted: bool
-
-    @property
-    def place(self) -> Place:
-        """Where the line is."""
-        return Place(self.sequence_number, self.line)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import batched
 
-from projections.cache import RowCache
+from projections.cache import Due, RowCache
+from projections.decisions import Decision, Refusal
 from projections.decoding import Candidate, Record, Stray, decode
 from projections.effects import ITEMS_AT_ONCE, DeadLetter, Question, Steps, Stores, ask
-from projections.packs import Decision, Pack, make_packs
+from projections.packs import Pack, make_packs
+from projections.policy import FlushPolicy
 from projections.retention import Gap, joined, lost_stretch
-from projections.rows import PROGRESS, row_keys
+from projections.rows import PROGRESS, Mark, row_keys
 from projections.seen import Seen
 from telemetry.limits import MICRO
 from telemetry.shards import Shard
@@ -23,23 +25,6 @@ SLICE_LINES = 1_000
 """Lines that are looked up, written and folded together at most: bounds memory, whatever a record inflates to."""
 SLICE_KEPT_BYTES = 1024 * 1024
 """Of dead letters and events to be sent home; a slice that holds more ends."""
-
-
-@dataclass(frozen=True, slots=True)
-class FlushPolicy:
-    """When rows are written: everything before a checkpoint, the fleet's rows often enough to be fresh."""
-
-    few_rows: int = 200
-    few_every_s: float = 5
-    """While no more sensor rows than this are dirty, everything is written so often."""
-    fleet_every_s: float = 1
-    everything_every_s: float = 30
-    decisions_max: int = 70_000
-    """Decisions kept in memory until everything is written; at this many it is."""
-    rows_held_max: int = 20_000
-    renew_every_s: float = 10
-    """How often a shard renews its progress row when nothing else does, idle or in the middle of a record or a flush: so that
-    at rest, at work and stuck look different. At most one question to the stores comes later."""
 
 
 @dataclass(slots=True)
@@ -94,24 +79,24 @@ class ShardProjector:
         self._interval_clock_s = now_s = interval_clock_s or clock_s
         self._policy = policy or FlushPolicy()
         self._retention_us = None if retention_s is None else int(retention_s * MICRO)
-        self._rows = RowCache(shard.shard_id, has_parents=bool(shard.parents))
+        self._rows = RowCache(shard)
         self._seen = Seen(shard.shard_id)
-        self._decisions: list[Decision] = []
+        self._decisions: list[Decision | Refusal] = []
         """Since the last flush of everything: what goes into packs, and what a row that is refused needs folded again."""
         self._completed = 0
         self._as_of_us = 0
         """The moment up to which the log is covered: now when caught up, else when the last record arrived."""
         self._parents_as_of_us = 0
         """And, while the shard has no row of its own, up to which its parents' logs were."""
-        self._fleet_flushed_s = now_s()
         # The first reading of a quiet shard need not wait: what it costs, no later one could share.
+        self._windows_written_s = now_s() - self._policy.windows_every_s
         self._all_flushed_s = now_s() - self._policy.few_every_s
         self._progress_written_s = now_s()
 
     @property
     def gap(self) -> Gap | None:
         """What may have left the stream unread, now or before; None once somebody has seen and removed it."""
-        return joined(self._rows.progress.gap, self._rows.lost)
+        return joined(self._rows.progress.progress.gap, self._rows.lost)
 
     @property
     def position(self) -> int:
@@ -126,7 +111,7 @@ class ShardProjector:
     def start(self) -> Steps[None]:
         """Read the shard's progress mark. To be run once, before anything else."""
         yield from self._rows.load([PROGRESS])
-        self._seen.move(self._rows.progress.flushed_position)
+        self._seen.move(self._rows.progress.progress.flushed.position)
         if self._retention_us is not None and not self._rows.progress.as_of_us:
             for parent in self._shard.parents:
                 rows = yield from ask(lambda stores, parent=parent: stores.load_rows(parent, [PROGRESS]))  # type: ignore[misc]
@@ -152,76 +137,91 @@ class ShardProjector:
             question: Question = next(steps)
             while True:
                 question = steps.send((yield question))
-                yield from self._beat_if_due()
+                if not self._rows.renewing:
+                    yield from self._beat_if_due()
         except StopIteration as done:
             result: T = done.value
             return result
 
     def _project(self, records: Sequence[Record], *, caught_up: bool) -> Steps[int]:
-        delivered_us = int(self._clock_s() * MICRO)
+        delivered_us = int(self._clock_s() * 1000) * 1000  # milliseconds, as of records
         durable = 0
         fresh = [record for record in records if record.sequence_number > self._seen.flushed]
         if len(fresh) == len(records) and (records or caught_up):  # else it begins where we were: nothing is missing
             self._note_loss(fresh[0].arrived_at_ms * 1000 if fresh else None, delivered_us)
         if records and not fresh:
             self._completed = records[-1].sequence_number
+        between_records = False
         for piece in self._slices(fresh):
+            if between_records:  # after the last piece more may be due, which is written at once
+                durable = (yield from self._flush_if_due(now=False)) or durable
             yield from self._apply(piece)
+            between_records = piece.completed is not None
             if piece.completed:
                 self._completed = piece.completed.sequence_number
                 self._as_of_us = piece.completed.arrived_at_ms * 1000
-                durable = (yield from self._flush_if_due(now=False)) or durable
             yield from self._beat_if_due()
         if caught_up:
             self._as_of_us = delivered_us
-        # Nothing came and nothing waits: no later reading could share these writes.
-        idle = caught_up and not records
-        durable = (
-            yield from (self._flush() if idle and self._completed > self._seen.flushed else self._flush_if_due(now=caught_up))
-        ) or durable
+        durable = (yield from self._flush_if_due(now=caught_up, idle=caught_up and not records)) or durable
         # Behind as well: Kinesis may take minutes of empty deliveries to cross a stretch of the log without records.
         silent_s = self._interval_clock_s() - self._progress_written_s
         outdated_s = (self._as_of_us - self._rows.progress.as_of_us) / MICRO if caught_up else 0
         if max(silent_s, outdated_s) >= self._policy.renew_every_s:
-            yield from self._flush_fleet()
+            # Once everything is written, this says of everything that it holds until now.
+            yield from self._write(Due.WINDOWS if self._completed > self._seen.flushed else Due.EVERYTHING)
         return durable
 
     def _note_loss(self, first_us: int | None, now_us: int) -> None:
         """Note what may have left the stream before the first record after all we have, or before the tip."""
-        if self._retention_us is None:
+        if self._retention_us is None or self._rows.progress.progress.ended:
             return
         covered_us = max(self._as_of_us, self._rows.progress.as_of_us or self._parents_as_of_us)
         self._rows.lost = joined(self._rows.lost, lost_stretch(covered_us, first_us, now_us, self._retention_us))
 
     def _flush(self, *, ended: bool = False) -> Steps[int]:
-        packs = make_packs(self._shard.shard_id, self._decisions)
+        packs = make_packs(self._shard.shard_id, (one for one in self._decisions if isinstance(one, Decision)))
         for chunk in batched(packs, ITEMS_AT_ONCE, strict=False):
             yield from ask(partial(_store_packs, chunk))
-        yield from self._rows.write(self._completed, self._as_of_us, self._decisions, everything=True, ended=ended)
+        yield from self._write(Due.EVERYTHING, ended=ended)
+        self._all_flushed_s = self._progress_written_s
         # All rows and packs cover the log up to here: nothing before needs to be decided or folded again.
         self._seen.move(max(self._completed, self._seen.flushed))
         self._decisions.clear()
         self._rows.evict(self._policy.rows_held_max)
-        self._fleet_flushed_s = self._all_flushed_s = self._progress_written_s = self._interval_clock_s()
         return self._completed
 
-    def _flush_if_due(self, *, now: bool) -> Steps[int]:
-        """Flush, between records, what the policy says; `now` when the fleet's rows are due whatever the clock says."""
+    def _flush_if_due(self, *, now: bool, idle: bool = False) -> Steps[int]:
+        """Write, between records, what the policy says; `now` when the total is due with this delivery.
+
+        When `idle`, nothing came and nothing waits: no later reading could share what many sensors' rows cost.
+        """
         if self._completed <= self._seen.flushed:
             return self._completed
-        elapsed_s = self._interval_clock_s() - self._all_flushed_s
-        if len(self._decisions) >= self._policy.decisions_max or elapsed_s >= self._policy.everything_every_s:
+        policy, now_s = self._policy, self._interval_clock_s()
+        elapsed_s = now_s - self._all_flushed_s
+        few = self._rows.dirty_sensor_count <= policy.few_sensors
+        if (
+            len(self._decisions) >= policy.decisions_max
+            or elapsed_s >= policy.everything_every_s
+            or (now and few and elapsed_s >= policy.few_every_s)
+            or (idle and not few)
+        ):
             return (yield from self._flush())
-        if not now and self._interval_clock_s() - self._fleet_flushed_s < self._policy.fleet_every_s:
-            return 0
-        if self._rows.dirty_sensor_count <= self._policy.few_rows and elapsed_s >= self._policy.few_every_s:
-            return (yield from self._flush())
-        yield from self._flush_fleet()
+        if self._rows.windows_dirty and now_s - self._windows_written_s >= policy.windows_every_s:
+            yield from self._write(Due.WINDOWS)
+        elif self._rows.totals_dirty and now_s - self._progress_written_s >= (
+            policy.totals_every_s if now else max(policy.totals_every_s, policy.totals_behind_every_s)
+        ):
+            yield from self._write(Due.TOTALS)
         return 0
 
-    def _flush_fleet(self) -> Steps[None]:
-        yield from self._rows.write(self._completed, self._as_of_us, self._decisions, everything=False)
-        self._fleet_flushed_s = self._progress_written_s = self._interval_clock_s()
+    def _write(self, due: Due, *, ended: bool = False) -> Steps[None]:
+        had_windows = self._rows.windows_dirty
+        yield from self._rows.write(Mark(self._completed, self._as_of_us), self._decisions, due, ended=ended)
+        self._progress_written_s = self._interval_clock_s()
+        if had_windows and due >= Due.WINDOWS:
+            self._windows_written_s = self._progress_written_s
 
     @property
     def _silent(self) -> bool:
@@ -234,15 +234,16 @@ class ShardProjector:
 
     def _apply(self, piece: _Slice) -> Steps[None]:
         """Decide which readings of a slice are new, and fold what was decided."""
-        readings = [reading for _, reading in piece.candidates]
-        yield from self._rows.hold({key for reading in readings for key in row_keys(reading)})
+        yield from self._rows.hold({key for candidate in piece.candidates for key in row_keys(candidate.reading)})
         decisions = yield from self._seen.decide(piece.candidates, self._rows.newest_us)
         for letters in batched(piece.letters, ITEMS_AT_ONCE, strict=False):
             yield from ask(partial(_store_dead_letters, letters))
         for strays in batched(piece.strays, ITEMS_AT_ONCE, strict=False):
             yield from ask(partial(_append_again, strays))
-        self._decisions.extend(decisions)
-        self._rows.fold(decisions)
+        told: list[Decision | Refusal] = list(self._rows.acquaint(decisions))
+        told += (Refusal(letter.origin.sequence_number, letter.code) for letter in piece.letters)
+        self._decisions += told
+        self._rows.fold(told)
 
     def _slices(self, records: Sequence[Record]) -> Iterator[_Slice]:
         """Slices that end between records, but for a record larger than a slice: rows are only written between records.

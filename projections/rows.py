@@ -4,25 +4,90 @@ Each row belongs to one shard, named at the end of its window; readers merge the
 """
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from projections import sheets
 from projections.fold import Stats
 from projections.retention import Gap
+from projections.sheets import Sheet
+from telemetry.errors import ReasonCode
+from telemetry.limits import MICRO
 from telemetry.reading import Reading, sortable_time
+from telemetry.shards import hash_key
 
-FLEET = "all"
-TOTAL = "total"
+FLEET: Final = "all"
+TOTAL: Final = "total"
+_SENSOR: Final = "sensor#"
+_SHEET: Final = "sheet#"
 
 
 class RowKey(NamedTuple):
-    """`scope` is `all` or `sensor#<id>`; `window` is `total`, `day#2026-11-23`, `hour#2026-11-23T10` or `minute#…T10:05`."""
+    """`scope` is `all` or `sensor#<id>`; `window` one of those `row_keys` names."""
 
     scope: str
     window: str
 
+    @property
+    def is_sheet(self) -> bool:
+        """Whether the row holds a day by quarters of an hour in place of stats."""
+        return self.window.startswith(_SHEET)
 
-PROGRESS = RowKey(FLEET, TOTAL)
-"""The fleet-wide total is written last in a flush, and so is the shard's progress mark."""
+
+PROGRESS: Final = RowKey(FLEET, TOTAL)
+"""The fleet-wide total is written last, and so is the shard's progress row."""
+
+
+class Mark(NamedTuple):
+    """How far something covers a shard's log, and the moment up to which that is: microseconds since 1970."""
+
+    position: int = 0
+    as_of_us: int = 0
+
+    def moved_to(self, other: "Mark") -> "Mark":
+        """The later of each: a mark never goes back."""
+        return Mark(max(self.position, other.position), max(self.as_of_us, other.as_of_us))
+
+
+START: Final = Mark()
+NO_REFUSALS: Final = (0,) * len(ReasonCode)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the fleet's total says of its shard beside stats. Each mark is written after what it vouches for."""
+
+    windows: Mark = START
+    """All fleet rows cover the log up to here."""
+    flushed: Mark = START
+    """Every row and all raw readings do."""
+    refusals: tuple[int, ...] = NO_REFUSALS
+    """Dead letters up to the row's position, for each reason."""
+    sensors: int = 0
+    """Sensors first met in this shard up to the row's position: nothing of them lies in its parents."""
+    ended: bool = False
+    """The shard was read to its end, which KCL's tables forget. The row is final: nothing in it but its beat moves any more."""
+    hash_range: tuple[int, int] | None = field(default=None, compare=False)
+    """First and last hash key of the shard: readers see by it when they miss one."""
+    beat: int = field(default=0, compare=False)
+    """Goes up whenever the row is written, so that idle and stuck look different whatever clocks say."""
+    gap: Gap | None = field(default=None, compare=False)
+    """What may have left the stream unread. Kept until somebody who has seen it removes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sensor:
+    """What a sensor's total says of the sensor beside stats."""
+
+    past_us: int = -1
+    """No reading that came through the shard's parents was measured later; -1 when none did. Microseconds since 1970."""
+    born: int = 0
+    """The record that first brought a reading of it that counted here; 0 when none did."""
+    seen_s: int | None = None
+    """When it was last seen, as the directory has it (`seen_hour_s`)."""
+
+
+NO_PROGRESS: Final = Progress()
+NO_SENSOR: Final = Sensor()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,40 +100,41 @@ class Row:
     stats: Stats = field(default_factory=Stats)
     as_of_us: int = 0
     """The moment up to which the row covers the log: microseconds since 1970."""
-    flushed_position: int = 0
-    """On the progress row only: every row of the shard covers the log up to here."""
-    ended: bool = False
-    """On the progress row only: the shard was read to its end, which KCL's tables forget."""
-    beat: int = field(default=0, compare=False)
-    """On the progress row only: goes up whenever it is written, so that idle and stuck look different whatever clocks say."""
-
-    gap: Gap | None = field(default=None, compare=False)
-    """On the progress row only: what may have left the stream unread. Kept until somebody who has seen it removes it."""
-    past_us: int = field(default=-1, compare=False)
-    """On a sensor's total row only: no reading that came through the shard's parents was measured later; -1 when none did."""
+    sheet: Sheet = sheets.EMPTY
+    """Of a day sheet, which has no stats."""
+    progress: Progress = NO_PROGRESS
+    """Of the fleet's total only."""
+    sensor: Sensor = NO_SENSOR
+    """Of a sensor's total only."""
 
     @property
     def newest_us(self) -> int:
         """On a sensor's total row: no reading counted up to the row's position, here or in parents, was measured later."""
-        return max(self.past_us, self.stats.latest.measured_at_us if self.stats.latest else -1)
+        return max(self.sensor.past_us, self.stats.latest.measured_at_us if self.stats.latest else -1)
 
     @property
-    def mark(self) -> tuple[int, int, bool, Gap | None]:
-        """What a write is conditional on: a row whose mark is not the one that was read was moved by another worker.
+    def mark(self) -> Mark:
+        """Up to where this row covers the log."""
+        return Mark(self.position, self.as_of_us)
 
-        Or somebody has removed its gap, which must not come back.
+    @property
+    def version(self) -> tuple[int, Gap | None]:
+        """What a write is conditional on: a row whose version is not the one that was read was moved by another worker.
+
+        The progress row moves with every beat; or somebody has removed its gap, which must not come back.
         """
-        return self.position, self.flushed_position, self.ended, self.gap
+        return (self.progress.beat, self.progress.gap) if self.key == PROGRESS else (self.position, None)
 
 
 def row_keys(reading: Reading) -> tuple[RowKey, ...]:
     """The rows a reading is folded into, by its measured time in UTC."""
     time = sortable_time(reading.measured_at_us)
     sensor = sensor_scope(reading.sensor_id)
-    hour = f"hour#{time[:13]}"
+    day, hour = time[:10], f"hour#{time[:13]}"
     return (
         PROGRESS,
-        RowKey(FLEET, f"day#{time[:10]}"),
+        RowKey(FLEET, f"day#{day}"),
+        RowKey(FLEET, f"{_SHEET}{day}"),
         RowKey(FLEET, hour),
         RowKey(FLEET, f"minute#{time[:16]}"),
         RowKey(sensor, TOTAL),
@@ -83,7 +149,7 @@ def duplicate_keys(reading: Reading) -> tuple[RowKey, ...]:
 
 def sensor_scope(sensor_id: str) -> str:
     """The scope of one sensor's rows."""
-    return f"sensor#{sensor_id}"
+    return f"{_SENSOR}{sensor_id}"
 
 
 def sensor_total(sensor_id: str) -> RowKey:
@@ -93,4 +159,25 @@ def sensor_total(sensor_id: str) -> RowKey:
 
 def sensor_of(key: RowKey) -> str:
     """The sensor whose row this is."""
-    return key.scope.removeprefix("sensor#")
+    return key.scope.removeprefix(_SENSOR)
+
+
+DIRECTORY_SCOPES: Final = tuple(f"directory#{number}" for number in range(16))
+"""The parts of the directory of sensors, so that none of its keys is hot."""
+
+
+def directory_scope(sensor_id: str) -> str:
+    """The part of the directory that a sensor stands in."""
+    return DIRECTORY_SCOPES[hash_key(sensor_id) % len(DIRECTORY_SCOPES)]
+
+
+_HOUR_S: Final = 3600
+
+
+def seen_hour_s(sensor_id: str, seen_us: int) -> int:
+    """The last full hour of the sensor's own, in seconds since 1970; `seen_us` is the earlier of measured and arrived.
+
+    Each sensor's hours begin at another second, so that a million of them do not move in the directory at once.
+    """
+    phase_s = hash_key(sensor_id) % _HOUR_S
+    return (seen_us // MICRO - phase_s) // _HOUR_S * _HOUR_S + phase_s

@@ -8,9 +8,10 @@ records that are still ahead of us or remembered here. Packs of other shards are
 from collections.abc import Callable, Sequence
 from itertools import batched
 
+from projections.decisions import Decision
 from projections.decoding import Candidate
 from projections.effects import Steps, ask
-from projections.packs import Bucket, Decision, bucket_of
+from projections.packs import Bucket, bucket_of
 from telemetry.reading import Reading
 
 READINGS_HELD_MAX = 50_000
@@ -38,16 +39,16 @@ class Seen:
         """
         doubtful = {
             reading
-            for _, reading in candidates
+            for _, reading, _ in candidates
             if reading.measured_at_us <= newest_us(reading.sensor_id) and reading not in self._counted
         }
         stored = (yield from self._find(doubtful)) if doubtful else doubtful
         decisions = []
-        for origin, reading in candidates:
+        for origin, reading, arrived_at_ms in candidates:
             counted = reading not in self._counted and reading not in stored
             if counted:
                 self._counted.add(reading)
-            decisions.append(Decision(origin.sequence_number, origin.line, reading, counted))
+            decisions.append(Decision(origin.sequence_number, origin.line, reading, counted, arrived_at_ms))
         return decisions
 
     def move(self, flushed: int) -> None:

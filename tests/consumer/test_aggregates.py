@@ -11,7 +11,8 @@ from consumer.processor import ShardRecordProcessor
 from projections.decoding import LETTERS_MAX, Record
 from projections.effects import Steps
 from projections.memory import MemoryStores
-from projections.projector import FlushPolicy, ShardProjector
+from projections.policy import FlushPolicy
+from projections.projector import ShardProjector
 from projections.rows import PROGRESS
 from replay.events import Choice, Passed, replay
 from replay.log import LogRecord
@@ -21,7 +22,7 @@ from tests.consumer.conversation import SHUTDOWN_REQUESTED, converse, done, gran
 from tests.projections.logs import SHARD, check_packs, few_readings, oracle, projector, reading, record, stats_by_key
 from tests.support.aggregates import aggregate
 
-EAGER = FlushPolicy(few_every_s=0, fleet_every_s=0)
+EAGER = FlushPolicy(everything_every_s=0)
 START = initialize(SHARD.shard_id)
 events = few_readings.map(lambda one: encode_event(one, 0))
 bodies = st.lists(st.one_of(events, events, st.sampled_from([b"{broken", b"", b" "])), max_size=4).map(b"\n".join)

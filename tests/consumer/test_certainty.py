@@ -115,6 +115,12 @@ def test_s07_a_shard_that_is_there_and_never_listed_is_not_begun() -> None:
         asked(Stream(shards=())).find("child")
 
 
+def test_open_shards_are_counted_once_they_are_listed() -> None:
+    """Closed ones write nothing."""
+    stream = Stream(shards=(PARENT, CHILD, replace(CHILD, shard_id="other")), hidden=1)
+    assert asked(stream, 20).open_shards() == 2
+
+
 def test_s07_an_expired_shard_is_what_its_lease_says() -> None:
     """Neither listed nor readable: KCL's own note tells range and parents."""
     lease = {"startingHashKey": {"S": "7"}, "endingHashKey": {"S": "9"}, "parentShardId": {"SS": ["parent"]}}
@@ -201,6 +207,6 @@ def test_s03_an_end_that_is_not_certain_is_not_written_down(ended: bool) -> None
     assert positions == [("child", 41)]
     if ended:
         assert (answers[1:], status) == ([checkpoint(None), done("shardEnded")], None)
-        assert stores.rows["child", PROGRESS].ended
+        assert stores.rows["child", PROGRESS].progress.ended
     else:
         assert (answers, status, stores.rows) == ([done("initialize")], EXIT_STATUS, {})

@@ -77,7 +77,7 @@ def test_h05_all_lifecycle_methods_through_a_kcl_conversation(stack: Stack, shar
         assert talking.exchange(process_records({SEQUENCE + 1: line}, behind_ms=5000)) == done("processRecords")
         assert progress(stack, shard).position == SEQUENCE
         assert talking.exchange(SHUTDOWN_REQUESTED) == checkpoint(SEQUENCE + 1)
-        assert progress(stack, shard).flushed_position == SEQUENCE + 1
+        assert progress(stack, shard).progress.flushed.position == SEQUENCE + 1
         assert talking.exchange(acknowledge(SEQUENCE + 1)) == done("shutdownRequested")
         assert talking.exchange(LEASE_LOST) == done("leaseLost")
         assert talking.exchange(SHARD_ENDED) == checkpoint(None)

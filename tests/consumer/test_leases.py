@@ -8,7 +8,7 @@ import pytest
 
 from consumer.leases import make_leases, rewind_leases
 from consumer.observation import Observation, observe
-from projections.rows import PROGRESS, Row
+from projections.rows import PROGRESS, Mark, Progress, Row
 from telemetry.shards import Shard, ShardMap, list_shards
 from tests.support.stack import Stack
 from tests.support.waiting import eventually
@@ -118,7 +118,7 @@ def test_a_lease_that_kcl_removed_after_the_shards_end_is_not_made_again(stack: 
     parent, left, right, _ = family.shards
     for child in (left, right):
         put_lease(stack, child, "49590338271490256608559692538361571095921575989136588898")
-    assert make(stack, family, progress={parent: Row(PROGRESS, 1, ended=True)}) == []
+    assert make(stack, family, progress={parent: Row(PROGRESS, 1, progress=Progress(ended=True))}) == []
     assert lease(stack, parent) is None
 
 
@@ -126,7 +126,7 @@ def test_h13_a_lease_made_again_begins_where_everything_is_durable(stack: Stack,
     """The progress row says so: nothing before it is read once more, nothing after it is passed over."""
     (parent, *_) = family.shards
     position = 49590338271490256608559692538361571095921575989136588898
-    progress = {parent: Row(PROGRESS, position + 5, flushed_position=position)}
+    progress = {parent: Row(PROGRESS, position + 5, progress=Progress(flushed=Mark(position)))}
     make(stack, family, progress=progress)
     assert lease(stack, parent)["checkpoint"] == {"S": str(position)}
 

@@ -10,7 +10,7 @@ from consumer.doctor import diagnose
 from consumer.leases import make_leases, take_lease
 from consumer.observation import Leader, Lease, Observation, Worker, observe, remove_leader
 from projections.retention import Gap
-from projections.rows import PROGRESS, Row
+from projections.rows import PROGRESS, Progress, Row
 from telemetry.shards import Shard, ShardMap
 from tests.support.stack import Stack
 
@@ -139,11 +139,14 @@ def test_the_doctor_has_nothing_to_say_when_all_is_well() -> None:
             "one is 61 s behind",
         ),
         (
-            seen(HELD, replace(CURRENT, gap=Gap(0, 1_000_000))),
+            seen(HELD, replace(CURRENT, progress=Progress(gap=Gap(0, 1_000_000)))),
             "one: what arrived after 1970-01-01T00:00:00Z and before 1970-01-01T00:00:01Z may have left the stream unread",
         ),
-        (seen(Lease("me", 1, ended=True), replace(CURRENT, ended=True, gap=Gap(0, 1))), "may have left the stream unread"),
-        (seen(Lease(None, 1, ended=False), replace(CURRENT, ended=True)), "one belongs to no worker"),
+        (
+            seen(Lease("me", 1, ended=True), replace(CURRENT, progress=Progress(ended=True, gap=Gap(0, 1)))),
+            "may have left the stream unread",
+        ),
+        (seen(Lease(None, 1, ended=False), replace(CURRENT, progress=Progress(ended=True))), "one belongs to no worker"),
         (Observation(ONE, {"one": HELD}, {}, None, {"one": CURRENT}), "start a consumer"),
         (Observation(ONE, {"one": HELD}, {"me": Worker("1", measured=False)}, None, {"one": CURRENT}), "Nobody assigns"),
     ],

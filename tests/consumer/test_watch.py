@@ -7,7 +7,7 @@ import pytest
 
 from consumer.observation import Leader, Lease, Observation, Worker
 from consumer.watch import Patience, Verdict, Watch
-from projections.rows import PROGRESS, Row
+from projections.rows import PROGRESS, Progress, Row
 from telemetry.shards import Shard, ShardMap
 
 PATIENCE = Patience(look_every_s=1, leader_s=10, daemon_s=30, shard_s=75, start_s=90)
@@ -48,7 +48,10 @@ class World:
             leases={
                 shard: replace(lease, counter=self.beats.get(lease.owner or "", 0)) for shard, lease in self.seen.leases.items()
             },
-            progress={shard: Row(PROGRESS, 7, ended=shard in self.ended, beat=moved) for shard, moved in self.moved.items()},
+            progress={
+                shard: Row(PROGRESS, 7, progress=Progress(ended=shard in self.ended, beat=moved))
+                for shard, moved in self.moved.items()
+            },
         )
         return self.watch.see(self.seen, self.now_s)
 
@@ -265,7 +268,7 @@ def test_h13_a_shard_that_stays_without_a_lease_is_found() -> None:
 def test_h13_a_missing_lease_is_told_from_one_that_is_not_due(leases: dict[str, bool], read: str, missing: list[str]) -> None:
     """Children get theirs at the parent's end, whose own KCL removes some time after; the progress row remembers the end."""
     rows = {shard: Lease("me", 1, ended=ended) for shard, ended in leases.items()}
-    progress = {read: Row(PROGRESS, 1, ended=True)}
+    progress = {read: Row(PROGRESS, 1, progress=Progress(ended=True))}
     assert Observation(FAMILY, rows, {}, None, progress).without_lease() == missing
 
 

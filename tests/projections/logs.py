@@ -4,24 +4,31 @@ The oracle shares no code with the fold: it reads the log's lines with the stand
 """
 
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import cache
+from math import nan
 
 from hypothesis import strategies as st
 
 from projections.decoding import Record
 from projections.effects import Origin, Question, Steps, Stores
 from projections.fold import Stats
+from projections.histogram import encode
 from projections.memory import MemoryStores
 from projections.packs import bucket_of
-from projections.projector import FlushPolicy, ShardProjector
-from projections.rows import FLEET, PROGRESS, TOTAL, Row, RowKey
+from projections.policy import FlushPolicy
+from projections.projector import ShardProjector
+from projections.rows import FLEET, PROGRESS, TOTAL, Progress, Row, RowKey, sensor_of
+from telemetry.errors import ReasonCode
 from telemetry.events import encode_event
 from telemetry.limits import HASH_KEY_MAX, TEMPERATURE_MICRO_MAX, TEMPERATURE_MICRO_MIN, TIME_US_MAX, TIME_US_MIN
 from telemetry.reading import Reading
 from telemetry.shards import Shard, hash_key
+from tests.support.oracle import expected_histogram, expected_seen_s, expected_sheets
 
 SHARD = Shard("shardId-000000000000", 0, HASH_KEY_MAX)
 START_S = 1_700_000_000
@@ -29,6 +36,8 @@ HOUR_US = 3_600_000_000
 NOW_S = START_S + 100
 NEVER = 10**9
 """A number of seconds or rows that no test reaches."""
+NEVER_DUE = nan
+"""An interval that is never over, not even the first one, which is over at once: no comparison with it holds."""
 
 sensor_ids = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=256).filter(
     lambda text: text == text.strip()
@@ -138,20 +147,35 @@ class Walk:
 
 
 class WatchedStores(MemoryStores):
-    """Stores that fail the test when a row's position goes back, or its time while one worker is `alone`."""
+    """Stores that fail the test when anything goes back, a final row moves, or the directory is behind a row."""
 
-    def __init__(self, *, alone: bool = True) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._alone = alone
+        self.writes: list[list[RowKey]] = []
+        """The keys of each write, in order."""
+        self.refused = 0
 
     def store_rows(self, shard_id: str, rows: Sequence[tuple[Row, Row]]) -> Collection[RowKey]:
-        before = {key: row for (_, key), row in self.rows.items()}
+        self.writes.append([row.key for row, _ in rows])
+        before = {key: row for (shard, key), row in self.rows.items() if shard == shard_id}
         refused = super().store_rows(shard_id, rows)
+        self.refused += len(refused)
         for row, _ in rows:
             old, new = before.get(row.key, Row(row.key)), self.rows[shard_id, row.key]
-            assert (old.position, old.flushed_position) <= (new.position, new.flushed_position)
-            assert old.as_of_us <= new.as_of_us or not self._alone
+            assert all(was <= now for was, now in zip(_growing(old), _growing(new), strict=True)), (old, new)
+            if old.progress.ended:
+                assert (new, new.progress.gap) == (old, old.progress.gap)
+            if new.sensor.seen_s is not None:
+                seen_s, shards = self.directory[sensor_of(new.key)]
+                assert new.sensor.seen_s <= seen_s
+                assert shard_id in shards
         return refused
+
+
+def _growing(row: Row) -> list[int]:
+    """What of a row may only grow."""
+    marks = row.mark, row.progress.windows, row.progress.flushed
+    return [*(number for mark in marks for number in mark), row.progress.beat, row.progress.sensors, *row.progress.refusals]
 
 
 def projector(clock: Clock | None = None, policy: FlushPolicy | None = None, shard: Shard = SHARD) -> ShardProjector:
@@ -193,6 +217,7 @@ def expected_stats(found: Sequence[Reading], duplicates: int = 0) -> Stats:
         first=by_time[0] if found else None,
         latest=by_time[-1] if found else None,
         duplicates=duplicates,
+        histogram=encode(expected_histogram([one.temperature_micro for one in found])),
     )
 
 
@@ -206,16 +231,75 @@ def origins(log: Iterable[Record], shard: Shard = SHARD) -> Mapping[Reading, Ori
     return first
 
 
+def progress_of(stores: MemoryStores, shard: Shard = SHARD) -> Progress:
+    """What the shard's progress row says, if it has one."""
+    return stores.total_rows().get(shard.shard_id, Row(PROGRESS)).progress
+
+
 def check_rows(stores: MemoryStores, log: Sequence[Record], durable: int) -> None:
-    """Every row is the fold of the log up to its own position, and lacks nothing up to `durable` and the progress mark."""
-    progress = stores.total_rows().get(SHARD.shard_id, Row(PROGRESS))
-    durable = max(durable, progress.flushed_position)
+    """Every row is what the log up to its own position adds up to, and lacks nothing up to `durable` and its mark."""
+    progress = progress_of(stores)
+    flushed = max(durable, progress.flushed.position)
+    stats_at = cache(lambda position: oracle(_until(log, position)))
     for (_, key), row in stores.rows.items():
-        for position in (row.position, max(row.position, durable)):
-            assert row.stats == oracle(_until(log, position)).get(key, Stats()), (key, position)
+        covered = max(flushed, progress.windows.position) if key.scope == FLEET else flushed
+        for position in (row.position, max(row.position, covered)):
+            past = _until(log, position)
+            assert row.stats == stats_at(position).get(key, Stats()), (key, position)
+            if key.is_sheet:
+                assert row.sheet == expected_sheets(arrivals(past))[key], position
+            if row.sensor.seen_s is not None:
+                assert row.sensor.seen_s == last_seen_s(past)[sensor_of(key)], (key, position)
+        if key == PROGRESS:
+            past = _until(log, row.position)
+            assert row.progress.sensors == len({one.sensor_id for one in arrivals(past)}), row.position
+            assert row.progress.refusals == refusals(past), row.position
     stored = {key for _, key in stores.rows}
-    assert set(oracle(_until(log, durable))) <= stored
-    assert origins(_until(log, durable)).keys() <= stores.readings
+    assert _rows_of(_until(log, flushed)) <= stored
+    assert {key for key in _rows_of(_until(log, progress.windows.position)) if key.scope == FLEET} <= stored
+    assert origins(_until(log, flushed)).keys() <= stores.readings
+
+
+def check_tables(stores: MemoryStores, log: Sequence[Record]) -> None:
+    """All tables say what the log adds up to, when all of it was flushed."""
+    assert stats_by_key(stores) == oracle(log)
+    assert {key: row.sheet for (_, key), row in stores.rows.items() if key.is_sheet} == expected_sheets(arrivals(log))
+    assert stores.readings == origins(log).keys()
+    assert {sensor_id: seen_s for sensor_id, (seen_s, _) in stores.directory.items()} == last_seen_s(log)
+    check_rows(stores, log, log[-1].sequence_number if log else 0)
+
+
+def _rows_of(log: Sequence[Record]) -> set[RowKey]:
+    return {*oracle(log), *expected_sheets(arrivals(log))}
+
+
+def arrivals(log: Iterable[Record], shard: Shard = SHARD) -> Mapping[Reading, int]:
+    """Each distinct reading with when it first arrived: microseconds since 1970."""
+    first: dict[Reading, int] = {}
+    for record in log:
+        for one in _readings_of(record, shard):
+            first.setdefault(one, record.arrived_at_ms * 1000)
+    return first
+
+
+def last_seen_s(log: Iterable[Record], shard: Shard = SHARD) -> dict[str, int]:
+    """What the directory must say of each sensor: by the earlier of measured and arrived."""
+    seen_us: dict[str, list[int]] = {}
+    for one, arrived_us in arrivals(log, shard).items():
+        seen_us.setdefault(one.sensor_id, []).append(min(one.measured_at_us, arrived_us))
+    return {sensor_id: expected_seen_s(sensor_id, max(times)) for sensor_id, times in seen_us.items()}
+
+
+def refusals(log: Iterable[Record]) -> tuple[int, ...]:
+    """Dead letters by reason, of logs whose lines are events, JSON of another kind, or no JSON."""
+    found: Counter[ReasonCode] = Counter()
+    for line in (line for record in log for line in record.data.split(b"\n") if line):
+        try:
+            if not isinstance(json.loads(line), dict):
+                found[ReasonCode.NOT_AN_EVENT] += 1
+        except ValueError:
+            found[ReasonCode.NOT_JSON] += 1
+    return tuple(found[code] for code in ReasonCode)
 
 
 def check_packs(stores: MemoryStores, log: Sequence[Record]) -> None:

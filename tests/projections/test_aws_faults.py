@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
+from projections.decisions import Place
 from projections.dynamodb import AwsStores
-from projections.effects import DeadLetter, Origin, run
+from projections.effects import DeadLetter, Origin, Sighting, run
 from projections.items import dead_letter_items, pack_item, row_item
-from projections.packs import Pack, Place, bucket_of
-from projections.rows import PROGRESS, Row, RowKey
+from projections.packs import Pack, bucket_of
+from projections.rows import PROGRESS, Progress, Row, RowKey
 from telemetry.errors import ReasonCode, StoreUnavailable
 from telemetry.limits import DEAD_LETTERS_CALL_BYTES_MAX
 from telemetry.names import ResourceNames
@@ -164,7 +165,7 @@ def test_h16_no_request_exceeds_its_limit(stores_on: Opened) -> None:
     assert sorted(sizes) == [5, 25, 25, 25, 25, 25]
     client.asked.clear()
     stores.find_packs([ONE.bucket])
-    stores.find_newest(["one"])
+    stores.find_newest(["one"], besides="other")
     assert all(request["ConsistentRead"] for _, request in client.asked)
 
 
@@ -210,22 +211,23 @@ def test_errors_that_may_pass_are_tried_again(stores_on: Opened, error: Exceptio
 
 
 @pytest.mark.parametrize(
-    "question", ["find", "find newest", "store", "load", "store rows", "store progress", "letters", "append"]
+    "question",
+    ["find", "find newest", "store", "load", "store rows", "store progress", "sight", "sight again", "letters", "append"],
 )
 def test_patience_ends_in_store_unavailable(stores_on: Opened, question: str) -> None:
     """What does not pass within the patience is raised as StoreUnavailable, never returned as if done."""
     client = Scripted(client_error("InternalServerError"))
     with pytest.raises(StoreUnavailable):
-        ask(stores_on(client, patience_s=0.02), question)
+        ask(stores_on(client, patience_s=0.1), question)
     assert len(client.asked) > 1
 
 
-@pytest.mark.parametrize("question", ["load", "store", "store rows", "append"])
+@pytest.mark.parametrize("question", ["load", "store", "store rows", "sight", "append"])
 def test_what_stays_undone_ends_in_store_unavailable(stores_on: Opened, question: str) -> None:
     """An answer of 200 that leaves everything undone each time is no success either."""
     undone_rows = [{"Error": {"Code": "InternalServerError", "Message": "scripted"}}] * 2
     undone = {
-        "Responses": undone_rows if question == "store rows" else {},
+        "Responses": undone_rows[: 1 if question == "sight" else 2] if question in {"store rows", "sight"} else {},
         "UnprocessedKeys": {NAMES.stats: {"Keys": []}},
         "UnprocessedItems": {NAMES.readings: []},
         "Records": [{"ErrorCode": "InternalFailure"}],
@@ -235,7 +237,8 @@ def test_what_stays_undone_ends_in_store_unavailable(stores_on: Opened, question
 
 
 @pytest.mark.parametrize(
-    "question", ["find", "find newest", "store", "load", "store rows", "store progress", "letters", "append"]
+    "question",
+    ["find", "find newest", "store", "load", "store rows", "store progress", "sight", "sight again", "letters", "append"],
 )
 @pytest.mark.parametrize("code", ["ValidationException", "AccessDeniedException"])
 def test_lasting_errors_are_raised_at_once(stores_on: Opened, question: str, code: str) -> None:
@@ -251,7 +254,7 @@ def ask(stores: AwsStores, question: str) -> None:
         case "find":
             stores.find_packs([ONE.bucket])
         case "find newest":
-            stores.find_newest(["one"])
+            stores.find_newest(["one"], besides="other")
         case "store":
             stores.store_packs([ONE])
         case "load":
@@ -259,7 +262,11 @@ def ask(stores: AwsStores, question: str) -> None:
         case "store rows":
             stores.store_rows(SHARD.shard_id, MOVED)
         case "store progress":
-            stores.store_rows(SHARD.shard_id, [(Row(PROGRESS, 2), Row(PROGRESS, 1))])
+            stores.store_rows(SHARD.shard_id, [(Row(PROGRESS, 2), Row(PROGRESS, 1, progress=Progress(beat=1)))])
+        case "sight":
+            stores.sight(SHARD.shard_id, [Sighting("one", 3600, new=True)])
+        case "sight again":
+            stores.sight(SHARD.shard_id, [Sighting("one", 3600, new=False)])
         case "letters":
             stores.store_dead_letters(letters_of(1))
         case "append":
@@ -267,7 +274,7 @@ def ask(stores: AwsStores, question: str) -> None:
 
 
 class LosingAnswers:
-    """A DynamoDB of rows whose conditional puts take effect, while the answer to the first of each row is lost."""
+    """A DynamoDB of rows whose conditional writes take effect, while the answer to the first of each item is lost."""
 
     def __init__(self) -> None:
         self.items: dict[tuple[str, str], Any] = {}
@@ -284,23 +291,29 @@ class LosingAnswers:
         return {"UnprocessedItems": {}}
 
     def put_item(self, **request: Any) -> None:
-        if not self._put(request["Item"], request["ExpressionAttributeValues"][":position"]):
+        beat = request.get("ExpressionAttributeValues", {}).get(":beat")
+        if not self._put(request["Item"], "beat", beat):
             raise client_error("ConditionalCheckFailedException")
         self._answer()
+
+    def update_item(self, **request: Any) -> None:
+        assert self.items[request["Key"]["scope"]["S"], request["Key"]["window"]["S"]]
+        if "ConditionExpression" in request:
+            raise client_error("ConditionalCheckFailedException")
 
     def batch_execute_statement(self, Statements: Any) -> Any:  # noqa: N803  as boto3 names it
         self.batches.append(len(Statements))
         # Every row here is new: an INSERT with its members in the statement's order.
         done = [
-            self._put(dict(zip(re.findall(r"'(\w+)': \?", one["Statement"]), one["Parameters"], strict=True)), {"S": "0"})
+            self._put(dict(zip(re.findall(r"'(\w+)': \?", one["Statement"]), one["Parameters"], strict=True)), "position", None)
             for one in Statements
         ]
         self._answer()
         return {"Responses": [{} if one else {"Error": {"Code": "DuplicateItem", "Message": ""}} for one in done]}
 
-    def _put(self, item: Any, position: Any) -> bool:
+    def _put(self, item: Any, version: str, known: Any) -> bool:
         key = item["scope"]["S"], item["window"]["S"]
-        if self.items.get(key, {"position": {"S": "0"}})["position"] != position:
+        if (key in self.items and self.items[key].get(version, "none at all")) != (known or False):
             self.refused += 1
             return False
         self.items[key] = item
@@ -320,6 +333,8 @@ def test_a_conditional_put_whose_answer_was_lost_counts_as_moved_on(stores_on: O
     run(subject.start(), stores)
     run(subject.project([record(7, reading())], caught_up=True), stores)
     assert run(subject.flush(), stores) == 7
-    assert client.refused == 6
-    assert {item["count"]["N"] for item in client.items.values()} == {"1"}
-    assert {item["position"]["S"] for item in client.items.values()} == {"7"}
+    rows = [item for item in client.items.values() if not item["scope"]["S"].startswith("directory")]
+    assert len(rows) == 7
+    assert client.refused == 7 + 1, "the sensor's place in the directory too"
+    assert {item["count"]["N"] for item in rows if "count" in item} == {"1"}
+    assert {item["position"]["B"] for item in rows} == {b"\x07"}

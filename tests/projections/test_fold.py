@@ -1,12 +1,11 @@
 """The fold: exact, independent of order and of how the readings were split up."""
 
-from functools import reduce
 from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.fold import Stats, merge
+from projections.fold import Fold, Stats, merge
 from telemetry.reading import Reading
 from tests.projections.logs import expected_stats, few_readings, readings
 
@@ -14,13 +13,28 @@ sets_of_readings = st.lists(st.one_of(readings, few_readings), unique=True, max_
 
 
 def fold(found: list[Reading]) -> Stats:
-    return reduce(Stats.with_reading, found, Stats())
+    folding = Fold(Stats())
+    for one in found:
+        folding.add(one)
+    return folding.stats()
 
 
 @given(sets_of_readings)
 def test_the_fold_is_what_fractions_add_up_to(found: list[Reading]) -> None:
     """Count, sum, sum of squares and extremes equal those of an oracle that sorts and adds fractions."""
     assert fold(found) == expected_stats(found)
+
+
+@given(sets_of_readings, sets_of_readings)
+def test_what_was_stored_is_added_to(stored: list[Reading], more: list[Reading]) -> None:
+    """A fold that begins with a row's stats is the fold of both, and what it said on the way does not change afterwards."""
+    folding = Fold(fold(stored))
+    before = folding.stats()
+    rest = [one for one in more if one not in stored]
+    for one in rest:
+        folding.add(one)
+    assert folding.stats() == folding.stats() == expected_stats(stored + rest)
+    assert before == expected_stats(stored)
 
 
 @given(sets_of_readings, st.randoms())
@@ -53,9 +67,10 @@ def test_equal_temperatures_and_timestamps_go_to_the_first_sensor_id() -> None:
 
 def test_a_duplicate_changes_nothing_but_its_own_count() -> None:
     """A repeat is noted and not folded; merged rows add the notes up."""
-    stats = fold([Reading(1, "a", 5)])
-    assert stats.with_duplicate() == expected_stats([Reading(1, "a", 5)], duplicates=1)
-    assert merge([stats.with_duplicate(), stats.with_duplicate()]).duplicates == 2
+    folding = Fold(fold([Reading(1, "a", 5)]))
+    folding.repeat()
+    assert folding.stats() == expected_stats([Reading(1, "a", 5)], duplicates=1)
+    assert merge([folding.stats(), folding.stats()]).duplicates == 2
 
 
 def test_the_fold_of_nothing_measured_nothing() -> None:

@@ -75,18 +75,18 @@ def test_live_names_follow_the_pointer_within_a_second(own_stack: Stack, clock: 
     """Names are kept for less than a second; then the pointer is read again."""
     pointer = check_stream(own_stack.kinesis, own_stack.dynamodb, own_stack.names)
     live = LiveNames(own_stack.dynamodb, own_stack.names)
-    assert live.current() == ResourceNames(own_stack.names.prefix, 1)
+    assert live.names(live.pointer()) == ResourceNames(own_stack.names.prefix, 1)
     point_at(own_stack, Pointer(2, pointer.stream_created))
     clock.now_s = 0.9
-    assert live.current() == ResourceNames(own_stack.names.prefix, 1)
+    assert live.names(live.pointer()) == ResourceNames(own_stack.names.prefix, 1)
     clock.now_s = 1.0
-    assert live.current() == ResourceNames(own_stack.names.prefix, 2)
+    assert live.names(live.pointer()) == ResourceNames(own_stack.names.prefix, 2)
 
 
 def test_without_a_pointer_there_is_no_live_generation(own_stack: Stack, clock: SimpleNamespace) -> None:
     """Nobody has set up yet, which is told apart from a pointer to another stream."""
     own_stack.dynamodb.delete_item(TableName=own_stack.names.generations, Key={"name": {"S": "live"}})
     with pytest.raises(NotSetUp, match="set the tables up first"):
-        LiveNames(own_stack.dynamodb, own_stack.names).current()
+        LiveNames(own_stack.dynamodb, own_stack.names).pointer()
     with pytest.raises(NotSetUp):
         check_stream(own_stack.kinesis, own_stack.dynamodb, own_stack.names)

@@ -8,11 +8,12 @@ import pytest
 from projections.decoding import Record
 from projections.effects import run
 from projections.memory import MemoryStores
+from projections.policy import FlushPolicy
 from projections.projector import ShardProjector
 from projections.retention import Gap, joined, lost_stretch
-from projections.rows import PROGRESS, Row
+from projections.rows import PROGRESS, Progress, Row
 from telemetry.shards import Shard
-from tests.projections.logs import SHARD, Clock, reading, record
+from tests.projections.logs import NEVER, NEVER_DUE, SHARD, Clock, reading, record
 
 HOUR_S = 3600
 RETENTION_S = 24 * HOUR_S
@@ -69,7 +70,7 @@ def test_s05_a_consumer_away_for_longer_than_the_stream_keeps_says_so_until_it_i
     clock.now_s += 60
     assert life(stores, clock, [arrived(9, clock.now_s)]).gap == lost
     row = stores.rows[SHARD.shard_id, PROGRESS]
-    assert (row.gap, row.stats.count) == (lost, 4)
+    assert (row.progress.gap, row.stats.count) == (lost, 4)
 
 
 def test_s05_a_gap_that_somebody_removed_does_not_come_back() -> None:
@@ -79,10 +80,11 @@ def test_s05_a_gap_that_somebody_removed_does_not_come_back() -> None:
     clock.now_s += RETENTION_S + HOUR_S
     worker = life(stores, clock, [])
     assert worker.gap
-    stores.rows[SHARD.shard_id, PROGRESS] = replace(stores.rows[SHARD.shard_id, PROGRESS], gap=None)
+    row = stores.rows[SHARD.shard_id, PROGRESS]
+    stores.rows[SHARD.shard_id, PROGRESS] = replace(row, progress=replace(row.progress, gap=None))
     clock.now_s += 60
     run(worker.project([], caught_up=True), stores)
-    assert worker.gap is stores.rows[SHARD.shard_id, PROGRESS].gap is None
+    assert worker.gap is stores.rows[SHARD.shard_id, PROGRESS].progress.gap is None
 
 
 def test_s05_a_record_delivered_again_shows_that_nothing_is_missing() -> None:
@@ -105,12 +107,27 @@ def test_s05_a_consumer_that_falls_behind_by_more_than_the_stream_keeps_says_so_
     assert subject.gap == Gap(int(behind_s * US), int((behind_s + 60) * US))
 
 
+def test_s05_a_shard_that_was_read_to_its_end_has_lost_nothing() -> None:
+    """Its records leave the stream one day, and a lease made anew by hand finds none of them."""
+    stores, clock = MemoryStores(), Clock()
+    first = life(stores, clock, [arrived(1, clock.now_s)])
+    run(first.flush(ended=True), stores)
+    clock.now_s += RETENTION_S + HOUR_S
+    waiting = FlushPolicy(few_sensors=-1, windows_every_s=NEVER_DUE, totals_behind_every_s=NEVER)
+    again = ShardProjector(SHARD, clock, waiting, retention_s=RETENTION_S)
+    run(again.start(), stores)
+    run(again.project([arrived(2, clock.now_s)], caught_up=False), stores)
+    assert again.gap is None, "or the consumer would log that records may be lost"
+    run(again.flush(), stores)
+    assert stores.rows[SHARD.shard_id, PROGRESS].progress.gap is None
+
+
 def test_s05_a_child_whose_parents_were_last_read_too_long_ago_says_so() -> None:
     """It has no row of its own yet: its log goes on where its parents' ended."""
     stores, clock = MemoryStores(), Clock()
     child = replace(SHARD, shard_id="child", parents=("parent", "unknown"))
     read_us = int(clock.now_s * US)
-    stores.rows["parent", PROGRESS] = Row(PROGRESS, 1, as_of_us=read_us, ended=True)
+    stores.rows["parent", PROGRESS] = Row(PROGRESS, 1, as_of_us=read_us, progress=Progress(ended=True))
     assert life(stores, clock, [arrived(5, clock.now_s)], child).gap is None
     stores.rows.pop(("child", PROGRESS))
     clock.now_s += RETENTION_S + HOUR_S

@@ -1,18 +1,43 @@
 """Rows and items: which windows a reading concerns, and that what is written down is read back the same."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.effects import DeadLetter, Origin
+from projections.decisions import Decision, Place
+from projections.effects import DeadLetter, Origin, Sighting
 from projections.fold import Stats
-from projections.items import dead_letter_items, pack_item, read_pack, read_row, row_item
-from projections.packs import READINGS_MAX, Decision, Pack, Place, bucket_of, make_packs
+from projections.items import dead_letter_items, directory_key, first_sighting, pack_item, read_pack, read_row, row_item
+from projections.packs import READINGS_MAX, Pack, bucket_of, make_packs
 from projections.retention import Gap
-from projections.rows import FLEET, PROGRESS, TOTAL, Row, RowKey, duplicate_keys, row_keys, sensor_scope
+from projections.rows import (
+    FLEET,
+    PROGRESS,
+    TOTAL,
+    Mark,
+    Progress,
+    Row,
+    RowKey,
+    Sensor,
+    directory_scope,
+    duplicate_keys,
+    row_keys,
+    seen_hour_s,
+    sensor_scope,
+)
+from projections.sheets import CELLS, Cell, Sheet
 from telemetry.errors import ReasonCode
-from telemetry.limits import DEAD_LETTER_PART_BYTES_MAX, TEMPERATURE_MICRO_MIN, TIME_US_MAX
+from telemetry.limits import (
+    DEAD_LETTER_PART_BYTES_MAX,
+    HASH_KEY_MAX,
+    TEMPERATURE_MICRO_MAX,
+    TEMPERATURE_MICRO_MIN,
+    TIME_US_MAX,
+)
 from telemetry.reading import Reading, parse_timestamp
 from tests.projections.logs import readings
+from tests.support.oracle import expected_seen_s
 
 TEN_MINUTES_US = 600_000_000
 places = st.builds(Place, st.integers(1, 10**56), st.integers(0, 10**6))
@@ -26,15 +51,42 @@ stats = st.builds(
     first=st.none() | readings,
     latest=st.none() | readings,
     duplicates=st.integers(0, 10**12),
+    histogram=st.binary(max_size=384),
 )
+positions = st.integers(0, 10**56)
+times_us = st.integers(0, TIME_US_MAX)
+marks = st.builds(Mark, positions, times_us)
+progresses = st.builds(
+    Progress,
+    windows=marks,
+    flushed=marks,
+    refusals=st.tuples(*[st.integers(0, 10**12)] * len(ReasonCode)),
+    sensors=st.integers(0, 10**9),
+    hash_range=st.none() | st.tuples(*[st.integers(0, HASH_KEY_MAX)] * 2),
+    beat=st.integers(0, 10**9),
+    gap=st.none() | st.builds(Gap, times_us, times_us),
+)
+sensors = st.builds(Sensor, past_us=st.integers(-1, TIME_US_MAX), born=positions, seen_s=st.none() | st.integers(0, 2**33))
+celsius_micro = st.integers(TEMPERATURE_MICRO_MIN, TEMPERATURE_MICRO_MAX)
+cells = st.builds(
+    Cell, st.integers(1, 10**12), st.integers(-(10**22), 10**22), st.integers(0, 10**32), celsius_micro, celsius_micro
+)
+day_sheets = st.lists(st.none() | cells, min_size=CELLS, max_size=CELLS).map(tuple)
 
 
-def test_a_reading_concerns_six_rows_by_its_measured_time() -> None:
-    """Fleet: total, day, hour, minute; sensor: total and hour; all in UTC."""
+def _of_sensor(some: Stats, sensor_id: str) -> Stats:
+    """The stats with all their readings of one sensor."""
+    named = {name: getattr(some, name) for name in ("minimum", "maximum", "first", "latest")}
+    return replace(some, **{name: one and one._replace(sensor_id=sensor_id) for name, one in named.items()})
+
+
+def test_a_reading_concerns_seven_rows_by_its_measured_time() -> None:
+    """Fleet: total, day, the day's sheet, hour, minute; sensor: total and hour; all in UTC."""
     one = Reading(parse_timestamp("2026-11-23T23:59:59.9-01:00"), "202", 0)
     assert [(key.scope, key.window) for key in row_keys(one)] == [
         ("all", "total"),
         ("all", "day#2026-11-24"),
+        ("all", "sheet#2026-11-24"),
         ("all", "hour#2026-11-24T00"),
         ("all", "minute#2026-11-24T00:59"),
         ("sensor#202", "total"),
@@ -61,16 +113,77 @@ def test_any_pack_survives_being_written_down(some: list[Reading], first: Place,
     assert read_pack(pack_item(pack)) == pack
 
 
-@given(readings, stats, st.integers(0, 10**56), st.integers(0, 10**56))
-def test_any_row_survives_being_written_down(one: Reading, some: Stats, position: int, flushed_position: int) -> None:
-    """A row's item gives back the shard and the row, for every window of any reading."""
-    for key in row_keys(one):
-        ended, past_us = bool(position % 2), position % 7 - 1
-        gap = Gap(one.measured_at_us, position % 10**15) if ended else None
-        row = Row(key, position, some, 1_700_000_000_123_456, flushed_position, ended, beat=7, gap=gap, past_us=past_us)
-        again = read_row(row_item("shardId-000000000000", row))[1]
-        assert (again.beat, again.gap, again.past_us) == (7, gap, past_us)
+@given(readings, stats, marks)
+def test_any_row_survives_being_written_down(one: Reading, some: Stats, mark: Mark) -> None:
+    """A row's item gives back the shard and the row, for every window of any reading; sensor rows know whose they are."""
+    for key in (key for key in row_keys(one) if not key.is_sheet):
+        own = some if key.scope == FLEET else _of_sensor(some, one.sensor_id)
+        row = Row(key, mark.position, own, mark.as_of_us)
         assert read_row(row_item("shardId-000000000007", row)) == ("shardId-000000000007", row)
+
+
+@given(stats, marks, progresses)
+def test_any_progress_row_survives_being_written_down(some: Stats, mark: Mark, progress: Progress) -> None:
+    """What is left out of comparisons too."""
+    row = Row(PROGRESS, mark.position, some, mark.as_of_us, progress=progress)
+    again = read_row(row_item("shardId-000000000007", row))[1]
+    assert again == row
+    assert (again.progress.beat, again.progress.gap, again.version) == (progress.beat, progress.gap, row.version)
+    assert again.progress.hash_range == progress.hash_range
+
+
+@given(stats, marks, progresses)
+def test_the_marks_of_a_final_row_are_its_own(some: Stats, mark: Mark, progress: Progress) -> None:
+    """Everything covers the shard to its end, so it is written down once."""
+    final = replace(progress, ended=True, windows=mark, flushed=mark)
+    row = Row(PROGRESS, mark.position, some, mark.as_of_us, progress=final)
+    item = row_item("shardId-000000000007", row)
+    assert read_row(item)[1] == row
+    assert not {"windows", "flushed"} & item.keys()
+
+
+@given(readings, stats, marks, sensors)
+def test_any_total_of_a_sensor_survives_being_written_down(one: Reading, some: Stats, mark: Mark, sensor: Sensor) -> None:
+    """With its past. It is not in the index of the directory, which holds what has `seen`."""
+    own = _of_sensor(some, one.sensor_id)
+    row = Row(RowKey(sensor_scope(one.sensor_id), TOTAL), mark.position, own, mark.as_of_us, sensor=sensor)
+    item = row_item("shardId-000000000007", row)
+    assert read_row(item) == ("shardId-000000000007", row)
+    assert "seen" not in item
+    assert all(len(item[name]["L"]) == 2 for name in ("minimum", "maximum", "first", "latest") if name in item)
+
+
+@given(marks, day_sheets)
+def test_any_day_sheet_survives_being_written_down(mark: Mark, sheet: Sheet) -> None:
+    """Numbers of any size and sign, and quarters without any."""
+    row = Row(RowKey(FLEET, "sheet#2026-11-24"), mark.position, as_of_us=mark.as_of_us, sheet=sheet)
+    assert read_row(row_item("shardId-000000000007", row)) == ("shardId-000000000007", row)
+
+
+def test_a_full_day_sheet_stays_small() -> None:
+    """A million readings in each quarter of an hour of a day: 3 KB."""
+    cell = Cell(10**6, 10**6 * 18_700_000, 10**6 * 18_700_000**2, -40_000_000, 40_000_000)
+    item = row_item("shardId-000000000007", Row(RowKey(FLEET, "sheet#2026-11-24"), 1, sheet=(cell,) * CELLS))
+    assert len(item["cells"]["B"]) <= 3 * 1024
+
+
+@given(readings)
+def test_a_sensor_stands_in_one_of_sixteen_scopes_of_the_directory(one: Reading) -> None:
+    """By its hash, with the hour of its own in which it was seen; the item's `seen` is what its index orders by."""
+    seen_s = seen_hour_s(one.sensor_id, one.measured_at_us)
+    assert seen_s == expected_seen_s(one.sensor_id, one.measured_at_us)
+    statement = first_sighting("table", "shard", Sighting(one.sensor_id, seen_s, new=True))
+    assert "'seen': ?" in str(statement["Statement"])
+    assert {"N": str(seen_s)} in statement["Parameters"]
+    assert directory_key(one.sensor_id) == {"scope": {"S": directory_scope(one.sensor_id)}, "window": {"S": one.sensor_id}}
+    scope, _, number = directory_scope(one.sensor_id).partition("#")
+    assert (scope, int(number) in range(16)) == ("directory", True)
+
+
+def test_the_directory_turns_over_bit_by_bit() -> None:
+    """Sensors' hours begin at seconds of their own, spread over the hour: a thousand never move at once."""
+    phases = {seen_hour_s(f"sensor-{number}", 1_700_000_000_000_000) % 3600 for number in range(1_000)}
+    assert len(phases) > 800
 
 
 @given(readings, readings)
@@ -112,14 +225,15 @@ def test_a_pack_is_cut_before_it_is_too_large_for_an_item() -> None:
 
 
 def test_h18_sequence_numbers_of_56_digits_survive_and_compare_as_integers() -> None:
-    """Positions are text in the table, never numbers of 38 digits, and 9 lies before 10 once they are read."""
+    """Positions are bytes in the table, never numbers of 38 digits, and 9 lies before 10 once they are read."""
     nines, next_one = int("9" * 55), 10**55
-    items = [row_item("shard", Row(PROGRESS, position, Stats(), 0, position)) for position in (nines, next_one)]
-    assert items[1]["position"] == {"S": "1" + "0" * 55} == items[1]["flushed_position"]
+    rows = [Row(PROGRESS, at, progress=Progress(windows=Mark(at), flushed=Mark(at))) for at in (nines, next_one)]
+    items = [row_item("shard", row) for row in rows]
+    assert items[1]["position"] == {"B": next_one.to_bytes(23)} == items[1]["flushed"] == items[1]["windows"]
     before, after = (read_row(item)[1] for item in items)
+    assert (before, after) == tuple(rows)
     assert before.position < after.position
-    assert before.flushed_position < after.flushed_position
-    assert str(before.position) > str(after.position), "as text they would stand the other way round"
+    assert before.progress.flushed.position < after.progress.flushed.position
 
 
 @given(st.integers(0, 3), st.integers(-1, 1))

@@ -3,21 +3,26 @@
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
+from projections.decisions import Place
 from projections.dynamodb import AwsStores
-from projections.effects import DeadLetter, Origin, Stores
-from projections.fold import Stats
+from projections.effects import DeadLetter, Origin, Sighting, Stores
+from projections.fold import Fold, Stats
 from projections.memory import MemoryStores
-from projections.packs import READINGS_MAX, Pack, Place, bounds, bucket_of
+from projections.packs import READINGS_MAX, Pack, bounds, bucket_of
 from projections.retention import Gap
-from projections.rows import FLEET, PROGRESS, Row, RowKey, sensor_scope
+from projections.rows import FLEET, PROGRESS, TOTAL, Mark, Progress, Row, RowKey, Sensor, sensor_scope
+from projections.sheets import CELLS, Cell
 from telemetry.aws import dynamodb_client, kinesis_client
 from telemetry.errors import ReasonCode
+from telemetry.limits import HASH_KEY_MAX
 from telemetry.reading import Reading, parse_timestamp
 from telemetry.shards import hash_key, list_shards
 from tests.projections.logs import reading
+from tests.support.oracle import stored_directory
 from tests.support.stack import Stack
 
 BIG = 10**55
@@ -31,6 +36,8 @@ class Subject:
     stores: Stores
     dead_letters: Callable[[str], dict[Origin, DeadLetter]]
     """The dead letters of a shard, parts joined."""
+    directory: Callable[[str], tuple[int, set[str]] | None]
+    """When a sensor was last seen, and the shards it has rows in."""
     appended: Callable[[], list[tuple[str, bytes]]]
     """Partition key and data of what was appended, in no order."""
 
@@ -44,7 +51,12 @@ def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
         stack: Stack = request.getfixturevalue("stack")
         dynamodb, kinesis = dynamodb_client(stack.settings), kinesis_client(stack.settings)
         stores = AwsStores(dynamodb, kinesis, stack.names, patience_s=10)
-        yield Subject(stores, lambda shard: letters_in_table(stack, shard), lambda: records_of(stack))
+        yield Subject(
+            stores,
+            lambda shard: letters_in_table(stack, shard),
+            lambda sensor_id: stored_directory(stack).get(sensor_id),
+            lambda: records_of(stack),
+        )
         stores.close()
         dynamodb.close()
         kinesis.close()
@@ -67,8 +79,14 @@ def in_memory() -> Subject:
     return Subject(
         stores,
         lambda shard: {origin: letter for origin, letter in stores.dead_letters.items() if origin.shard_id == shard},
+        lambda sensor_id: stored_in_memory(stores, sensor_id),
         lambda: [(key, line + b"\n") for key, line in stores.appended],
     )
+
+
+def stored_in_memory(stores: MemoryStores, sensor_id: str) -> tuple[int, set[str]] | None:
+    found = stores.directory.get(sensor_id)
+    return found and (found[0], set(found[1]))
 
 
 def letters_in_table(stack: Stack, shard: str) -> dict[Origin, DeadLetter]:
@@ -106,6 +124,18 @@ def records_of(stack: Stack) -> list[tuple[str, bytes]]:
         assert all(shards.owner(hash_key(record["PartitionKey"])) == shard for record in records)
         found += [(record["PartitionKey"], record["Data"]) for record in records]
     return found
+
+
+def stats_of(one: Reading) -> Stats:
+    """The stats of one reading."""
+    folding = Fold(Stats())
+    folding.add(one)
+    return folding.stats()
+
+
+def progress_row(position: int, beat: int, **what: Any) -> Row:
+    """A progress row."""
+    return Row(PROGRESS, position, progress=Progress(beat=beat, **what))
 
 
 def pack_of(shard: str, readings: Sequence[Reading], begin: int = BIG) -> Pack:
@@ -156,17 +186,26 @@ class TestPacks:
         assert len(subject.stores.find_packs([packs[0].bucket])) == 25
 
     def test_the_end_of_a_sensors_latest_bucket_is_found(self, subject: Subject, shard: str, sensor: str) -> None:
-        """Of whatever shard; sensors of which nothing is stored are left out."""
+        """Of whatever shard but the one that asks; sensors of which nothing else is stored are left out."""
         packs = [pack_of(name, [reading(sensor, at_s)]) for name, at_s in ((shard, 0), (shard + "0", 3600), (shard, 600))]
         subject.stores.store_packs(packs)
-        found = subject.stores.find_newest([sensor, sensor + "0"])
-        assert found == {sensor: bucket_of(reading(sensor, 3600)).last_us}
+        asked = [sensor, sensor + "0"]
+        assert subject.stores.find_newest(asked, besides="other") == {sensor: bucket_of(reading(sensor, 3600)).last_us}
+        assert subject.stores.find_newest(asked, besides=shard + "0") == {sensor: bucket_of(reading(sensor, 600)).last_us}
+
+    def test_a_shards_own_packs_are_passed_over(self, subject: Subject, shard: str, sensor: str) -> None:
+        """However many it wrote before a crash, and although its id begins like another's."""
+        own = [pack_of(shard, [reading(sensor, 3600 + 600 * number)]) for number in range(150)]
+        subject.stores.store_packs(own)
+        assert subject.stores.find_newest([sensor], besides=shard) == {}
+        subject.stores.store_packs([pack_of(shard + "0", [reading(sensor)])])
+        assert subject.stores.find_newest([sensor], besides=shard) == {sensor: bucket_of(reading(sensor)).last_us}
 
     def test_nothing_is_asked_and_written_in_vain(self, subject: Subject) -> None:
         """Empty questions have empty answers."""
         subject.stores.store_packs([])
         assert subject.stores.find_packs([]) == []
-        assert subject.stores.find_newest([]) == {}
+        assert subject.stores.find_newest([], besides="") == {}
 
 
 class TestRows:
@@ -178,73 +217,93 @@ class TestRows:
         """More rows than a request holds are written and loaded again, whole."""
         one = reading(sensor)
         keys = [RowKey(sensor_scope(sensor), f"hour#{number}") for number in range(110)]
-        rows = [Row(key, BIG, Stats().with_reading(one).with_duplicate(), 1_700_000_000_000_001) for key in keys]
+        rows = [Row(key, BIG, replace(stats_of(one), duplicates=1), 1_700_000_000_000_001) for key in keys]
         assert not subject.stores.store_rows(shard, [(row, Row(row.key)) for row in rows])
         assert subject.stores.load_rows(shard, keys) == {row.key: row for row in rows}
 
     def test_a_row_asked_for_twice_is_loaded_once(self, subject: Subject, shard: str) -> None:
         """Repeated keys are left out before the request."""
-        subject.stores.store_rows(shard, [(Row(PROGRESS, BIG), Row(PROGRESS))])
-        assert subject.stores.load_rows(shard, [PROGRESS, PROGRESS]) == {PROGRESS: Row(PROGRESS, BIG)}
+        subject.stores.store_rows(shard, [(progress_row(BIG, 1), Row(PROGRESS))])
+        assert subject.stores.load_rows(shard, [PROGRESS, PROGRESS]) == {PROGRESS: progress_row(BIG, 1)}
 
-    def test_a_row_moves_on_from_the_position_that_was_read(self, subject: Subject, shard: str) -> None:
-        """The condition holds when nobody else wrote."""
-        first, second = Row(PROGRESS, BIG), Row(PROGRESS, BIG + 1, flushed_position=BIG + 1)
+    def test_a_progress_row_moves_on_from_the_beat_that_was_read(self, subject: Subject, shard: str) -> None:
+        """The condition holds when nobody else wrote. All of it is stored, what is left out of comparisons too."""
+        first = progress_row(BIG, 1)
+        full = Progress(
+            windows=Mark(BIG, 1_700_000_000_000_001),
+            flushed=Mark(BIG - 1, 1_700_000_000_000_000),
+            refusals=tuple(range(len(ReasonCode))),
+            sensors=7,
+            hash_range=(2**127, HASH_KEY_MAX),
+            beat=2,
+            gap=Gap(1_000_000, 2_000_000),
+        )
+        second = Row(PROGRESS, BIG + 1, stats_of(reading()), 1_700_000_000_000_002, progress=full)
         assert not subject.stores.store_rows(shard, [(first, Row(PROGRESS))])
         assert not subject.stores.store_rows(shard, [(second, first)])
-        assert subject.stores.load_rows(shard, [PROGRESS]) == {PROGRESS: second}
+        found = subject.stores.load_rows(shard, [PROGRESS])[PROGRESS]
+        assert (found, found.version, found.progress.hash_range) == (second, second.version, full.hash_range)
 
-    def test_a_row_that_somebody_moved_is_refused(self, subject: Subject, shard: str) -> None:
-        """Known as absent, or at another position, and there is another by now: nothing is written, the key comes back."""
-        theirs = Row(PROGRESS, BIG + 1)
+    def test_a_progress_row_that_somebody_moved_is_refused(self, subject: Subject, shard: str) -> None:
+        """Known as absent, or at another beat, whatever the positions: nothing is written, the key comes back."""
+        theirs = progress_row(BIG + 1, 2)
         subject.stores.store_rows(shard, [(theirs, Row(PROGRESS))])
-        for known in (Row(PROGRESS), Row(PROGRESS, BIG), Row(PROGRESS, BIG + 2)):
-            assert list(subject.stores.store_rows(shard, [(Row(PROGRESS, BIG + 3), known)])) == [PROGRESS]
-        assert subject.stores.load_rows(shard, [PROGRESS]) == {PROGRESS: theirs}
+        for known in (Row(PROGRESS), progress_row(BIG + 1, 1), progress_row(BIG + 1, 3)):
+            assert list(subject.stores.store_rows(shard, [(progress_row(BIG + 3, 4), known)])) == [PROGRESS]
+        found = subject.stores.load_rows(shard, [PROGRESS])[PROGRESS]
+        assert (found, found.version) == (theirs, theirs.version)
+        assert not subject.stores.store_rows(shard, [(progress_row(BIG + 3, 3), progress_row(BIG, 2))]), "only the beat counts"
 
-    def test_a_row_that_vanished_is_refused(self, subject: Subject, shard: str) -> None:
-        """Known at a position, and not there any more (a projection wiped under a worker): refused."""
-        assert list(subject.stores.store_rows(shard, [(Row(PROGRESS, BIG + 1), Row(PROGRESS, BIG))])) == [PROGRESS]
+    def test_a_progress_row_that_vanished_is_refused(self, subject: Subject, shard: str) -> None:
+        """Known with a beat, and not there any more (a projection wiped under a worker): refused."""
+        assert list(subject.stores.store_rows(shard, [(progress_row(BIG + 1, 2), progress_row(BIG, 1))])) == [PROGRESS]
         assert subject.stores.load_rows(shard, [PROGRESS]) == {}
 
-    def test_a_row_whose_mark_of_the_flushed_somebody_moved_is_refused(self, subject: Subject, shard: str) -> None:
-        """The flushed position is part of the condition: two workers at one position may have flushed differently."""
-        theirs = Row(PROGRESS, BIG, flushed_position=BIG)
-        subject.stores.store_rows(shard, [(theirs, Row(PROGRESS))])
-        assert list(subject.stores.store_rows(shard, [(Row(PROGRESS, BIG + 1), Row(PROGRESS, BIG))])) == [PROGRESS]
-        assert subject.stores.load_rows(shard, [PROGRESS]) == {PROGRESS: theirs}
-
-    def test_a_row_whose_shard_has_ended_meanwhile_is_refused(self, subject: Subject, shard: str) -> None:
-        """At equal positions too, so that nobody writes the end away; whoever knows of it may write."""
-        ended = Row(PROGRESS, BIG, flushed_position=BIG, ended=True)
+    def test_a_final_row_keeps_its_end(self, subject: Subject, shard: str) -> None:
+        """Nobody who has not read it writes the end away; whoever has may renew its beat."""
+        mark = Mark(BIG, 1_700_000_000_000_000)
+        ended = Row(PROGRESS, BIG, as_of_us=mark.as_of_us, progress=Progress(mark, mark, ended=True, beat=2))
         subject.stores.store_rows(shard, [(ended, Row(PROGRESS))])
-        open_still = Row(PROGRESS, BIG, flushed_position=BIG)
-        assert list(subject.stores.store_rows(shard, [(open_still, open_still)])) == [PROGRESS]
-        assert not subject.stores.store_rows(shard, [(ended, ended)])
-        assert subject.stores.load_rows(shard, [PROGRESS]) == {PROGRESS: ended}
+        assert list(subject.stores.store_rows(shard, [(progress_row(BIG, 2), progress_row(BIG, 1))])) == [PROGRESS]
+        renewed = replace(ended, progress=replace(ended.progress, beat=3))
+        assert not subject.stores.store_rows(shard, [(renewed, ended)])
+        found = subject.stores.load_rows(shard, [PROGRESS])[PROGRESS]
+        assert (found, found.version) == (renewed, renewed.version)
 
     def test_s05_a_gap_is_part_of_what_was_known(self, subject: Subject, shard: str) -> None:
-        """At equal positions too: nobody writes a gap away unseen, and one that was removed does not come back."""
-        plain, lost = Row(PROGRESS, BIG), Row(PROGRESS, BIG, gap=Gap(1_000_000, 2_000_000))
+        """At equal beats too: nobody writes a gap away unseen, and one that was removed does not come back."""
+        plain, lost = progress_row(BIG, 1), progress_row(BIG, 1, gap=Gap(1_000_000, 2_000_000))
         subject.stores.store_rows(shard, [(lost, Row(PROGRESS))])
-        assert subject.stores.load_rows(shard, [PROGRESS])[PROGRESS].gap == lost.gap
+        assert subject.stores.load_rows(shard, [PROGRESS])[PROGRESS].progress.gap == lost.progress.gap
+        other = progress_row(BIG, 1, gap=Gap(1_000_000, 3_000_000))
         assert list(subject.stores.store_rows(shard, [(plain, plain)])) == [PROGRESS]
+        assert list(subject.stores.store_rows(shard, [(plain, other)])) == [PROGRESS]
         assert not subject.stores.store_rows(shard, [(plain, lost)])
-        assert subject.stores.load_rows(shard, [PROGRESS])[PROGRESS].gap is None
+        assert subject.stores.load_rows(shard, [PROGRESS])[PROGRESS].progress.gap is None
         assert list(subject.stores.store_rows(shard, [(lost, lost)])) == [PROGRESS]
+
+    def test_a_day_sheet_is_stored_whole(self, subject: Subject, shard: str) -> None:
+        """Written, and written over on the position that was read."""
+        key = RowKey(FLEET, "sheet#2026-11-24")
+        cells = tuple(Cell(10**9, -(10**18), 10**28, -40_000_000, 1) if number % 2 else None for number in range(CELLS))
+        first, second = Row(key, BIG), Row(key, BIG + 1, sheet=cells)
+        assert not subject.stores.store_rows(shard, [(first, Row(key))])
+        assert not subject.stores.store_rows(shard, [(second, first)])
+        assert list(subject.stores.store_rows(shard, [(first, first)])) == [key]
+        assert subject.stores.load_rows(shard, [key]) == {key: second}
 
     def test_a_row_of_a_window_is_written_only_where_it_was_known(self, subject: Subject, shard: str, sensor: str) -> None:
         """Known as absent and there, known as there and absent, known at another position: refused. Members may come."""
-        key = RowKey(sensor_scope(sensor), "hour#1")
-        bare, full = Row(key, BIG), Row(key, BIG + 1, Stats().with_reading(reading(sensor)), past_us=5)
+        key = RowKey(sensor_scope(sensor), TOTAL)
+        bare = Row(key, BIG)
+        full = Row(key, BIG + 1, stats_of(reading(sensor)), sensor=Sensor(past_us=5, born=BIG + 1, seen_s=3600))
         assert list(subject.stores.store_rows(shard, [(full, bare)])) == [key]
         assert not subject.stores.store_rows(shard, [(bare, Row(key))])
         assert list(subject.stores.store_rows(shard, [(full, Row(key))])) == [key]
         assert list(subject.stores.store_rows(shard, [(full, Row(key, BIG + 1))])) == [key]
         assert subject.stores.load_rows(shard, [key]) == {key: bare}
         assert not subject.stores.store_rows(shard, [(full, bare)])
-        found = subject.stores.load_rows(shard, [key])[key]
-        assert (found, found.past_us) == (full, 5)
+        assert subject.stores.load_rows(shard, [key]) == {key: full}
 
     def test_refused_rows_do_not_hold_up_the_others(self, subject: Subject, shard: str) -> None:
         """Of many rows only those that somebody moved are refused."""
@@ -257,8 +316,39 @@ class TestRows:
 
     def test_shards_do_not_share_rows(self, subject: Subject, shard: str) -> None:
         """The same key in another shard is another row."""
-        subject.stores.store_rows(shard, [(Row(PROGRESS, BIG), Row(PROGRESS))])
+        subject.stores.store_rows(shard, [(progress_row(BIG, 1), Row(PROGRESS))])
         assert subject.stores.load_rows(shard + "0", [PROGRESS]) == {}
+
+
+class TestDirectory:
+    def test_a_sensor_that_was_sighted_is_listed(self, subject: Subject, shard: str, sensor: str) -> None:
+        """More of them than a call takes, each with its hour and its shard."""
+        some = [Sighting(f"{sensor}{number}", 3600 * number, new=True) for number in range(60)]
+        subject.stores.sight(shard, some)
+        assert {one: subject.directory(one.sensor_id) for one in some[::7]} == {one: (one.seen_s, {shard}) for one in some[::7]}
+        assert subject.directory(sensor) is None
+
+    @pytest.mark.parametrize("new", [True, False])
+    def test_the_latest_time_stays(self, subject: Subject, shard: str, sensor: str, *, new: bool) -> None:
+        """Whoever tells an earlier one, such as a zombie, lowers nothing; saying it again changes nothing."""
+        for seen_s, latest_s in ((7200, 7200), (7200, 7200), (3600, 7200), (10_800, 10_800)):
+            subject.stores.sight(shard, [Sighting(sensor, seen_s, new=new)])
+            assert subject.directory(sensor) == (latest_s, {shard})
+
+    @pytest.mark.parametrize("seen_s", [3600, 7200, 10_800])
+    def test_a_new_shard_is_one_more_whatever_the_time(self, subject: Subject, shard: str, sensor: str, seen_s: int) -> None:
+        """After a reshard a sensor has rows in parent and child, though what the child brought may be older."""
+        subject.stores.sight(shard, [Sighting(sensor, 7200, new=True)])
+        for _ in range(2):
+            subject.stores.sight(shard + "0", [Sighting(sensor, seen_s, new=True)])
+            assert subject.directory(sensor) == (max(7200, seen_s), {shard, shard + "0"})
+
+    def test_a_later_time_keeps_the_other_shards(self, subject: Subject, shard: str, sensor: str) -> None:
+        """One item a sensor, whoever writes it."""
+        subject.stores.sight(shard, [Sighting(sensor, 0, new=True)])
+        subject.stores.sight(shard + "0", [Sighting(sensor, 0, new=True)])
+        subject.stores.sight(shard, [Sighting(sensor, 3600, new=False)])
+        assert subject.directory(sensor) == (3600, {shard, shard + "0"})
 
 
 class TestDeadLetters:

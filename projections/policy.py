@@ -1,0 +1,33 @@
+"""When the rows of a shard are written."""
+
+from dataclasses import dataclass
+from typing import Final
+
+_TOTALS_A_SECOND: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class FlushPolicy:
+    """When rows are written: each kind as often as its freshness is worth, everything before a checkpoint."""
+
+    totals_every_s: float = 0
+    """The fleet's total goes with each delivery, but no more often than this (`for_shards`)."""
+    totals_behind_every_s: float = 1
+    """And so often while the log is being caught up with."""
+    windows_every_s: float = 5
+    """The fleet's minutes, hours, days and day sheets."""
+    few_sensors: int = 200
+    few_every_s: float = 8
+    """While no more sensors than this have something to write, everything is written so often."""
+    everything_every_s: float = 30
+    decisions_max: int = 70_000
+    """Decisions kept in memory until everything is written; at this many it is."""
+    rows_held_max: int = 20_000
+    renew_every_s: float = 10
+    """How often a shard renews its progress row when nothing else does, idle or in the middle of a record or a flush: so that
+    at rest, at work and stuck look different. At most one question to the stores comes later."""
+
+    @classmethod
+    def for_shards(cls, open_shards: int) -> "FlushPolicy":
+        """All shards' totals share a partition key, which takes 1,000 write units a second: half of these are theirs."""
+        return cls(totals_every_s=open_shards / _TOTALS_A_SECOND)
