@@ -33,7 +33,7 @@ from producer_api.stats import fleet_stats
 from producer_api.stream_check import StreamCheck
 from producer_api.temperature import record_temperature
 from producer_api.writer import Writer
-from projections import queries
+from projections.dynamodb_reads import LiveFleet
 from projections.generations import LiveNames, check_stream
 from telemetry.aws import dynamodb_client, kinesis_client
 from telemetry.errors import InvalidQuestion, InvalidReading, StoreUnavailable
@@ -126,10 +126,10 @@ async def _open(settings: Settings) -> Services:
     stream = StreamCheck(check)
     await asyncio.wait([asyncio.create_task(stream.look())], timeout=READ_S_MAX)
     stream.require_ours()
-    fleet = Shared(lambda: queries.fleet_stats(dynamodb, live.current()), _STATS_SHARED_S)
+    fleet = Shared(LiveFleet(dynamodb, live).read, _STATS_SHARED_S)
     readiness: dict[str, Shared[object]] = {
         "stream": Shared(check, _READINESS_SHARED_S),
-        "stats": Shared(lambda: queries.fleet_stats(dynamodb, live.current()), _READINESS_SHARED_S),
+        "stats": Shared(LiveFleet(dynamodb, live).read, _READINESS_SHARED_S),
     }
     return Services(settings, writer, stream, fleet, readiness)
 

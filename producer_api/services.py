@@ -9,7 +9,7 @@ from starlette.requests import Request
 from producer_api.outage import Outage
 from producer_api.stream_check import StreamCheck
 from producer_api.writer import Writer
-from projections.queries import FleetStats
+from projections.fleet import FleetStats
 from telemetry.errors import StoreUnavailable
 from telemetry.retry import error_code
 from telemetry.settings import Settings

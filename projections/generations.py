@@ -84,20 +84,23 @@ def check_stream(kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: Re
 
 
 class LiveNames:
-    """The names of the live generation, following the pointer within a second. Used from threads."""
+    """The live generation, following the pointer within a second. Used from threads."""
 
     def __init__(self, dynamodb: "DynamoDBClient", names: ResourceNames) -> None:
         self._dynamodb = dynamodb
         self._names = names
-        self._live: ResourceNames | None = None
+        self._live: Pointer | None = None
         self._read_at_s = 0.0
 
-    def current(self) -> ResourceNames:
-        """The names to read from now. Raises NotSetUp when there is no pointer."""
+    def pointer(self) -> Pointer:
+        """What to read from now. Raises NotSetUp when there is no pointer."""
         if self._live is None or time.monotonic() - self._read_at_s >= _POINTER_AGE_S_MAX:
-            pointer = _require_pointer(self._dynamodb, self._names)
-            self._live, self._read_at_s = ResourceNames(self._names.prefix, pointer.generation), time.monotonic()
+            self._live, self._read_at_s = _require_pointer(self._dynamodb, self._names), time.monotonic()
         return self._live
+
+    def names(self, pointer: Pointer) -> ResourceNames:
+        """The names of the generation that a pointer points at."""
+        return ResourceNames(self._names.prefix, pointer.generation)
 
 
 def _require_pointer(dynamodb: "DynamoDBClient", names: ResourceNames) -> Pointer:

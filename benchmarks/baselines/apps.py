@@ -21,8 +21,7 @@ from producer_api.envelope import Envelope
 from producer_api.outage import Outage
 from producer_api.services import Services, Shared
 from producer_api.stream_check import StreamCheck
-from projections.fold import Stats
-from projections.queries import FleetStats
+from projections.fleet import FleetStats
 from telemetry.aws import kinesis_client
 from telemetry.names import ResourceNames
 from telemetry.settings import Settings
@@ -68,7 +67,7 @@ class OnePutPerRequest:
 
 def create_app(settings: Settings, writer: Any) -> ASGIApp:
     """The real routes and errors around another writer; statistics are always empty."""
-    stats = FleetStats(Stats(), {})
+    stats = FleetStats({})
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Services]]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from producer_api.stats import average_micro, stats_json
-from projections.fold import Stats
+from projections.fold import Fold, Stats
 from telemetry.reading import Reading
 from tests.telemetry.strategies import TEMPERATURES_MICRO
 
@@ -18,10 +18,10 @@ NEAR_HALVES = st.integers(-100, 100).map(lambda number: number * 5_000)
 
 
 def stats_of(temperatures_micro: list[int]) -> Stats:
-    stats = Stats()
+    fold = Fold(Stats())
     for number, micro in enumerate(temperatures_micro):
-        stats = stats.with_reading(Reading(number, "202", micro))
-    return stats
+        fold.add(Reading(number, "202", micro))
+    return fold.stats()
 
 
 def average(temperatures_micro: list[int]) -> Decimal:
@@ -74,5 +74,5 @@ def test_a_half_goes_to_the_even_hundredth_and_whole_numbers_have_no_point(celsi
 
 def test_nothing_recorded_is_null() -> None:
     """Not zero, which nobody measured; repeats seen change nothing."""
-    for stats in (Stats(), Stats().with_duplicate()):
+    for stats in (Stats(), Stats(duplicates=1)):
         assert json.loads(stats_json(stats)) == {"Maximum": None, "Minimum": None, "Average": None}

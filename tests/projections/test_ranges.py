@@ -1,0 +1,216 @@
+"""Questions about stretches of time, against the raw readings: filtered, sorted and added up by other means."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from unittest import mock
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from projections.effects import run
+from projections.fold import Stats, merge
+from projections.memory import MemoryStores
+from projections.percentiles import percentiles
+from projections.ranges import fleet_between, fleet_sheets, readings_between, sensor_between, sensor_total
+from projections.tiles import END_US, tiles
+from telemetry.errors import InvalidQuestion
+from telemetry.limits import TIME_US_MAX
+from telemetry.reading import Reading
+from tests.projections.logs import SHARD, expected_stats, record
+from tests.projections.worlds import filled, life, value
+from tests.support.oracle import expected_sheets
+
+START = datetime(2026, 11, 23, 21, 58, tzinfo=UTC)
+MINUTE_US, HOUR_US, DAY_US = 60_000_000, 3_600_000_000, 86_400_000_000
+SHEET = "sheet#"
+
+
+def us(at: datetime) -> int:
+    """Microseconds since 1970."""
+    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+START_US = us(START)
+offsets_us = st.one_of(
+    st.integers(0, 2 * DAY_US),
+    st.sampled_from(
+        [hour * HOUR_US + minute * MINUTE_US + edge for hour in (0, 3, 27) for minute in (1, 2, 5) for edge in (-1, 0, 1)]
+    ),
+)
+"""Anywhere in two days and a few hours, and at and beside edges of minutes, hours, days and buckets."""
+readings = st.builds(
+    Reading,
+    offsets_us.map(lambda us: START_US + us),
+    st.sampled_from(["a", "b", "c", "d#ü"]),
+    st.sampled_from([-1_500_000, 0, 18_700_000]) | st.integers(-10_000_000, 40_000_000),
+)
+logs = st.tuples(st.lists(readings, max_size=20), st.integers(0, 20)).map(lambda drawn: drawn[0] + drawn[0][: drawn[1]])
+"""Readings, and some of them once more."""
+
+
+def expected(found: Sequence[Reading], duplicates: int = 0) -> Stats:
+    """The fold of distinct readings by another way."""
+    return expected_stats(found, duplicates) if found else Stats()
+
+
+@settings(max_examples=60)
+@given(logs, offsets_us, offsets_us)
+def test_the_fleet_in_any_stretch_of_whole_minutes(log: list[Reading], one_us: int, other_us: int) -> None:
+    """Every reading in it and none beside it, from all shards."""
+    from_us, until_us = ((START_US + time_us) // MINUTE_US * MINUTE_US for time_us in sorted((one_us, other_us)))
+    until_us += MINUTE_US
+    found = value(filled(log), lambda fleet: fleet_between(fleet, from_us, until_us))
+    assert found == expected([one for one in set(log) if from_us <= one.measured_at_us < until_us])
+
+
+@settings(max_examples=60)
+@given(logs, offsets_us, offsets_us)
+def test_a_sensor_in_any_stretch(log: list[Reading], one_us: int, other_us: int) -> None:
+    """To the instant: its stats, and its readings in order; and everything of it, repeats told."""
+    from_us, until_us = START_US + min(one_us, other_us), START_US + max(one_us, other_us) + 1
+    stores = filled(log)
+    mine = {one for one in log if one.sensor_id == "a"}
+    inside = sorted(one for one in mine if from_us <= one.measured_at_us < until_us)
+    assert value(stores, lambda fleet: sensor_between(fleet, "a", from_us, until_us)) == expected(inside)
+    assert value(stores, lambda fleet: readings_between(fleet, "a", from_us, until_us)) == inside
+    repeats = sum(one.sensor_id == "a" for one in log) - len(mine)
+    assert value(stores, lambda fleet: sensor_total(fleet, "a")) == expected(list(mine), repeats)
+
+
+@settings(max_examples=30)
+@given(logs, st.integers(0, 3), st.integers(0, 3))
+def test_the_sheets_of_any_days(log: list[Reading], one: int, other: int) -> None:
+    """Each day that has a reading, merged over the shards."""
+    first, last = (START.date() + timedelta(days=days) for days in sorted((one, other)))
+    found = value(filled(log), lambda fleet: fleet_sheets(fleet, first, last))
+    whole = {date.fromisoformat(key.window.removeprefix(SHEET)): sheet for key, sheet in expected_sheets(log).items()}
+    assert found == {day: sheet for day, sheet in whole.items() if first <= day <= last}
+    assert list(found) == sorted(found)
+
+
+def test_readings_in_packs_that_overlap_count_once() -> None:
+    """As after a crash, when the next worker flushes at another place; packs are believed whoever wrote them."""
+    stores = MemoryStores()
+    log = [record(number, Reading(START_US + number, "a", number)) for number in range(1, 5)]
+    for until in (2, 4):
+        alone = MemoryStores()
+        run(life(SHARD, log[:until]), alone)
+        stores.packs |= alone.packs
+    stats = value(stores, lambda fleet: sensor_between(fleet, "a", START_US, START_US + 4))
+    assert (len(stores.packs), stats.count, stats.sum_micro) == (2, 3, 1 + 2 + 3)
+
+
+# --- Tiles ---
+
+
+@given(st.integers(0, 5_000), st.integers(1, 5_000))
+def test_tiles_are_the_fewest_windows(begin: int, minutes: int) -> None:
+    """Each minute lies in the largest window around it that fits: none is left out, told twice, or cut finer than need be."""
+    from_us, until_us = START_US + begin * MINUTE_US, START_US + (begin + minutes) * MINUTE_US
+    fewest = []
+    for minute in range(begin, begin + minutes):
+        at = START + timedelta(minutes=minute)
+        for text, width in (("day#%Y-%m-%d", 1440), ("hour#%Y-%m-%dT%H", 60), ("minute#%Y-%m-%dT%H:%M", 1)):
+            first = minute - (at.hour * 60 + at.minute) % width
+            if begin <= first and first + width <= begin + minutes:
+                fewest.append(at.strftime(text))
+                break
+    assert [window for run in tiles(from_us, until_us) for window in windows(*run)] == list(dict.fromkeys(fewest))
+    assert len(tiles(from_us, until_us)) <= 5
+
+
+def windows(first: str, last: str) -> Sequence[str]:
+    """The windows from one to another."""
+    kind, _, begin = first.partition("#")
+    form, step = {
+        "minute": ("%Y-%m-%dT%H:%M", timedelta(minutes=1)),
+        "hour": ("%Y-%m-%dT%H", timedelta(hours=1)),
+        "day": ("%Y-%m-%d", timedelta(days=1)),
+    }[kind]
+    at, found = datetime.strptime(begin, form).replace(tzinfo=UTC), [first]
+    while found[-1] != last:
+        at += step
+        found.append(f"{kind}#{at.strftime(form)}")
+    return found
+
+
+def test_all_time_is_one_run_of_days() -> None:
+    """From the first to the last that there are."""
+    assert tiles(0, END_US) == [("day#1970-01-01", "day#9999-12-31")]
+    assert TIME_US_MAX < END_US
+
+
+@pytest.mark.parametrize(
+    ("from_us", "until_us", "said"),
+    [
+        (30_000_001, MINUTE_US, "from: Expected a whole minute in UTC. The nearest: 1970-01-01T00:01:00Z"),
+        (0, 30_000_000, "to: Expected a whole minute in UTC. The nearest: 1970-01-01T00:00:00Z"),
+        (0, END_US - 1, "to: Expected a whole minute in UTC. The nearest: 9999-12-31T23:59:00Z"),
+        (MINUTE_US, MINUTE_US, "from: Expected a time before 1970-01-01T00:01:00Z"),
+        (END_US, END_US, "from: Expected a time before the end"),
+        (-MINUTE_US, END_US + 1, "from: Expected a time from 1970-01-01T00:00:00Z to the end"),
+    ],
+)
+def test_a_stretch_that_cannot_be_told_is_refused(from_us: int, until_us: int, said: str) -> None:
+    """With what would do."""
+    with pytest.raises(InvalidQuestion) as refused:
+        tiles(from_us, until_us)
+    assert said in str(refused.value)
+
+
+# --- Bounds ---
+
+
+def test_a_question_that_takes_too_many_rows_is_refused() -> None:
+    """As many as are allowed are read, and one more only to know that there are."""
+    stores = filled(Reading(START_US + number * MINUTE_US, "a", 0) for number in range(4))
+    until_us = START_US + 4 * MINUTE_US
+    with mock.patch("projections.ranges.ROWS_MAX", 4):
+        assert value(stores, lambda fleet: fleet_between(fleet, START_US, until_us)).count == 4
+        assert value(stores, lambda fleet: fleet_sheets(fleet, START.date(), START.date()))
+    with mock.patch("projections.ranges.ROWS_MAX", 3), pytest.raises(InvalidQuestion, match="more than 3 rows"):
+        value(stores, lambda fleet: fleet_between(fleet, START_US, until_us))
+
+
+def test_a_question_that_takes_too_many_packed_readings_is_refused() -> None:
+    """Of both ends together."""
+    stores = filled(Reading(START_US + 5 * MINUTE_US + number * HOUR_US, "a", 0) for number in range(4))
+    until_us = START_US + 3 * HOUR_US + 6 * MINUTE_US
+    with mock.patch("projections.ranges.PACKED_READINGS_MAX", 2):
+        assert value(stores, lambda fleet: sensor_between(fleet, "a", START_US + 3 * MINUTE_US, until_us)).count == 4
+    with mock.patch("projections.ranges.PACKED_READINGS_MAX", 1):
+        with pytest.raises(InvalidQuestion, match="more than 1 readings"):
+            value(stores, lambda fleet: sensor_between(fleet, "a", START_US + 3 * MINUTE_US, until_us))
+        with pytest.raises(InvalidQuestion, match="more than 1 readings"):
+            value(stores, lambda fleet: readings_between(fleet, "a", START_US + 3 * MINUTE_US, until_us))
+
+
+def test_days_in_the_wrong_order_are_refused() -> None:
+    """There is nothing between."""
+    with pytest.raises(InvalidQuestion, match="not after"):
+        value(MemoryStores(), lambda fleet: fleet_sheets(fleet, date(2026, 1, 2), date(2026, 1, 1)))
+
+
+# --- Percentiles ---
+
+
+@given(st.lists(st.integers(-273_150_000, 40_000_000) | st.integers(0, 400).map(lambda tenths: tenths * 100_000), max_size=300))
+def test_percentiles_are_within_what_they_say(temperatures: list[int]) -> None:
+    """Of the nearest rank in the sorted list, whatever is merged."""
+    parts = (temperatures[0::2], temperatures[1::2])
+    found = percentiles(merge(expected([Reading(0, "a", one) for one in part]) for part in parts))
+    if not temperatures:
+        assert found is None
+        return
+    assert found
+    *values, within = found
+    for percent, told in zip((5, 25, 50, 75, 95, 99), values, strict=True):
+        true = sorted(temperatures)[(len(temperatures) * percent + 99) // 100 - 1]
+        assert abs(true - told) <= within
+
+
+def test_percentiles_of_few_different_temperatures_are_exact() -> None:
+    """A hundred of them: each percentile is one of them."""
+    found = percentiles(expected([Reading(number, "a", number * 100_000) for number in range(1, 101)]))
+    assert found == (500_000, 2_500_000, 5_000_000, 7_500_000, 9_500_000, 9_900_000, 0)
