@@ -1,15 +1,21 @@
-"""What must hold at every checkpoint, whenever a progress row moves, and when everything has come to rest."""
+"""What must hold at every checkpoint, whenever a progress row moves, and when everything has come to rest.
 
-from dataclasses import replace
+Worked out from the log's lines by sorting and counting (`tests/support/oracle.py`), not by fold, merge or ladder.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
 
 from projections.fold import Stats, merge
 from projections.packs import bucket_of
-from projections.rows import FLEET, Row, RowKey, row_keys
+from projections.rows import FLEET, PROGRESS, TOTAL, Row, RowKey, row_keys, sensor_of
+from projections.sheets import EMPTY, Sheet
+from projections.sheets import merge as merge_sheets
 from telemetry.reading import Reading
 from tests.simulation.model_dynamodb import ModelTables
-from tests.simulation.model_kinesis import Line, ModelKinesis, ModelShard
+from tests.simulation.model_kinesis import First, Line, ModelKinesis, ModelShard
 from tests.simulation.violation import Violation
-from tests.support.oracle import expected_stats
+from tests.support.oracle import expected_seen_s, expected_sheets, expected_stats, without_repeats
 
 
 class Invariants:
@@ -18,6 +24,11 @@ class Invariants:
     def __init__(self, kinesis: ModelKinesis) -> None:
         self._kinesis = kinesis
         self._checked: dict[tuple[str, str], int] = {}
+        self._expected: dict[tuple[str, int], _Expected] = {}
+        """By shard and position: what lies before a position never changes."""
+        self._right: dict[tuple[str, RowKey], Row] = {}
+        """Rows that were looked at."""
+        self._rested = -1
         self.tables = ModelTables(self._progress_moved)
 
     def checkpoint_moved(self, shard_id: str, position: int) -> None:
@@ -25,8 +36,10 @@ class Invariants:
         self._check("checkpoint", shard_id, position)
 
     def _progress_moved(self, shard_id: str, row: Row) -> None:
-        self._check("flushed_position", shard_id, row.flushed_position)
+        self._check("flushed", shard_id, row.progress.flushed.position)
+        self._check("windows", shard_id, row.progress.windows.position)
         self._check("position", shard_id, row.position)
+        self._check_progress(self._kinesis.shards[shard_id], row)
 
     def _check(self, mark: str, shard_id: str, position: int) -> None:
         model = self._kinesis.shards[shard_id]
@@ -44,29 +57,43 @@ class Invariants:
             if mark == "checkpoint" and line.reading not in self._kinesis.firsts:
                 raise Violation(f"{where}, which was not sent home")
             return
-        if mark != "position" and line.reading not in self.tables.readings:
+        if mark in {"checkpoint", "flushed"} and line.reading not in self.tables.readings:
             raise Violation(f"{where}, which is not among the raw readings")
-        if self._kinesis.firsts[line.reading] != (model.shard.shard_id, line.sequence_number, line.number):
+        if self._kinesis.firsts[line.reading][:3] != (model.shard.shard_id, line.sequence_number, line.number):
             return
         for key in row_keys(line.reading):
-            row = self.tables.rows.get((model.shard.shard_id, key)) or Row(key)
-            if row.position < line.sequence_number and (mark != "position" or key.scope == FLEET):
+            vouched = {"position": key == PROGRESS, "windows": key.scope == FLEET}.get(mark, True)
+            if vouched and self.tables.row(model.shard.shard_id, key).position < line.sequence_number:
                 raise Violation(f"{where}, which is not in {key}")
+
+    def _check_progress(self, model: ModelShard, row: Row) -> None:
+        """What the fleet's total says beside stats, at its position."""
+        shard_id, position = model.shard.shard_id, row.position
+        refused = sum(number <= position for number in model.refused)
+        if sum(row.progress.refusals) != refused:
+            raise Violation(f"{shard_id} at {position} says {row.progress.refusals} were refused, not {refused}")
+        births = sum(first.shard_id == shard_id and first.sequence_number <= position for first in self._births().values())
+        if row.progress.sensors != births:
+            raise Violation(f"{shard_id} at {position} says {row.progress.sensors} new sensors, not {births}")
+
+    def _births(self) -> Mapping[str, First]:
+        """What first brought each sensor."""
+        births: dict[str, First] = {}
+        for reading, first in self._kinesis.firsts.items():
+            known = births.setdefault(reading.sensor_id, first)
+            if first.sequence_number < known.sequence_number:
+                births[reading.sensor_id] = first
+        return births
 
     def check_rows(self) -> None:
         """At any moment: each row is the fold of its shard's log up to its own position."""
-        firsts = self._kinesis.firsts
-        folds: dict[tuple[str, int], dict[RowKey, Stats]] = {}
         for (shard_id, key), row in self.tables.rows.items():
-            if (shard_id, row.position) not in folds:
-                folds[shard_id, row.position] = expected_stats(
-                    reading
-                    for reading, (first_shard, sequence_number, _) in firsts.items()
-                    if first_shard == shard_id and sequence_number <= row.position
-                )
-            expected = folds[shard_id, row.position].get(key, Stats())
-            if _without_repeats(row.stats) != expected:
-                raise Violation(f"{shard_id} {key} at {row.position} is {row.stats}, not {expected}")
+            if self._right.get((shard_id, key)) is row:
+                continue
+            if (expected := self._expected.get((shard_id, row.position))) is None:
+                expected = self._expected[shard_id, row.position] = _Expected(self._kinesis, shard_id, row.position)
+            expected.check(shard_id, key, row)
+            self._right[shard_id, key] = row
 
     def check_at_rest(self, acknowledged: set[Reading]) -> None:
         """The tables equal the fold of the distinct readings in the log."""
@@ -76,29 +103,98 @@ class Invariants:
         stored = self.tables.readings
         if stored != log:
             raise Violation(f"raw readings lack {log - stored}, and have too many {stored - log}")
+        if self._rested == self.tables.changes:
+            return
+        self._rested = self.tables.changes
         self._check_packs()
-        expected = expected_stats(log)
-        found = {key: _without_repeats(merge(stats)) for key, stats in self.tables.merged().items()}
-        found = {key: stats for key, stats in found.items() if stats.count}
-        for key in sorted(found.keys() | expected.keys()):
-            if found.get(key) != expected.get(key):
-                raise Violation(f"{key} is {found.get(key)}, not {expected.get(key)}")
+        stats: dict[RowKey, list[Stats]] = {}
+        sheets: dict[RowKey, list[Sheet]] = {}
+        for key, row in ((row.key, row) for row in (*self.tables.rows.values(), *self.tables.moved)):
+            if key.is_sheet:
+                sheets.setdefault(key, []).append(row.sheet)
+            else:
+                stats.setdefault(key, []).append(without_repeats(row.stats))
+        found = {key: merge(each) for key, each in stats.items()}
+        _compare({key: each for key, each in found.items() if each.count}, expected_stats(log))
+        _compare({key: merge_sheets(each) for key, each in sheets.items()}, expected_sheets(log))
+        self._check_directory()
         self.check_rows()
+
+    def _check_directory(self) -> None:
+        expected: dict[str, tuple[int, frozenset[str]]] = {}
+        for reading, first in self._kinesis.firsts.items():
+            seen_s = _seen_s(reading, first)
+            known_s, shards = expected.get(reading.sensor_id, (seen_s, frozenset()))
+            expected[reading.sensor_id] = max(known_s, seen_s), shards | {first.shard_id}
+        _compare(self.tables.directory, expected)
 
     def _check_packs(self) -> None:
         """A pack holds exactly what its shard was the first to bring to its bucket, between its bounds."""
-        firsts = self._kinesis.firsts
         for pack in self.tables.packs.values():
             expected = [
-                (sequence_number, line, reading)
-                for reading, (shard_id, sequence_number, line) in firsts.items()
-                if shard_id == pack.shard_id
+                (first.sequence_number, first.line, reading)
+                for reading, first in self._kinesis.firsts.items()
+                if first.shard_id == pack.shard_id
                 and bucket_of(reading) == pack.bucket
-                and pack.first <= (sequence_number, line) <= pack.last
+                and pack.first <= (first.sequence_number, first.line) <= pack.last
             ]
             if pack.readings != tuple(reading for *_, reading in sorted(expected)):
                 raise Violation(f"{pack} should hold {sorted(expected)}")
 
 
-def _without_repeats(stats: Stats) -> Stats:
-    return replace(stats, duplicates=0)
+class _Expected:
+    """What the rows of a shard must say at a position."""
+
+    def __init__(self, kinesis: ModelKinesis, shard_id: str, position: int) -> None:
+        self._firsts = {
+            reading: first
+            for reading, first in kinesis.firsts.items()
+            if first.shard_id == shard_id and first.sequence_number <= position
+        }
+        self._stats = expected_stats(self._firsts)
+        self._sheets = expected_sheets(self._firsts)
+        model = kinesis.shards[shard_id]
+        lines = [line for line in model.lines if line.sequence_number <= position and model.holds(line.reading)]
+        self._lines = Counter(line.reading.sensor_id for line in lines)
+
+    def check(self, shard_id: str, key: RowKey, row: Row) -> None:
+        """Raises Violation when a row is not what it must be."""
+        where = f"{shard_id} {key} at {row.position}"
+        if key.is_sheet:
+            expected_sheet = self._sheets.get(key, EMPTY)
+            if row.sheet != expected_sheet:
+                raise Violation(f"{where} is {row.sheet}, not {expected_sheet}")
+            return
+        expected = self._stats.get(key, Stats())
+        if without_repeats(row.stats) != expected:
+            raise Violation(f"{where} is {row.stats}, not {expected}")
+        if row.stats.duplicates != self._repeats(key):
+            raise Violation(f"{where} says {row.stats.duplicates} repeats, not {self._repeats(key)}")
+        if key.window == TOTAL and key != PROGRESS:
+            self._check_sensor(where, sensor_of(key), row)
+
+    def _repeats(self, key: RowKey) -> int:
+        """Totals count the lines that brought nothing new; windows do not."""
+        if key.window != TOTAL:
+            return 0
+        if key == PROGRESS:
+            return self._lines.total() - len(self._firsts)
+        sensor_id = sensor_of(key)
+        return self._lines[sensor_id] - sum(reading.sensor_id == sensor_id for reading in self._firsts)
+
+    def _check_sensor(self, where: str, sensor_id: str, row: Row) -> None:
+        firsts = {reading: first for reading, first in self._firsts.items() if reading.sensor_id == sensor_id}
+        born = min((first.sequence_number for first in firsts.values()), default=0)
+        seen_s = max((_seen_s(reading, first) for reading, first in firsts.items()), default=None)
+        if (row.sensor.born, row.sensor.seen_s) != (born, seen_s):
+            raise Violation(f"{where} is {row.sensor}, not born {born}, seen {seen_s}")
+
+
+def _seen_s(reading: Reading, first: First) -> int:
+    return expected_seen_s(reading.sensor_id, min(reading.measured_at_us, first.arrived_at_ms * 1000))
+
+
+def _compare[K, V](found: Mapping[K, V], expected: Mapping[K, V]) -> None:
+    for key in found.keys() | expected.keys():
+        if found.get(key) != expected.get(key):
+            raise Violation(f"{key} is {found.get(key)}, not {expected.get(key)}")

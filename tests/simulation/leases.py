@@ -48,6 +48,12 @@ class Leases:
         self.ended.add(shard_id)
         return True
 
+    def remake(self, shard_id: str, position: int) -> None:
+        """The lease row was removed, and somebody made it anew from what the progress row said some time ago."""
+        self.owners.pop(shard_id, None)
+        self.ended.discard(shard_id)
+        self.checkpoints[shard_id] = position
+
     @property
     def at_rest(self) -> bool:
         """Every shard is read, flushed and checkpointed to its end."""

@@ -10,13 +10,13 @@ from dataclasses import replace
 from random import Random
 
 from projections import packs as packing
-from projections.effects import DeadLetter
-from projections.fold import Stats
+from projections.effects import DeadLetter, Sighting
+from projections.items import pack_item, read_pack, read_row, row_item
 from projections.packs import Bounds, Bucket, Pack
-from projections.rows import PROGRESS, Row, RowKey
+from projections.rows import PROGRESS, Row, RowKey, sensor_of
 from telemetry.reading import Reading
 from tests.simulation.bugs import Bug, Bugs
-from tests.simulation.model_kinesis import ModelKinesis
+from tests.simulation.model_kinesis import NO_EVENT, ModelKinesis
 from tests.simulation.violation import Violation
 
 
@@ -25,56 +25,85 @@ class Halfway(Exception):
 
 
 class ModelTables:
-    """What is durable. Fails as soon as a position goes back."""
+    """What is durable: everything passes through the real items. Fails as soon as a position or a mark goes back."""
 
     def __init__(self, progress_moved: Callable[[str, Row], None]) -> None:
         self.packs: dict[Bounds, Pack] = {}
         self.readings: set[Reading] = set()
         """The union of all packs."""
         self.rows: dict[tuple[str, RowKey], Row] = {}
+        self.directory: dict[str, tuple[int, frozenset[str]]] = {}
+        """When a sensor was last seen, and its shards."""
+        self.moved: list[Row] = []
+        """What a bug keeps elsewhere."""
+        self.changes = 0
+        """Goes up with every one that readers can see."""
         self._progress_moved = progress_moved
 
     def put_pack(self, pack: Pack) -> None:
         """PutItem. Whoever writes a pack of these bounds must write the same."""
-        stored = self.packs.setdefault(packing.bounds(pack), pack)
-        if stored != pack:
-            raise Violation(f"two packs of the same bounds: {stored} and {pack}")
-        self.readings.update(pack.readings)
+        stored = read_pack(pack_item(pack))
+        self.changes += 1
+        if stored != self.packs.setdefault(packing.bounds(pack), stored):
+            raise Violation(f"two packs of the same bounds: {self.packs[packing.bounds(pack)]} and {pack}")
+        self.readings.update(stored.readings)
 
     def put_row(self, shard_id: str, row: Row, known: Row, *, conditional: bool) -> bool:
-        """PutItem on condition that the mark is the one known; False when refused."""
-        stored = self.rows.get((shard_id, row.key)) or Row(row.key)
-        if conditional and stored.mark != known.mark:
+        """PutItem on condition that the version is the one known; False when refused."""
+        stored = self.row(shard_id, row.key)
+        if conditional and stored.version != known.version:
             return False
-        if row.position < stored.position or row.flushed_position < stored.flushed_position:
-            raise Violation(f"{shard_id} {row.key}: position goes back")
-        if stored.ended and not row.ended:
-            raise Violation(f"{shard_id}: its end is forgotten")
-        self.rows[shard_id, row.key] = row
+        self._check_move(shard_id, stored, row)
+        self._keep(shard_id, row)
         if row.key == PROGRESS:
             self._progress_moved(shard_id, row)
         return True
 
     def add_row(self, shard_id: str, row: Row, known: Row) -> bool:
         """UpdateItem ADD, as hazard H17 warns of: what is new is added to whatever is stored."""
-        stored = self.rows.get((shard_id, row.key)) or Row(row.key)
+        stored = self.row(shard_id, row.key)
         stats = replace(
             row.stats,
             count=stored.stats.count + row.stats.count - known.stats.count,
             sum_micro=stored.stats.sum_micro + row.stats.sum_micro - known.stats.sum_micro,
             sum_squares=stored.stats.sum_squares + row.stats.sum_squares - known.stats.sum_squares,
         )
-        position = max(row.position, stored.position)
-        flushed = max(row.flushed_position, stored.flushed_position)
-        self.rows[shard_id, row.key] = replace(row, stats=stats, position=position, flushed_position=flushed)
+        self._keep(shard_id, replace(row, stats=stats, position=max(row.position, stored.position)))
         return True
 
-    def merged(self) -> dict[RowKey, list[Stats]]:
-        """The stats of every key, one for each shard that has a row of it."""
-        found: dict[RowKey, list[Stats]] = {}
-        for (_, key), row in self.rows.items():
-            found.setdefault(key, []).append(row.stats)
-        return found
+    def row(self, shard_id: str, key: RowKey) -> Row:
+        """A row, or what stands for one that is not there."""
+        return self.rows.get((shard_id, key)) or Row(key)
+
+    def sight(self, shard_id: str, sighting: Sighting, *, lowering: bool) -> None:
+        """Raise a sensor's time, and add a shard to its shards."""
+        seen_s, shards = self.directory.get(sighting.sensor_id, (sighting.seen_s, frozenset()))
+        self.changes += 1
+        latest_s = sighting.seen_s if lowering else max(seen_s, sighting.seen_s)
+        self.directory[sighting.sensor_id] = latest_s, shards | {shard_id}
+        if latest_s < seen_s:
+            raise Violation(f"{sighting.sensor_id} was seen at {seen_s} and now at {latest_s}")
+
+    def _keep(self, shard_id: str, row: Row) -> None:
+        self.changes += self.rows.get((shard_id, row.key)) != row  # but for a beat
+        again = read_row(row_item(shard_id, row))
+        if again != (shard_id, row):
+            raise Violation(f"{row} is read as {again}")
+        self.rows[shard_id, row.key] = again[1]
+
+    def _check_move(self, shard_id: str, stored: Row, row: Row) -> None:
+        old, new = stored.progress, row.progress
+        marks = [(stored.mark, row.mark), (old.windows, new.windows), (old.flushed, new.flushed)]
+        if any(before.position > after.position for before, after in marks):
+            raise Violation(f"{shard_id} {row.key}: position goes back, {stored} to {row}")
+        if row.key == PROGRESS and any(before.as_of_us > after.as_of_us for before, after in marks):
+            raise Violation(f"{shard_id} {row.key}: time goes back, {stored} to {row}")
+        if old.ended and (row != stored):
+            raise Violation(f"{shard_id}: a final row moves, {stored} to {row}")
+        if row.sensor.seen_s is not None:
+            seen_s, shards = self.directory.get(sensor_of(row.key), (-(10**12), frozenset()))
+            if seen_s < row.sensor.seen_s or shard_id not in shards:
+                raise Violation(f"{shard_id} {row.key}: seen at {row.sensor.seen_s}, but the directory says {seen_s}, {shards}")
 
 
 class ModelStores:
@@ -105,14 +134,16 @@ class ModelStores:
             found, self._answers = {bucket: self._answers.get(bucket) for bucket in buckets}, {}
         return [pack for bucket in found.values() if isinstance(bucket, list) for pack in bucket]
 
-    def find_newest(self, sensor_ids: Collection[str]) -> Mapping[str, int]:
+    def find_newest(self, sensor_ids: Collection[str], *, besides: str) -> Mapping[str, int]:
         """A query for each sensor."""
         if Bug.THE_PAST_IN_PARENTS_IS_NOT_ASKED_FOR in self._bugs:
             return {}
+        own = "" if Bug.OWN_PACKS_ARE_TAKEN_FOR_THE_PARENTS in self._bugs else besides
 
         def newest(sensor_id: str) -> int | None:
-            packs = [pack.bucket for pack in self._tables.packs.values() if pack.bucket.sensor_id == sensor_id]
-            return max(packs).last_us if packs else None
+            packs = [pack for pack in self._tables.packs.values() if pack.bucket.sensor_id == sensor_id]
+            buckets = [pack.bucket for pack in packs if pack.shard_id != own]
+            return max(buckets).last_us if buckets else None
 
         found = self._each(sorted(sensor_ids), newest)
         return {sensor_id: us for sensor_id, us in found.items() if isinstance(us, int)}
@@ -146,9 +177,21 @@ class ModelStores:
 
         return [key for key, done in self._each(sorted(pairs), put).items() if not done]
 
+    def sight(self, shard_id: str, sightings: Sequence[Sighting]) -> None:
+        """UpdateItem on condition that the time is later."""
+        by_sensor = {one.sensor_id: one for one in sightings}
+        lowering = Bug.THE_DIRECTORY_IS_LOWERED in self._bugs
+        self._each(sorted(by_sensor), lambda key: self._tables.sight(shard_id, by_sensor[key], lowering=lowering))
+
+    def move_away(self, shard_id: str) -> None:
+        """Keep the total of a shard that has ended under another key, so that readers find fewer rows."""
+        if row := self._tables.rows.pop((shard_id, PROGRESS), None):
+            self._tables.moved.append(row)
+
     def store_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
-        """Nothing in a simulated log is undecodable."""
-        raise Violation(f"dead letters: {letters}")
+        """Only what the writers of this log put there on purpose is undecodable."""
+        if any(letter.data != NO_EVENT for letter in letters):
+            raise Violation(f"dead letters: {letters}")
 
     def append_again(self, events: Sequence[tuple[str, bytes]]) -> None:
         """PutRecords of strays; entries that failed are sent again."""

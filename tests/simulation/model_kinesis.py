@@ -25,6 +25,9 @@ _FIRST_SEQUENCE_NUMBER = 49_590_338_271_490_256_608_559_692_538_361_571_095_921_
 
 home_of = cache(hash_key)
 
+NO_EVENT = b"{no event"
+"""What somebody else puts on the stream."""
+
 
 class Line(NamedTuple):
     """A reading and where the log holds it."""
@@ -34,6 +37,15 @@ class Line(NamedTuple):
     reading: Reading
 
 
+class First(NamedTuple):
+    """Where and when the log first held a reading."""
+
+    shard_id: str
+    sequence_number: int
+    line: int
+    arrived_at_ms: int
+
+
 @dataclass(slots=True)
 class ModelShard:
     """One shard with all that was ever put into it."""
@@ -41,6 +53,8 @@ class ModelShard:
     shard: Shard
     records: list[Record] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
+    refused: list[int] = field(default_factory=list)
+    """Records that are no event."""
 
     @property
     def end(self) -> int:
@@ -60,8 +74,8 @@ class ModelKinesis:
         self._clock_s = clock_s
         self._sequence_number = _FIRST_SEQUENCE_NUMBER
         self.shards: dict[str, ModelShard] = {}
-        self.firsts: dict[Reading, tuple[str, int, int]] = {}
-        """Shard, sequence number and line that first brought a reading to a shard of its own."""
+        self.firsts: dict[Reading, First] = {}
+        """The place that first brought a reading to a shard of its own."""
         width = (HASH_KEY_MAX + 1) // shards
         for number in range(shards):
             last = HASH_KEY_MAX if number == shards - 1 else (number + 1) * width - 1
@@ -83,10 +97,13 @@ class ModelKinesis:
         [model] = [model for model in self.open if model.shard.holds(key)]
         self._sequence_number += self._rng.randint(1, 3)
         model.records.append(Record(self._sequence_number, data, int(self._clock_s() * 1000)))
-        for number, reading in enumerate(readings_in(data)):
+        if data == NO_EVENT + b"\n":
+            model.refused.append(self._sequence_number)
+        for number, reading in readings_in(data):
             model.lines.append(Line(self._sequence_number, number, reading))
             if model.holds(reading):
-                self.firsts.setdefault(reading, (model.shard.shard_id, self._sequence_number, number))
+                first = First(model.shard.shard_id, self._sequence_number, number, model.records[-1].arrived_at_ms)
+                self.firsts.setdefault(reading, first)
         return Receipt(model.shard.shard_id, str(self._sequence_number))
 
     @property
@@ -129,10 +146,10 @@ class ModelKinesis:
         self.shards[shard_id] = ModelShard(Shard(shard_id, first, last, parents))
 
 
-def readings_in(data: bytes) -> list[Reading]:
-    """The readings in a record's bytes, by the standard library."""
+def readings_in(data: bytes) -> list[tuple[int, Reading]]:
+    """The readings in a record's bytes and the numbers of their lines, by the standard library."""
     text = gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
-    return [_reading(line) for line in text.splitlines()]
+    return [(number, _reading(line)) for number, line in enumerate(text.splitlines()) if line != NO_EVENT]
 
 
 def _reading(line: bytes) -> Reading:

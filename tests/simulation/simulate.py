@@ -4,19 +4,27 @@ import hashlib
 from dataclasses import replace
 from random import Random
 
-from projections.projector import FlushPolicy, ShardProjector
+from projections.policy import FlushPolicy
+from projections.projector import ShardProjector
+from projections.rows import PROGRESS
 from telemetry.limits import HASH_KEY_MAX
 from telemetry.shards import Shard
-from tests.simulation.bugs import NONE, Bug, Bugs, seeded
+from tests.simulation.bugs import NONE, Bounds, Bug, Bugs, seeded
 from tests.simulation.invariants import Invariants
 from tests.simulation.leases import Leases
 from tests.simulation.model_dynamodb import ModelStores
-from tests.simulation.model_kinesis import ModelKinesis, home_of
+from tests.simulation.model_kinesis import NO_EVENT, ModelKinesis, home_of
+from tests.simulation.readers import Reader
 from tests.simulation.violation import Violation
 from tests.simulation.workers import Worker
 from tests.simulation.writers import SENSORS, Sensors, Writer
 
 STEPS_TO_REST_MAX = 6_000
+_TROUBLES = ("before", "halfway", "after", *(4 * ["steal"]), "freeze", "freeze", "stop")
+_ZOMBIES_STEPS = 0.2
+_READERS_STEPS = 0.1
+_UNLISTED = 0.2
+"""Of children: so many are not listed when they begin, and nobody names their parents."""
 TRACE_LINES_SHOWN = 15
 
 
@@ -42,39 +50,61 @@ class Simulation:
         self._kinesis = ModelKinesis(rng, self._clock, rng.randint(1, 2))
         self._invariants = Invariants(self._kinesis)
         self._leases = Leases(self._kinesis, bugs, self._invariants.checkpoint_moved)
-        self._sensors = Sensors(self._kinesis, rng, rng.randint(2, 12))
+        self._sensors = Sensors(self._kinesis, rng, rng.choice((4, 8, 12, 12, 40)))
         self._writers = [self._new_writer() for _ in range(2)]
         self._workers: list[Worker] = []
         self._names = 0
-        self._slice_lines = rng.choice((1, 2, 3, 1000))
+        self._frozen: list[Worker] = []
+        """Stopped, their leases taken; they go on when all the others have come to rest."""
+        self._observed: list[tuple[str, int]] = []
+        """What an observer read of progress rows, to make leases from."""
+        self._readers = [
+            Reader(f"reader {number}", self._invariants.tables, self._kinesis, rng) for number in range(rng.choice((1, 2, 3)))
+        ]
+        self._bounds = Bounds(rng.choice((1, 2, 3, 1000)), rng.choice((2, 3, 4, 128)), rng.choice((13, 16, 30, 384)))
 
     def run(self) -> None:
         """Raises Violation."""
-        with seeded(self._bugs, self._slice_lines):
+        with seeded(self._bugs, self._bounds):
             for _ in range(self._rng.randint(60, 220)):
                 self._disturb()
             self._invariants.check_rows()
             self._settle_writers()
             self._come_to_rest()
-            self._invariants.check_at_rest(self._sensors.acknowledged)
+            self._check_at_rest()
+            self._run_out()
+            self._come_to_rest()  # zombies may have sent strays home
+            self._check_at_rest()
+
+    def _check_at_rest(self) -> None:
+        self._invariants.check_at_rest(self._sensors.acknowledged)
+        for reader in self._readers:
+            reader.check_at_rest()
 
     def _disturb(self) -> None:
         rng = self._rng
         self._clock.now_s += rng.choice((0, 0, 0.05, 0.3, 1.5))
         self._start_workers()
         what = rng.random()
-        if what < 0.60 and self._workers:
+        if what < 0.08:
+            self._step_reader()
+        elif what < 0.62 and self._workers:
             self._step_worker(rng.choice(self._workers), self._fault_rate)
         elif what < 0.82:
             self._step_writer(rng.randrange(len(self._writers)), self._fault_rate)
-        elif what < 0.92:
+        elif what < 0.91:
             number = rng.randrange(len(self._writers))
             self._note(f"sensors send to writer {number}")
             self._sensors.send_some(self._writers[number])
-        elif what < 0.95:
+        elif what < 0.935:
             self._reshard()
-        elif what < 0.985:
+        elif what < 0.982:
             self._trouble_a_worker()
+        elif what < 0.988:
+            self._note("somebody else writes")
+            self._kinesis.put(f"other {rng.random()}", None, NO_EVENT + b"\n")
+        elif what < 0.994:
+            self._observe()
         else:
             self._kill_writer(rng.randrange(len(self._writers)))
 
@@ -94,9 +124,11 @@ class Simulation:
         name = f"worker {self._names}"
         self._leases.owners[shard.shard_id] = name
         policy = FlushPolicy(
-            few_rows=rng.choice((0, 1, 2, 200)),
+            totals_every_s=rng.choice((0, 0, 2)),
+            totals_behind_every_s=rng.choice((0, 1)),
+            windows_every_s=rng.choice((0, 1, 5)),
+            few_sensors=rng.choice((0, 1, 2, 200)),
             few_every_s=rng.choice((0, 1, 5)),
-            fleet_every_s=rng.choice((0, 1, 5)),
             everything_every_s=rng.choice((1, 10, 1000)),
             decisions_max=rng.choice((2, 5, 10_000)),
             rows_held_max=rng.choice((0, 2, 5, 50_000)),
@@ -109,6 +141,8 @@ class Simulation:
         home = (
             replace(shard, first_hash_key=0, last_hash_key=HASH_KEY_MAX) if Bug.STRAYS_ARE_FOLDED_HERE in self._bugs else shard
         )
+        if home.parents and rng.random() < _UNLISTED:
+            home = replace(home, parents=("unknown",))
         projector = ShardProjector(home, self._clock, policy)
         self._workers.append(
             Worker(
@@ -141,16 +175,34 @@ class Simulation:
         if not self._workers:
             return
         worker = self._rng.choice(self._workers)
-        what = self._rng.choice(("before", "halfway", "after", "steal", "steal", "steal", "stop"))
+        what = self._rng.choice(_TROUBLES)
         self._note(f"{worker.name} {worker.shard_id} {what}")
         if what == "stop":
             worker.asked_to_stop = True
-        elif what == "steal":
+        elif what in {"steal", "freeze"}:
             if self._leases.owners.get(worker.shard_id) == worker.name:
                 del self._leases.owners[worker.shard_id]
+            if what == "freeze":
+                self._workers.remove(worker)
+                self._frozen.append(worker)
         else:
             worker.die(what)
             self._forget(worker)
+
+    def _observe(self) -> None:
+        """Read a progress row, or make the lease anew of one that was read some time ago."""
+        if self._observed and self._rng.random() < 0.5:
+            shard_id, position = self._observed.pop(self._rng.randrange(len(self._observed)))
+            self._note(f"the lease of {shard_id} is made anew at {position}")
+            self._leases.remake(shard_id, position)
+            return
+        shard_id = self._rng.choice(sorted(self._kinesis.shards))
+        self._observed.append((shard_id, self._invariants.tables.row(shard_id, PROGRESS).progress.flushed.position))
+
+    def _step_reader(self) -> None:
+        reader = self._rng.choice(self._readers)
+        self._note(f"{reader.name} step")
+        reader.step()
 
     def _step_writer(self, number: int, fault_rate: float) -> None:
         self._note(f"writer {number} step")
@@ -193,9 +245,30 @@ class Simulation:
             self._start_workers()
             if self._leases.at_rest:
                 return
-            self._clock.now_s += 0.01
-            self._step_worker(self._rng.choice(self._workers), 0)
+            self._clock.now_s += 0.05
+            owners = set(self._leases.owners.values())
+            working = [worker for worker in self._workers if worker.name in owners or self._rng.random() < _ZOMBIES_STEPS]
+            self._step_worker(self._rng.choice(working or self._workers), 0)
+            if self._rng.random() < _READERS_STEPS:
+                self._step_reader()
         raise Violation("the workers do not come to rest")
+
+    def _run_out(self) -> None:
+        """Zombies go on and find out, those of ended shards too."""
+        self._note("zombies go on")
+        self._workers += self._frozen
+        for worker in self._workers:
+            worker.asked_to_stop = self._rng.random() < 0.5
+        for _ in range(STEPS_TO_REST_MAX):
+            if not self._workers:
+                return
+            self._clock.now_s += self._rng.choice((0, 0.3, 1.5))
+            worker = self._rng.choice(self._workers)
+            self._step_worker(worker, 0)
+            if self._rng.random() < 2 * _READERS_STEPS:
+                self._step_reader()
+            worker.asked_to_stop |= self._rng.random() < 0.1
+        raise Violation("the zombies do not come to rest")
 
     def left_behind(self) -> str:
         """The log and the tables as text."""

@@ -13,9 +13,9 @@ from tests.simulation.bugs import Bug
 from tests.simulation.campaign import seeds_until_caught, violations
 from tests.simulation.simulate import fingerprint, run_schedule
 
-SCHEDULES = 5_000
+SCHEDULES = 2_500
 SEEDS_TO_CATCH_A_BUG_MAX = 1_000
-REGRESSION_SEEDS = (0, 1, 3, 7, 19, 26, 62, 85, 561, 793)
+REGRESSION_SEEDS = (0, 1, 3, 9, 13, 21, 31, 53, 311, 394, 903)
 """Schedules that found one of the seeded bugs when few others did, and any that ever found one of ours."""
 
 
@@ -25,7 +25,7 @@ def test_a_schedule_that_once_found_a_bug_keeps_the_promises(seed: int) -> None:
     run_schedule(seed)
 
 
-def test_five_thousand_schedules_keep_the_promises() -> None:
+def test_many_schedules_keep_the_promises() -> None:
     """Every acknowledged reading is in the log, and every table is the fold of the log's distinct readings."""
     schedules = 0
     broken = []

@@ -101,4 +101,7 @@ class Worker:
         return self._rng.random() < 0.7
 
     def _end(self, _: Stores) -> bool:
-        return self._leases.end(self.shard_id, self.name)
+        ended = self._leases.end(self.shard_id, self.name)
+        if ended and Bug.FINAL_ROWS_ARE_MOVED_AWAY in self._bugs:
+            self._stores.move_away(self.shard_id)
+        return ended

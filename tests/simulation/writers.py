@@ -17,6 +17,12 @@ CALLS_AT_ONCE = 2
 DEADLINE_S = 5
 HOUR_US = 3_600_000_000
 START_US = 1_700_000_000_000_000 - 1_700_000_000_000_000 % HOUR_US
+HOURS = (-1, 0, 0, 1, 2, 25)
+"""Beside the first: across midnight, and a day ahead of time."""
+INSTANTS_US = (0, 1, 500_000, 1_000_000, 59_999_999, 1_800_000_000, 3_599_000_000, 3_599_999_999)
+"""In an hour: its edges, several in one bucket, and another bucket."""
+TEMPERATURES_MICRO = (-1_500_000, -1, 0, 1_000_000, 18_000_000, 18_700_000, 18_700_001, 180_000_000)
+"""Some are the beginning of others as text; some lie on either side of a bin's edge."""
 SENSORS = tuple(f"s{number}" for number in range(6))
 
 
@@ -132,7 +138,7 @@ class Sensors:
         if self._retries and self._rng.random() < 0.6:
             return self._retries.pop(self._rng.randrange(len(self._retries)))
         if self._sent and (not self._unsent or self._rng.random() < 0.4):
-            return self._rng.choice(self._sent)
+            return self._rng.choice(self._sent[-3:] if self._rng.random() < 0.5 else self._sent)
         if not self._unsent:
             self._unsent.append(self._draw())
         self._sent.append(self._unsent.pop())
@@ -140,8 +146,8 @@ class Sensors:
 
     def _draw(self) -> Reading:
         rng = self._rng
-        at_us = START_US + rng.choice((-1, 0, 1)) * HOUR_US + rng.choice((0, 1, 59, 3599)) * 1_000_000
-        return Reading(at_us, rng.choice(SENSORS), rng.choice((-1_500_000, 0, 18_700_000, 18_700_001)))
+        at_us = START_US + rng.choice(HOURS) * HOUR_US + rng.choice(INSTANTS_US)
+        return Reading(at_us, rng.choice(SENSORS), rng.choice(TEMPERATURES_MICRO))
 
     def _answered(self, reading: Reading, receipt: Receipt | Unconfirmed) -> None:
         if isinstance(receipt, Unconfirmed):
