@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks import consuming, pipeline, producing, write_units
+from benchmarks import closed_shards, consuming, one_key, pipeline, producing, write_units
 from benchmarks.figures import Figure
 from benchmarks.rig import ROOT, Rig, open_rig
 
@@ -35,6 +35,7 @@ MEASUREMENTS: dict[str, tuple[Callable[[Rig], Iterator[Figure]], ...]] = {
     "P15": (consuming.with_repeats_and_late_ones,),
     "P16": (consuming.memory, pipeline.idle),
     "P17": (pipeline.first_reading,),
+    "P20": (one_key.of_fleet_rows, one_key.of_the_index, closed_shards.read_units),
     "grow": (producing.growth,),
 }
 

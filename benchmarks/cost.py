@@ -23,6 +23,8 @@ _HEADROOM = 0.5
 _PUT_UNIT_BYTES = 25_000
 _API_READINGS_S_A_VCPU = 3000
 _CONSUMER_READINGS_S_A_VCPU = 8000
+_ANSWERS_S = 20
+"""Reads of the fleet's stats: an API process shares one among all that ask within 50 ms, and somebody asks all the time."""
 _BEATS_S = 0.1
 """Writes of an idle shard's progress row."""
 _RENEWALS_S = 0.3
@@ -45,12 +47,13 @@ class Bill:
     shards: int
     stream: float
     writes: float
+    reads: float
     compute: float
 
     @property
     def total(self) -> float:
         """All of it."""
-        return self.stream + self.writes + self.compute
+        return self.stream + self.writes + self.reads + self.compute
 
 
 def bill(readings_per_s: float, measured: Measured) -> Bill:
@@ -61,16 +64,23 @@ def bill(readings_per_s: float, measured: Measured) -> Bill:
     units_per_record = math.ceil(measured.bytes_per_reading * measured.readings_per_record / _PUT_UNIT_BYTES)
     shard_hour = _USD["kinesis_shard_hour"] + _USD["kinesis_shard_hour_of_7_days_retention"]
     put = records_s * units_per_record * _SECONDS / 1e6 * _USD["kinesis_million_put_units_of_25_kb"]
-    writes = readings_per_s * measured.write_units_per_reading * _SECONDS / 1e6 * _USD["dynamodb_million_write_units"]
+    writes = writes_usd(readings_per_s * measured.write_units_per_reading)
     vcpus = max(0.25, readings_per_s / _API_READINGS_S_A_VCPU) + max(0.5, readings_per_s / _CONSUMER_READINGS_S_A_VCPU)
     compute = vcpus * _HOURS * (_USD["fargate_vcpu_hour"] + 2 * _USD["fargate_gb_hour"])
-    return Bill(shards, shards * shard_hour * _HOURS + put, writes, compute)
+    # An answer reads the row of each open shard, by its key.
+    reads = _ANSWERS_S * shards * _SECONDS / 1e6 * _USD["dynamodb_million_read_units"]
+    return Bill(shards, shards * shard_hour * _HOURS + put, writes, reads, compute)
 
 
 def per_million(readings_per_s: float, measured: Measured) -> float:
     """Dollars a million readings, for stream and tables: what grows with the load."""
     month = bill(readings_per_s, measured)
     return (month.stream + month.writes) / (readings_per_s * _SECONDS) * 1e6
+
+
+def writes_usd(units_per_s: float) -> float:
+    """Dollars a month of so many write units a second."""
+    return units_per_s * _SECONDS / 1e6 * _USD["dynamodb_million_write_units"]
 
 
 def original_bill(readings_per_s: float) -> float:
@@ -94,7 +104,7 @@ def standing_bill(tfvars: str, shards: int) -> dict[str, float]:
         "NAT gateways": gateways * _HOURS * _USD["nat_gateway_hour"],
         "public addresses": (addresses + 2) * _HOURS * _USD["public_ipv4_hour"],
         "stream": shards * shard_hour * _HOURS,
-        "tables": writes_s * _SECONDS / 1e6 * _USD["dynamodb_million_write_units"],
+        "tables": writes_usd(writes_s),
     }
 
 

@@ -20,6 +20,8 @@ from matplotlib import pyplot as plt  # noqa: E402  after the backend is chosen
 
 ROOT = Path(__file__).parents[1]
 PLOTS = ROOT / "docs/plots"
+FEW_READINGS_S_A_SHARD = 5
+"""In P7 with 10 sensors: they share two shards."""
 LOADS = (10, 100, 1000, 10_000, 100_000)
 
 
@@ -81,20 +83,34 @@ def _bills(figures: list[dict[str, Any]]) -> str:
     rows = [
         f"US dollars a month of {prices['hours_a_month']} hours, prices of {prices['region']} noted {prices['read_on']}:",
         "",
-        "| readings/s | shards | stream | tables' writes | compute | sum | a million readings | the original's shape |",
-        "|---|---|---|---|---|---|---|---|",
+        "| readings/s | shards | stream | tables' writes | tables' reads | compute | sum | a million readings "
+        "| the original's shape |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for load in LOADS:
         what = _for_load(measured, load)
         bill, million = cost.bill(load, what), cost.per_million(load, what)
         rows.append(
-            f"| {load:,} | {bill.shards} | {bill.stream:,.0f} | {bill.writes:,.0f} | {bill.compute:,.0f} | {bill.total:,.0f} "
-            f"| {million:.2f} | {cost.original_bill(load):,.0f} |"
+            f"| {load:,} | {bill.shards} | {bill.stream:,.0f} | {bill.writes:,.0f} | {bill.reads:,.0f} | {bill.compute:,.0f} "
+            f"| {bill.total:,.0f} | {million:.2f} | {cost.original_bill(load):,.0f} |"
         )
+    rows += ["", _floor(figures)]
     growth = cost.growth_of_cost({sensors: what for sensors, what in measured.items() if sensors >= 100})
     rows += ["", f"{growth.number}, {growth.what}: {growth.median:.0f} % (reach: ≤ {growth.reach:g} %)."]
     rows += [f"- {name}: {value:.3f}" for name, value in growth.beside.items()]
     return "\n".join(rows) + "\n"
+
+
+def _floor(figures: list[dict[str, Any]]) -> str:
+    """What no number of sensors brings down: the fleet's rows of a shard to which something comes with each delivery."""
+    few = next(f["beside"] for f in figures if f["number"] == "P7" and " 10 sensors" in f["what"])
+    a_sensor = few["sensor rows"] + few["packs"] + few.get("directory", 0)
+    units_s = FEW_READINGS_S_A_SHARD * (few["totals"] + few["windows"] + few["sheets"])
+    return (
+        f"Few sensors: a shard's fleet rows take {units_s:.1f} write units a second, {cost.writes_usd(units_s):.0f} dollars a "
+        f"month, however few readings keep it busy; each sensor {a_sensor:.2f} units a second, "
+        f"{cost.writes_usd(a_sensor):.2f} dollars."
+    )
 
 
 def _environments() -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -11,34 +10,8 @@ from benchmarks.cost import Measured, bill, per_million, standing_bill
 from benchmarks.figures import Figure
 from benchmarks.producing import APP
 from benchmarks.rig import ROOT, Rig, load
-from benchmarks.write_units import write_units_of
-from projections.fold import Stats
-from projections.items import pack_item, row_item
-from projections.packs import Decision, make_packs
-from projections.rows import PROGRESS, Row
 from telemetry.records import split_record
-from tests.projections.logs import reading
 from tests.support.stack import Stack
-
-
-def items() -> dict[str, Any]:
-    """Items of all sizes that we write."""
-    one = reading("sensor-00001", celsius=-18.75)
-    stats = Stats(10**6, 10**13, 10**20, one, one, one, one, 7)
-    decisions = [Decision(10**55 + n, n, reading("sensor-00001", n / 4, n / 100), counted=True) for n in range(2000)]
-    packs = [next(make_packs("shardId-000000000000", decisions[:count])) for count in (1, 30, 90, 2000)]
-    rows = [Row(PROGRESS, 10**55), Row(PROGRESS, 10**55, stats, 1, 10**55, ended=True, beat=12345)]
-    return {f"pack of {len(pack.readings)}": pack_item(pack) for pack in packs} | {
-        f"row {number}": row_item("shardId-000000000000", row) for number, row in enumerate(rows)
-    }
-
-
-def test_write_units_are_counted_as_dynamodb_counts_them(stack: Stack) -> None:
-    """For every kind of item that is put, as many as the table says it consumed."""
-    for name, item in items().items():
-        table = stack.names.stats if "row" in name else stack.names.readings
-        said = stack.dynamodb.put_item(TableName=table, Item=item, ReturnConsumedCapacity="TOTAL")
-        assert write_units_of(item) == said["ConsumedCapacity"]["CapacityUnits"], name
 
 
 @pytest.mark.parametrize(
@@ -69,7 +42,10 @@ def test_a_bill_grows_with_its_parts() -> None:
     cheap, dear = (bill(1000, Measured(28, 180, units)) for units in (0.1, 1.0))
     assert cheap.shards == 1
     assert dear.writes == pytest.approx(10 * cheap.writes)
-    assert bill(100_000, Measured(28, 180, 0.1)).shards == 6
+    many = bill(100_000, Measured(28, 180, 0.1))
+    assert many.shards == 6
+    assert many.reads == pytest.approx(6 * cheap.reads), "an answer reads every shard's row"
+    assert cheap.total == pytest.approx(cheap.stream + cheap.writes + cheap.reads + cheap.compute)
     assert per_million(1000, Measured(28, 180, 1.0)) > 0.625, "a write unit a reading costs as much already"
 
 
