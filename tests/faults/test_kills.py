@@ -50,6 +50,12 @@ def raw_write(request: Request, names: ResourceNames) -> bool:
     return request.operation == "BatchWriteItem"
 
 
+def sighting(request: Request, names: ResourceNames) -> bool:
+    """new sensors in the directory"""
+    rows = request.operation == "BatchExecuteStatement" and request.table == names.stats
+    return rows and b"directory#" in request.body
+
+
 def row_write(request: Request, names: ResourceNames) -> bool:
     """rows of sensors"""
     rows = request.operation == "BatchExecuteStatement" and request.table == names.stats
@@ -67,7 +73,7 @@ def checkpoint(request: Request, names: ResourceNames) -> bool:
     return request.operation == "UpdateItem" and request.table == names.application and moving
 
 
-POINTS = (raw_write, row_write, progress_write, checkpoint)
+POINTS = (raw_write, sighting, row_write, progress_write, checkpoint)
 
 
 @pytest.mark.full

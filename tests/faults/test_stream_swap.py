@@ -67,7 +67,7 @@ def _figures(trial: Trial) -> tuple[int, list[int], Any]:
     """How many are counted, where each shard's rows stand, and which shards are marked as ended, in rows or leases."""
     stats = fleet_stats(trial.stack.dynamodb, trial.stack.names)
     leases = trial.stack.dynamodb.scan(TableName=trial.stack.names.application)["Items"]
-    ended = [shard for shard, row in stats.shards.items() if row.ended]
+    ended = [shard for shard, row in stats.shards.items() if row.progress.ended]
     ended += [item["leaseKey"]["S"] for item in leases if item["checkpoint"]["S"] == "SHARD_END"]
     return stats.stats.count, sorted(row.position for row in stats.shards.values()), ended
 
