@@ -31,13 +31,13 @@ PUTS = 200
 NOT_SEEN: Mapping[str, Mapping[Call, str]] = {
     "api": {
         Call("dynamodb:GetItem", NAMES.stats): "a row by its key: no endpoint asks for one yet",
-        Call("dynamodb:BatchGetItem", NAMES.stats): "rows that are not final, by their keys: no endpoint asks for them yet",
+        Call("dynamodb:BatchGetItem", NAMES.stats): "rows that are not final, by key: once every shard has one, later",
         Call("dynamodb:Query", f"{NAMES.stats}/index/BySeen"): "sensors by when they were seen: no endpoint lists them yet",
         Call("dynamodb:Query", NAMES.readings): "packs of a stretch of time: no endpoint asks for them yet",
         Call("dynamodb:BatchGetItem", NAMES.readings): "packs by their keys: no endpoint asks for them yet",
     },
     "consumer": {
-        Call("dynamodb:UpdateItem", NAMES.stats): "the directory's items: nobody writes them yet",
+        Call("dynamodb:UpdateItem", NAMES.stats): "a sensor in the directory that is seen again hours later",
         Call("cloudwatch:PutMetricData", "*"): "KCL sends metrics to AWS itself only",
         Call("dynamodb:DeleteItem", NAMES.coordinator): "a dead leader's lock: see tests/faults/test_supervision.py",
         Call("dynamodb:UpdateItem", NAMES.coordinator): "the leader's lock beats every 30 s, which is longer than this run",
@@ -77,7 +77,7 @@ def _look_up(stack: Stack, url: str) -> None:
 
     def flushed() -> None:
         rows = fleet_stats(stack.dynamodb, stack.names).shards.values()
-        assert all(row.position == row.flushed_position for row in rows)
+        assert all(row.position == row.progress.flushed.position for row in rows)
 
     def repeated() -> None:
         assert fleet_stats(stack.dynamodb, stack.names).stats.duplicates > before
