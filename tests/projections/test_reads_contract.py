@@ -174,7 +174,7 @@ class TestDirectory:
     def test_sensors_are_found_by_silence(self, subject: Subject, name: str, moment: int) -> None:
         """Longest first, those of one moment by id, never some of them without the others; what comes after any of them."""
         scope = directory_scope(name)
-        ids = [one for one in (f"{name}{number}" for number in range(200)) if directory_scope(one) == scope][:9]
+        ids = [one for one in (f"{name}{number}" for number in range(2_000)) if directory_scope(one) == scope][:9]
         assert len(ids) == 9
         ordered = sorted(Silence(moment + number // 3, one) for number, one in enumerate(ids))
         subject.stores.sight("a", [Sighting(one, 7_000, new=True) for one in ids])
