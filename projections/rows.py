@@ -166,12 +166,15 @@ DIRECTORY_SCOPES: Final = tuple(f"directory#{number}" for number in range(16))
 """The parts of the directory of sensors, so that none of its keys is hot."""
 
 
-def directory_scope(sensor_id: str) -> str:
-    """The part of the directory that a sensor stands in."""
-    return DIRECTORY_SCOPES[hash_key(sensor_id) % len(DIRECTORY_SCOPES)]
-
-
 _HOUR_S: Final = 3600
+
+
+def directory_scope(sensor_id: str) -> str:
+    """The part of the directory that a sensor stands in.
+
+    By what is left of its hash beside its second in the hour (`seen_hour_s`): sensors of one second are in all parts.
+    """
+    return DIRECTORY_SCOPES[hash_key(sensor_id) // _HOUR_S % len(DIRECTORY_SCOPES)]
 
 
 def seen_hour_s(sensor_id: str, seen_us: int) -> int:
