@@ -144,7 +144,8 @@ def test_r04_nobody_at_the_address_is_found_out_in_few_tries(monkeypatch: pytest
 
 
 ENDLESS = """
-import itertools, cli.main
+import itertools, signal, cli.main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell ignores for what it runs in the background
 from replay.log import LogRecord
 from telemetry.events import encode_event
 from telemetry.reading import Reading

@@ -133,10 +133,9 @@ def _move_leaving_buckets(self: Any, flushed: int) -> None:
     self.flushed = flushed
 
 
-def _flush_with_others(self: Any, *, ended: bool = False) -> Steps[int]:
-    position = yield from _flush(self, ended=ended)
+def _write_due_with_others(self: Any, due: Due, *, ended: bool = False) -> Steps[None]:
+    yield from _write_due(self, due, ended=ended)
     self._seen.flushed = max(self._seen.flushed, self._rows.progress.progress.flushed.position)
-    return position
 
 
 def _sensor_without_past(past_us: int = -1, born: int = 0, seen_s: int | None = None) -> Sensor:
@@ -323,7 +322,7 @@ _PATCHES: dict[Bug, list[tuple[Any, str, Callable[..., Any]]]] = {
     Bug.PACKS_AHEAD_ARE_BELIEVED: [(Seen, "_look_into", _look_into_everything)],
     Bug.WHAT_WAS_COUNTED_IS_FORGOTTEN_AT_A_FLEET_FLUSH: [(ShardProjector, "_write", _write_due_forgetting)],
     Bug.WHAT_WAS_COUNTED_IS_FORGOTTEN_BY_BUCKETS: [(Seen, "move", _move_leaving_buckets)],
-    Bug.ANOTHERS_FLUSH_IS_TAKEN_FOR_OURS: [(ShardProjector, "_flush", _flush_with_others)],
+    Bug.ANOTHERS_FLUSH_IS_TAKEN_FOR_OURS: [(ShardProjector, "_write", _write_due_with_others)],
     Bug.THE_PAST_IS_NOT_CARRIED: [(entries, "Sensor", _sensor_without_past)],
     Bug.NO_END_IN_A_PACKS_BOUNDS: [(packs, "bounds", _bounds_without_end)],
     Bug.PACKS_AFTER_ROWS: [(ShardProjector, "_flush", _flush_rows_first)],

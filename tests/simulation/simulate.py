@@ -20,8 +20,9 @@ from tests.simulation.workers import Worker
 from tests.simulation.writers import SENSORS, Sensors, Writer
 
 STEPS_TO_REST_MAX = 6_000
-_TROUBLES = ("before", "halfway", "after", *(4 * ["steal"]), "freeze", "freeze", "stop")
-_ZOMBIES_STEPS = 0.2
+_TROUBLES = ("before", "halfway", "after", *(2 * ["steal"]), *(5 * ["freeze"]), "stop")
+_ZOMBIES_STEPS = 0.4
+_THAW = 0.05
 _READERS_STEPS = 0.1
 _UNLISTED = 0.2
 """Of children: so many are not listed when they begin, and nobody names their parents."""
@@ -55,7 +56,7 @@ class Simulation:
         self._workers: list[Worker] = []
         self._names = 0
         self._frozen: list[Worker] = []
-        """Stopped, their leases taken; they go on when all the others have come to rest."""
+        """Stopped, their leases taken; they go on far behind, or when all the others have come to rest."""
         self._observed: list[tuple[str, int]] = []
         """What an observer read of progress rows, to make leases from."""
         self._readers = [
@@ -83,6 +84,9 @@ class Simulation:
 
     def _disturb(self) -> None:
         rng = self._rng
+        if self._frozen and rng.random() < _THAW:
+            self._workers.append(worker := self._frozen.pop(0))
+            self._note(f"{worker.name} {worker.shard_id} goes on")
         self._clock.now_s += rng.choice((0, 0, 0.05, 0.3, 1.5))
         self._start_workers()
         what = rng.random()
@@ -127,8 +131,8 @@ class Simulation:
             totals_every_s=rng.choice((0, 0, 2)),
             totals_behind_every_s=rng.choice((0, 1)),
             windows_every_s=rng.choice((0, 1, 5)),
-            few_sensors=rng.choice((0, 1, 2, 200)),
-            few_every_s=rng.choice((0, 1, 5)),
+            few_sensors=rng.choice((0, 1, 2, 200, 200)),
+            few_every_s=rng.choice((0, 0, 1, 5)),
             everything_every_s=rng.choice((1, 10, 1000)),
             decisions_max=rng.choice((2, 5, 10_000)),
             rows_held_max=rng.choice((0, 2, 5, 50_000)),

@@ -98,7 +98,7 @@ class Worker:
         if self._leases.checkpoint(self.shard_id, self.name, self._durable):
             self._checkpointed = self._durable
             return True
-        return self._rng.random() < 0.7
+        return self._rng.random() < 0.92
 
     def _end(self, _: Stores) -> bool:
         ended = self._leases.end(self.shard_id, self.name)

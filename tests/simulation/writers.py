@@ -120,7 +120,10 @@ class Sensors:
     def __init__(self, kinesis: ModelKinesis, rng: Random, readings: int) -> None:
         self._kinesis = kinesis
         self._rng = rng
+        self._names = SENSORS[: rng.choice((1, 2, 6, 6))]
         self._unsent = [self._draw() for _ in range(readings)]
+        if rng.random() < 0.5:
+            self._unsent.sort(reverse=True)  # as sensors do that are never late
         self._sent: list[Reading] = []
         self._retries: list[Reading] = []
         self.acknowledged: set[Reading] = set()
@@ -147,7 +150,7 @@ class Sensors:
     def _draw(self) -> Reading:
         rng = self._rng
         at_us = START_US + rng.choice(HOURS) * HOUR_US + rng.choice(INSTANTS_US)
-        return Reading(at_us, rng.choice(SENSORS), rng.choice(TEMPERATURES_MICRO))
+        return Reading(at_us, rng.choice(self._names), rng.choice(TEMPERATURES_MICRO))
 
     def _answered(self, reading: Reading, receipt: Receipt | Unconfirmed) -> None:
         if isinstance(receipt, Unconfirmed):
