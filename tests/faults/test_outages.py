@@ -38,6 +38,7 @@ def lasts(seconds: float) -> None:
     eventually(over, seconds + 5)
 
 
+@pytest.mark.full
 @pytest.mark.timeout(600)
 def test_dynamodb_away_under_load(trial: Trial) -> None:
     """Readings are acknowledged all the while, since the log takes them; the projection catches up by itself."""
