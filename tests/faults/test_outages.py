@@ -125,7 +125,7 @@ def test_h14_h15_h16_h17_bad_weather_all_the_time(trial: Trial) -> None:
     struck = trial.proxy.struck
     assert set(struck) == {rule.fault.__name__ for rule in WEATHER}, "a fault never struck"
     writes = {call.split()[1] for call in trial.proxy.calls if call.endswith(trial.stack.names.stats)}
-    # H17: adding to a number twice is wrong. Rows are written whole; UpdateItem raises a time and adds to a set in the directory.
+    # H17: adding to a number twice is wrong. Rows are written whole; UpdateItem raises a time and adds to a set.
     assert writes <= {"BatchExecuteStatement", "BatchGetItem", "PutItem", "Query", "UpdateItem"}, writes
     trial.report("1 2 3 4 6", "faults of every kind at random in all calls", struck.total(), found, **struck)
 
