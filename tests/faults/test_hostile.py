@@ -56,20 +56,18 @@ def test_hostile_clients_beside_honest_ones(trial: Trial) -> None:
                 lasts(quiet_s)
                 descriptors.append(api.descriptors())
         told = Counter(operation.status for operation in alone + beside)
-        assert set(told) == {200}, told
-        assert min(made.values()) >= count / 1000, made
-        assert max(descriptors) <= descriptors[0] + 20
-        assert max(memory_mb) < memory_mb[0] + 40
+        figures = {
+            "made": " ".join(f"{name} {number}" for name, number in sorted(made.items())),
+            "honest_answered_200": told[200],
+            "p99_ms_alone": p99_ms(alone),
+            "p99_ms_beside": p99_ms(beside),
+            "memory_mb": " ".join(f"{size:.0f}" for size in memory_mb),
+            "descriptors": " ".join(map(str, descriptors)),
+        }
+        assert set(told) == {200}, (told, figures)
+        assert min(made.values()) >= count / 1000, figures
+        assert max(descriptors) <= descriptors[0] + 20, figures
+        assert max(memory_mb) < memory_mb[0] + 40, figures
         found = trial.check(load, READING)
-    trial.report(
-        "1 2 4 6",
-        f"hostile clients of {len(made)} kinds at random (seed {SEED})",
-        made.total(),
-        found,
-        made=" ".join(f"{name} {number}" for name, number in sorted(made.items())),
-        honest_answered_200=told[200],
-        p99_ms_alone=p99_ms(alone),
-        p99_ms_beside=p99_ms(beside),
-        memory_mb=" ".join(f"{size:.0f}" for size in memory_mb),
-        descriptors=" ".join(map(str, descriptors)),
-    )
+    what = f"hostile clients of {len(made)} kinds at random (seed {SEED})"
+    trial.report("1 2 4 6", what, made.total(), found, **figures)
