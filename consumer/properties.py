@@ -6,6 +6,7 @@ from typing import Final
 
 from consumer.watch import Patience
 from telemetry.names import ResourceNames
+from telemetry.read_budget import ARCHIVE_CALLS_A_S, CONSUMER_CALLS_A_S, interval_ms
 from telemetry.settings import Settings
 
 SHUTDOWN_GRACE_S: Final = 20
@@ -30,8 +31,9 @@ BEYOND_RETRIES_S: Final = 30
 hung, and the daemon ends itself and with it the child (hazard H7)."""
 
 TIMING: Final[Mapping[str, Mapping[str, int]]] = {
-    # One machine: leases move after a second.
+    # One machine: leases move after a second. No archive is read from the stream, so its call is the consumer's.
     "local": {
+        "idleTimeBetweenReadsInMillis": interval_ms(CONSUMER_CALLS_A_S + ARCHIVE_CALLS_A_S),
         "failoverTimeMillis": 1000,
         "leaseAssignmentIntervalMillis": 1000,
         "workerMetricsReporterFreqInMillis": 1000,
@@ -40,6 +42,7 @@ TIMING: Final[Mapping[str, Mapping[str, int]]] = {
     },
     # On AWS every renewal is a write, and a busy core would lose its leases at one second.
     "aws": {
+        "idleTimeBetweenReadsInMillis": interval_ms(CONSUMER_CALLS_A_S),
         "failoverTimeMillis": 10_000,
         "leaseAssignmentIntervalMillis": 10_000,
         "workerMetricsReporterFreqInMillis": 10_000,
@@ -82,8 +85,6 @@ def render_properties(settings: Settings, names: ResourceNames, executable: Path
         "initialPositionInStream": "TRIM_HORIZON",
         # Said out loud, because the default is billed fan-out and one polling property switches silently (hazard H11).
         "retrievalMode": "POLLING",
-        # Four of the five reads a second that a shard allows.
-        "idleTimeBetweenReadsInMillis": 250,
         # An answer holds 10 MB at most, however many records these are. Fewer of them are less work between two messages.
         "maxRecords": 1000,
         # The idle tick: flushes what is due and renews the progress mark.

@@ -7,13 +7,19 @@ credentials); boto3 reads those itself. `docs/settings.md` is checked against th
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from telemetry.errors import InvalidSettings
 from telemetry.processes import host_name
+
+CLOCK_SKEW_H: Final = 24
+"""How far ahead of the server's clock a timestamp may be, in hours, where a deployment does not say otherwise (contract C20).
+Who reads the log cannot know what its writers were told, and so takes this, not the setting."""
+CLOCK_SKEW_H_BOUND: Final = 876_000
+"""What a deployment may say at most: a hundred years."""
 
 _ECS_VARIABLE = "ECS_CONTAINER_METADATA_URI_V4"
 """An address that ECS gives to each container. Its last part names that container and no other; on Fargate it begins with the
@@ -48,8 +54,9 @@ class Settings(BaseModel):
         Decimal, Field(ge=Decimal("-273.15"), le=10_000, description="Hotter readings are refused at the HTTP edge, in °C.")
     ] = Decimal(10_000)
     clock_skew_h_max: Annotated[
-        float, Field(ge=0, le=876_000, description="How far ahead of the server's clock a timestamp may be, in hours.")
-    ] = 24
+        float,
+        Field(ge=0, le=CLOCK_SKEW_H_BOUND, description="How far ahead of the server's clock a timestamp may be, in hours."),
+    ] = CLOCK_SKEW_H
     put_in_flight_max: Annotated[int, Field(ge=1, le=64, description="PutRecords calls under way at once.")] = 4
     put_deadline_s: Annotated[
         float, Field(gt=0, le=60, description="How long the API tries to store a reading before it answers 503, in seconds.")

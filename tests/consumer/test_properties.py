@@ -6,6 +6,7 @@ import pytest
 
 from consumer.properties import SHUTDOWN_GRACE_S, TIMING, render_properties
 from telemetry.names import ResourceNames
+from telemetry.read_budget import SHARD_CALLS_A_S
 from telemetry.settings import Settings
 
 NAMES = ResourceNames("telemetry-test", 3)
@@ -36,7 +37,13 @@ def test_h11_retrieval_is_polling_said_out_loud() -> None:
     """The default is billed fan-out, and any polling property would switch it silently."""
     properties = rendered()
     assert properties["retrievalMode"] == "POLLING"
-    assert int(properties["idleTimeBetweenReadsInMillis"]) >= 200, "a shard allows five reads a second"
+
+
+@pytest.mark.parametrize(("timing", "others"), [("aws", 2), ("local", 1)], ids=["aws", "local"])
+def test_l07_the_consumer_leaves_others_their_reads(timing: str, others: int) -> None:
+    """Of the five a second that a shard allows: one to replay, and on AWS one to Firehose. What is left is the consumer's."""
+    apart_ms = int(rendered(KCL_TIMING=timing)["idleTimeBetweenReadsInMillis"])
+    assert 1000 / apart_ms + others <= SHARD_CALLS_A_S < 1000 / (apart_ms - 1) + others
 
 
 def test_h12_starts_at_trim_horizon() -> None:
