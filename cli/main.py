@@ -20,7 +20,7 @@ from telemetry.errors import ReasonCode
 from telemetry.names import ResourceNames
 from telemetry.reading import parse_sensor_id, parse_timestamp, rfc3339
 from telemetry.retry import patiently
-from telemetry.settings import Settings
+from telemetry.settings import CLOCK_SKEW_H, CLOCK_SKEW_H_BOUND, Settings
 from telemetry.shards import list_shards
 
 _CONTACT_PATIENCE_S = 3.0
@@ -66,18 +66,31 @@ def telemetry() -> None:
 @click.option("--from", "from_us", type=_Time(), help="Measured at this time or later, e.g. 2021-11-26T18:10:00.")
 @click.option("--to", "to_us", type=_Time(), help="Measured before this time.")
 @click.option("--sensor", "sensor_id", type=_Sensor(), help="Measured by this sensor.")
-def replay_command(from_us: int | None, to_us: int | None, sensor_id: str | None) -> None:
+@click.option(
+    "--ahead",
+    "ahead_h",
+    type=click.IntRange(0, CLOCK_SKEW_H_BOUND),
+    metavar="HOURS",
+    default=CLOCK_SKEW_H,
+    show_default=True,
+    help="How far ahead of its arrival a reading may be: what arrived earlier than that before --from is not read.",
+)
+def replay_command(from_us: int | None, to_us: int | None, sensor_id: str | None, ahead_h: int) -> None:
     """Print the log's events as JSON lines, oldest record first within each shard, repeats included."""
     if from_us is not None and to_us is not None and from_us >= to_us:
         raise click.UsageError(f"--from {rfc3339(from_us)} is not before --to {rfc3339(to_us)}: no reading lies between them.")
     choice, passed = Choice(from_us, to_us, sensor_id), Passed()
+    arrived_from_ms = choice.arrived_from_ms(ahead_h)
     with told():
         settings = Settings.from_environment(os.environ)
     with told(settings):
         stream = ResourceNames(settings.prefix).stream
         _make_contact(settings, stream)
+        if arrived_from_ms is not None:
+            since = rfc3339(arrived_from_ms * 1000)
+            click.echo(f"Reading what arrived from {since} on: readings may be {ahead_h} h ahead of time (--ahead).", err=True)
         kinesis = kinesis_client(settings, attempts=1, read_timeout_s=_READ_TIMEOUT_S)
-        printed = _print(replay(read_log(kinesis, stream), choice, passed))
+        printed = _print(replay(read_log(kinesis, stream, arrived_from_ms), choice, passed))
     if passed.codes:
         found = ", ".join(f"{code} {passed.codes[code]}" for code in ReasonCode if passed.codes[code])
         places = passed.codes.total()
@@ -85,7 +98,8 @@ def replay_command(from_us: int | None, to_us: int | None, sensor_id: str | None
     if passed.lost:
         click.echo(f"KCL hands {passed.lost} user records of broken KPL aggregates to nobody: no table has them.", err=True)
     if not printed:
-        click.echo(f"Nothing matched: the log holds no event{_described(choice)}.", err=True)
+        read = "the log" if arrived_from_ms is None else "what was read"
+        click.echo(f"Nothing matched: {read} holds no event{_described(choice)}.", err=True)
         sys.exit(NOTHING_MATCHED)
 
 

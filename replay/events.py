@@ -11,6 +11,10 @@ from telemetry.events import decode_event
 from telemetry.reading import Reading
 from telemetry.records import Broken, split_record
 
+_ARRIVAL_SLACK_MS = 600_000
+"""An arrival time is about right and need not rise along a shard (GetRecords), and the clock that a reading was judged by may
+be minutes off Kinesis's (`telemetry/retry.py`)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -27,6 +31,16 @@ class Choice:
             and (self.to_us is None or reading.measured_at_us < self.to_us)
             and (self.sensor_id is None or reading.sensor_id == self.sensor_id)
         )
+
+    def arrived_from_ms(self, ahead_h: int) -> int | None:
+        """Before when nothing chosen has arrived, in ms since 1970, if readings are at most `ahead_h` hours ahead of time.
+
+        None when no such time bounds the log.
+        """
+        if self.from_us is None:
+            return None
+        bound_ms = self.from_us // 1000 - ahead_h * 3_600_000 - _ARRIVAL_SLACK_MS
+        return bound_ms if bound_ms > 0 else None
 
 
 @dataclass(slots=True)

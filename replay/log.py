@@ -1,30 +1,25 @@
-"""Reads the stream from its oldest record to the moment the reading began: all shards, parents before their children.
+"""Reads the stream to the moment the reading began, from its oldest record or from a time of arrival on.
 
-A shard may be read five times and 2 MB a second. One call a second for about 1 MB leaves the consumer its four, and as many
-bytes as can be written; a larger page would block the shard's reads for everybody (Kinesis, GetRecords).
+All shards, parents before their children, and each at a pace that leaves the consumer its share (`replay/pace.py`).
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from replay.pace import FIRST_PAGE_RECORDS, Pace, page_records
 from telemetry.retry import patiently
 from telemetry.shards import Shard, ShardMap, list_shards
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
 
-_READ_INTERVAL_S = 1.0
 _PATIENCE_S = 60.0
-_PAGE_BYTES = 1_000_000
-_PAGE_RECORDS_FIRST = 100
-"""The first page shows how large the records are."""
-_PAGE_RECORDS_MAX = 2_000
-"""Twice what a shard takes a second; the emulator takes seconds over a page of more."""
 _KINESIS_CLOCK_ALLOWANCE_MS = 5_000
 """Arrival times are approximate, and an answer's date has whole seconds."""
 _OUR_CLOCK_ALLOWANCE_MS = 60_000
@@ -41,10 +36,25 @@ class LogRecord:
     data: bytes
 
 
-def read_log(kinesis: "KinesisClient", stream: str) -> Iterator[LogRecord]:
-    """Every record the stream retains, up to now. Raises StoreUnavailable when Kinesis stays away for a minute."""
+def read_log(
+    kinesis: "KinesisClient",
+    stream: str,
+    arrived_from_ms: int | None = None,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[LogRecord]:
+    """Every record the stream retains, up to now; those before the first that arrived at `arrived_from_ms` or later left out.
+
+    That time is in ms since 1970, as Kinesis stamps records: about right, and not in order. Raises StoreUnavailable when
+    Kinesis stays away for a minute.
+    """
+    start: dict[str, Any] = {"ShardIteratorType": "TRIM_HORIZON"}
+    if arrived_from_ms is not None:
+        # Before the oldest record it is TRIM_HORIZON again (GetShardIterator).
+        start = {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": datetime.fromtimestamp(arrived_from_ms / 1000, UTC)}
     for shard in parents_first(patiently(lambda: list_shards(kinesis, stream), _PATIENCE_S)):
-        yield from _read_shard(kinesis, stream, shard.shard_id)
+        yield from _read_shard(kinesis, stream, shard.shard_id, start, Pace(clock, sleep))
 
 
 def parents_first(shards: ShardMap) -> list[Shard]:
@@ -62,19 +72,19 @@ def parents_first(shards: ShardMap) -> list[Shard]:
     return list(ordered.values())
 
 
-def _read_shard(kinesis: "KinesisClient", stream: str, shard_id: str) -> Iterator[LogRecord]:
+def _read_shard(kinesis: "KinesisClient", stream: str, shard_id: str, start: dict[str, Any], pace: Pace) -> Iterator[LogRecord]:
     """A shard's records. Where writers go on, what arrived after the reading began ends it."""
-    start: dict[str, Any] = {"ShardIteratorType": "TRIM_HORIZON"}
     iterator: str | None = None
     until_ms: int | None = None
-    limit = _PAGE_RECORDS_FIRST
+    limit = FIRST_PAGE_RECORDS
     while True:
-        began_s = time.monotonic()
         try:
             if iterator is None:
                 answer = _iterator(kinesis, stream, shard_id, start)
+                if answer is None:
+                    return
                 iterator, until_ms = answer["ShardIterator"], until_ms or _end_ms(answer)
-            page = _page(kinesis, iterator, limit)
+            page = _page(kinesis, iterator, limit, pace)
         except ClientError as error:
             if error.response["Error"]["Code"] != "ExpiredIteratorException":
                 raise
@@ -92,21 +102,35 @@ def _read_shard(kinesis: "KinesisClient", stream: str, shard_id: str) -> Iterato
         if iterator is None or (not records and page["MillisBehindLatest"] == 0):
             return
         if records:
-            mean_bytes = sum(len(item["Data"]) for item in records) / len(records)
-            limit = max(1, min(_PAGE_RECORDS_MAX, int(_PAGE_BYTES / max(1, mean_bytes))))
-        time.sleep(max(0.0, began_s + _READ_INTERVAL_S - time.monotonic()))
+            limit = page_records([len(item["Data"]) for item in records])
+
+
+def _kinesis_ms(answer: Any) -> int | None:
+    """The time of whoever answered, in whole seconds, if it tells."""
+    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    return int(parsedate_to_datetime(date).timestamp() * 1000) if date else None
 
 
 def _end_ms(answer: Any) -> int:
     """The arrival time that lies behind us, by the clock of whoever answered if it tells its time."""
-    if date := answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date"):
-        return int(parsedate_to_datetime(date).timestamp() * 1000) + _KINESIS_CLOCK_ALLOWANCE_MS
+    if (told_ms := _kinesis_ms(answer)) is not None:
+        return told_ms + _KINESIS_CLOCK_ALLOWANCE_MS
     return time.time_ns() // 1_000_000 + _OUR_CLOCK_ALLOWANCE_MS
 
 
 def _iterator(kinesis: "KinesisClient", stream: str, shard_id: str, start: dict[str, Any]) -> Any:
-    return patiently(lambda: kinesis.get_shard_iterator(StreamName=stream, ShardId=shard_id, **start), _PATIENCE_S)
+    """GetShardIterator's answer. None when reading is to start at a time that has yet to come, which Kinesis refuses."""
+    try:
+        return patiently(lambda: kinesis.get_shard_iterator(StreamName=stream, ShardId=shard_id, **start), _PATIENCE_S)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "InvalidArgumentException" or "Timestamp" not in start:
+            raise
+        told_ms = _kinesis_ms(error.response)
+        if told_ms is not None and start["Timestamp"].timestamp() * 1000 <= told_ms:
+            raise
+        return None
 
 
-def _page(kinesis: "KinesisClient", iterator: str, limit: int) -> Any:
-    return patiently(lambda: kinesis.get_records(ShardIterator=iterator, Limit=limit), _PATIENCE_S)
+def _page(kinesis: "KinesisClient", iterator: str, limit: int, pace: Pace) -> Any:
+    """The next page. Each try keeps the pace: a shard that refuses us is one that others want to read."""
+    return patiently(lambda: pace.page(lambda: kinesis.get_records(ShardIterator=iterator, Limit=limit)), _PATIENCE_S)

@@ -55,7 +55,6 @@ def test_r04_a_range_that_ends_before_it_begins_is_refused(typed: Typed) -> None
     ("words", "said"),
     [
         (["--sensor", "nobody"], "of sensor 'nobody'."),
-        (["--from", "2031-01-01"], "measured from 2031-01-01T00:00:00Z on."),
         (["--sensor", "x", "--to", "2001-01-01"], "of sensor 'x', measured before 2001-01-01T00:00:00Z."),
     ],
 )
@@ -64,6 +63,46 @@ def test_r04_nothing_matched_is_said(typed: Typed, words: list[str], said: str) 
     answer = typed("replay", *words)
     assert (answer.exit_code, answer.stdout) == (3, "")
     assert answer.stderr == f"Nothing matched: the log holds no event {said}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "since", "hours"),
+    [
+        ([], "2030-12-30T23:50:00Z", 24),
+        (["--ahead", "0"], "2030-12-31T23:50:00Z", 0),
+        (["--ahead", "100"], "2030-12-27T19:50:00Z", 100),
+    ],
+)
+def test_l07_where_reading_begins_is_said(typed: Typed, words: list[str], since: str, hours: int) -> None:
+    """Else a reading that was further ahead would be missing in silence. What was not read is not said to hold nothing."""
+    answer = typed("replay", "--from", "2031-01-01", *words)
+    assert answer.exit_code == 3
+    assert answer.stderr == (
+        f"Reading what arrived from {since} on: readings may be {hours} h ahead of time (--ahead).\n"
+        "Nothing matched: what was read holds no event measured from 2031-01-01T00:00:00Z on.\n"
+    )
+
+
+@pytest.mark.parametrize("words", [["--from", "2021-11-26", "--ahead", "876000"], ["--from", "1970-01-01"]])
+def test_l07_where_all_is_read_nothing_is_said(typed: Typed, words: list[str]) -> None:
+    """From its oldest record on."""
+    answer = typed("replay", *words)
+    assert "Reading" not in answer.stderr
+
+
+def test_l07_the_log_is_asked_for_what_arrived_since(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten minutes before --from less what readings may be ahead, whatever this shell's settings say; without --from for all."""
+    monkeypatch.setenv("CLOCK_SKEW_H_MAX", "1")
+    asked: list[int | None] = []
+
+    def note(_kinesis: object, _stream: str, since: int | None) -> list[LogRecord]:
+        asked.append(since)
+        return []
+
+    monkeypatch.setattr("cli.main.read_log", note)
+    for words in ([], ["--from", "1970-01-03"], ["--from", "1970-01-03", "--ahead", "47"], ["--to", "2021-11-26"]):
+        assert typed("replay", *words).exit_code == 3
+    assert asked == [None, (24 * 60 - 10) * 60_000, 50 * 60_000, None]
 
 
 def test_what_is_no_event_is_counted_by_its_code(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:

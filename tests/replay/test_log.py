@@ -1,4 +1,4 @@
-"""The log is read to its end, however Kinesis pages it, and at a pace that leaves the consumer its share."""
+"""The log is read from where asked to its end, however Kinesis pages it, and at a pace that leaves the consumer its share."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -6,10 +6,14 @@ from itertools import batched
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from replay.log import read_log
+from replay.pace import PAGE_BYTES, pause_s
 
 NOW_S = 1_700_000_000
+CALL_S = 0.25
+DATE = {"HTTPHeaders": {"date": "Tue, 14 Nov 2023 22:13:20 GMT"}}
 
 
 type Page = list[tuple[float, bytes]]
@@ -21,18 +25,32 @@ class Shard:
     def __init__(self, *pages: Page | int, lag_ms: int = 0, closed: bool = False) -> None:
         self._pages, self._lag_ms, self._closed = list(pages), lag_ms, closed
         self.limits: list[int] = []
+        self.asked_s: list[float] = []
+        self.answered_s: list[float] = []
         self.sizes_bytes: list[int] = []
+        self.starts: list[dict[str, Any]] = []
+        self.fails: dict[int, str] = {}
+        """Codes of errors, by the number of the call for a page that meets them."""
+        self.now_s = 0.0
+        """A clock that sleeping, calls for pages and tests put on."""
 
     def list_shards(self, **_: Any) -> Any:
         numbers = {"StartingSequenceNumber": "0", **({"EndingSequenceNumber": "9"} if self._closed else {})}
         hashes = {"StartingHashKey": "0", "EndingHashKey": "1"}
         return {"Shards": [{"ShardId": "shard", "HashKeyRange": hashes, "SequenceNumberRange": numbers}]}
 
-    def get_shard_iterator(self, **_: Any) -> Any:
-        return {"ShardIterator": "0", "ResponseMetadata": {"HTTPHeaders": {"date": "Tue, 14 Nov 2023 22:13:20 GMT"}}}
+    def get_shard_iterator(self, StreamName: str, ShardId: str, **start: Any) -> Any:  # noqa: N803  as boto3 names them
+        self.starts.append(start)
+        return {"ShardIterator": start.get("StartingSequenceNumber", "0"), "ResponseMetadata": DATE}
 
     def get_records(self, ShardIterator: str, Limit: int = 10_000) -> Any:  # noqa: N803  as boto3 names them
         self.limits.append(Limit)
+        self.asked_s.append(self.now_s)
+        self.now_s += CALL_S
+        self.answered_s.append(self.now_s)
+        self.sizes_bytes.append(0)
+        if code := self.fails.get(len(self.limits)):
+            raise ClientError({"Error": {"Code": code, "Message": ""}}, "GetRecords")
         at = int(ShardIterator)
         page = self._pages[0] if self._pages else []
         if isinstance(page, int):
@@ -40,7 +58,7 @@ class Shard:
             return {"Records": [], "NextShardIterator": ShardIterator, "MillisBehindLatest": page}
         found = page[:Limit]
         self._pages[:1] = [page[Limit:]] if page[Limit:] else []
-        self.sizes_bytes.append(sum(len(data) for _, data in found))
+        self.sizes_bytes[-1] = sum(len(data) for _, data in found)
         records = [
             {
                 "SequenceNumber": str(at + number),
@@ -56,17 +74,22 @@ class Shard:
             "MillisBehindLatest": self._lag_ms,
         }
 
+    def sleep(self, seconds: float) -> None:
+        assert seconds > 0
+        self.now_s += seconds
 
-@pytest.fixture(autouse=True)
-def waits_s(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """What was waited for; nothing waits."""
-    waits: list[float] = []
-    monkeypatch.setattr("replay.log.time.sleep", waits.append)
-    return waits
+    def clock(self) -> float:
+        return self.now_s
 
 
-def read(shard: Any) -> list[bytes]:
-    return [record.data for record in read_log(shard, "stream")]
+def read(shard: Any, arrived_from_ms: int | None = None) -> list[bytes]:
+    return [record.data for record in read_log(shard, "stream", arrived_from_ms, clock=shard.clock, sleep=shard.sleep)]
+
+
+def pauses_are_kept(shard: Shard) -> bool:
+    """Whether no page was asked for before the pause after the one before it."""
+    before = zip(shard.answered_s, shard.sizes_bytes, shard.asked_s[1:], strict=False)
+    return all(asked_s - answered_s >= pause_s(size) - 1e-6 for answered_s, size, asked_s in before)
 
 
 def test_s04_a_lag_of_0_is_not_the_end() -> None:
@@ -94,18 +117,84 @@ def test_s04_writers_that_go_on_do_not_hold_a_reader() -> None:
     assert read(Shard(*batched_pages(endless, 2))) == [b"%d" % number for number in range(7)]
 
 
-@pytest.mark.parametrize("record_bytes", [30, 300, 5_000, 100_000, 1_048_576])
-def test_s04_pages_are_about_a_megabyte_a_second(record_bytes: int, waits_s: list[float]) -> None:
-    """Once it is known how large the records are; so the consumer keeps its four reads, and a shard's other megabyte."""
-    count = min(30_000, 20_000_000 // record_bytes)
+@pytest.mark.parametrize("record_bytes", [0, 30, 300, 5_000, 100_000, 1_048_576, 10 * 1024 * 1024])
+def test_l07_a_page_is_within_the_share_of_a_second(record_bytes: int) -> None:
+    """Or one record, the first one too, however large the records are; and the pause follows."""
+    count = min(20_000, 20_000_000 // max(1, record_bytes))
     shard = Shard([(NOW_S, bytes(record_bytes))] * count)
     assert len(read(shard)) == count
-    assert max(shard.limits) <= 2_000
-    assert shard.limits[0] * min(record_bytes, 10_000) <= 1_000_000
-    assert all(size <= max(1_000_000, record_bytes) for size in shard.sizes_bytes[1:])
-    assert len(shard.limits) <= 3 + count * record_bytes // 500_000 + count // 1_000
-    assert len(waits_s) == len(shard.limits) - 1
-    assert sum(waits_s) > 0.5 * len(waits_s)
+    assert shard.limits[0] == 1
+    assert all(size <= max(PAGE_BYTES, record_bytes) for size in shard.sizes_bytes)
+    assert max(shard.limits) <= 1000
+    assert len(shard.limits) <= 6 + count * record_bytes // (PAGE_BYTES // 2) + count // 1000, (
+        "pages are no smaller than need be"
+    )
+    assert pauses_are_kept(shard)
+
+
+def test_l07_records_that_grow_shrink_the_next_page() -> None:
+    """And the pause is that of the bytes that came, whatever was expected."""
+    shard = Shard([(NOW_S, b"small")] * 1_200, [(NOW_S, bytes(50_000))] * 100)
+    assert len(read(shard)) == 1_300
+    large = next(number for number, size in enumerate(shard.sizes_bytes) if size > PAGE_BYTES)
+    assert shard.limits[large + 1] == 8
+    assert pauses_are_kept(shard)
+
+
+@pytest.mark.parametrize("code", ["ExpiredIteratorException", "ProvisionedThroughputExceededException"])
+def test_l07_a_page_that_failed_is_not_asked_for_again_at_once(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither with a new iterator, after the last record that came, nor when the shard refused: nothing is lost or twice."""
+    monkeypatch.setattr("telemetry.retry.time.sleep", lambda _: None)
+    shard = Shard([(NOW_S, b"%d" % number + bytes(300_000)) for number in range(6)])
+    shard.fails = {1: code, 3: code, 4: code}
+    assert [int(data.rstrip(b"\0")) for data in read(shard)] == list(range(6))
+    assert pauses_are_kept(shard)
+    assert len(shard.starts) == (4 if code == "ExpiredIteratorException" else 1)
+
+
+def test_l07_time_that_the_reader_takes_counts() -> None:
+    """Who is slower than the pace is not held up."""
+    shard = Shard([(NOW_S, b"%d" % number) for number in range(50)])
+    for _ in read_log(shard, "stream", clock=shard.clock, sleep=shard.sleep):  # type: ignore[arg-type]
+        shard.now_s += 1
+    assert shard.now_s == 50 + CALL_S * len(shard.limits)
+
+
+def test_l07_reading_begins_where_the_first_chosen_reading_can_have_arrived() -> None:
+    """Not at the oldest record, which is days of pages away; without a time, there."""
+    shard = Shard([(NOW_S, b"1")])
+    assert read(shard, 1_699_990_000_500) == [b"1"]
+    begun = datetime(2023, 11, 14, 19, 26, 40, 500_000, UTC)
+    assert shard.starts == [{"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": begun}]
+    shard = Shard([(NOW_S, b"1")])
+    assert read(shard) == [b"1"]
+    assert shard.starts == [{"ShardIteratorType": "TRIM_HORIZON"}]
+
+
+class Refusing(Shard):
+    """Kinesis refuses where reading is to start."""
+
+    def __init__(self, metadata: Any) -> None:
+        super().__init__([(NOW_S, b"1")])
+        self._metadata = metadata
+
+    def get_shard_iterator(self, StreamName: str, ShardId: str, **start: Any) -> Any:  # noqa: N803  as boto3 names them
+        code: Any = {"Error": {"Code": "InvalidArgumentException", "Message": ""}, "ResponseMetadata": self._metadata}
+        raise ClientError(code, "GetShardIterator")
+
+
+@pytest.mark.parametrize("metadata", [DATE, {}], ids=["told", "not told"])
+def test_l07_a_time_that_has_yet_to_come_holds_nothing(metadata: Any) -> None:
+    """Kinesis refuses it, and its own clock says why, if it tells."""
+    assert read(Refusing(metadata), NOW_S * 1000 + 500) == []
+
+
+def test_l07_another_refusal_is_told() -> None:
+    """It is not taken for a shard without records."""
+    with pytest.raises(ClientError):
+        read(Refusing(DATE), NOW_S * 1000)
+    with pytest.raises(ClientError):
+        read(Refusing({}))
 
 
 def batched_pages(records: Page, size: int) -> Iterator[Page]:
