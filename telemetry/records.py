@@ -49,6 +49,18 @@ def encode_record(events: Sequence[bytes]) -> bytes:
     return packed if len(packed) < len(plain) else plain
 
 
+def whole_text(data: bytes) -> bytes | None:
+    """The text of a record that is small when inflated and sound, as ours are; None for all others."""
+    if not data.startswith(_GZIP_MAGIC):
+        return data if len(data) <= _STEP_BYTES and not data.startswith(MAGIC) else None
+    member = _member()
+    try:
+        text = member.decompress(data, _STEP_BYTES)
+    except zlib.error:
+        return None
+    return text if member.eof and not member.unused_data else None
+
+
 def split_record(*parts: bytes) -> Iterator[Line | Broken]:
     """The lines of a record in order, blank ones left out, holding at most a step and a line in memory.
 
@@ -69,10 +81,11 @@ def split_record(*parts: bytes) -> Iterator[Line | Broken]:
                     # Its gzip may be sound, and an aggregate may cross the bound with a plain part: it holds too much.
                     raise UndecodableEvent(ReasonCode.TOO_LONG, f"inflates beyond {RECORD_INFLATED_BYTES_MAX} bytes")
                 *ends, beginning = piece.split(b"\n")
-                for end in ends:
+                if ends and rest:
                     # Joined once, when a line ends: to join at every step would cost a bomb's size squared.
-                    text = b"".join([*rest, end])
+                    ends[0] = b"".join([*rest, ends[0]])
                     rest.clear()
+                for text in ends:
                     if text.strip():
                         yield Line(number, text)
                     number += 1
