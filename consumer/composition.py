@@ -12,6 +12,7 @@ from projections.projector import ShardProjector
 from telemetry.aws import dynamodb_client, kinesis_client
 from telemetry.logs import configure_logs
 from telemetry.names import ResourceNames
+from telemetry.processes import collect_garbage_seldom
 from telemetry.settings import Settings
 
 GENERATION_VARIABLE = "PROJECTION_GENERATION"
@@ -22,9 +23,10 @@ def record_processor(environ: Mapping[str, str]) -> ShardRecordProcessor:
     """The record processor of a child process."""
     settings = Settings.from_environment(environ)
     configure_logs(settings.log_level, process="consumer")
+    collect_garbage_seldom()
     names = ResourceNames(settings.prefix, int(environ.get(GENERATION_VARIABLE, "1")))
 
-    kinesis, dynamodb = kinesis_client(settings), dynamodb_client(settings, pool=CALLS_AT_ONCE)
+    kinesis, dynamodb = kinesis_client(settings), dynamodb_client(settings, pool=CALLS_AT_ONCE, validate=False)
     certainty = Certainty(kinesis, dynamodb, names, settings.store_retry_s)
 
     def open_shard(shard_id: str) -> tuple[ShardProjector, Stores]:

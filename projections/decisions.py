@@ -1,34 +1,34 @@
-"""What was decided about the lines of a shard's log. Rows and packs follow from decisions alone; so does their repetition."""
+"""What was decided about the lines of a shard's log between two flushes: rows and packs follow from that alone.
 
-from typing import NamedTuple
+A full shard brings a million readings in half a minute. So they are kept as columns, some 25 bytes a reading: the text that
+becomes their pack, and where each stood. The same text is the memory of what was counted, and is folded again, decision by
+decision, for a row that another worker moved. Pure.
+"""
 
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterator
+from itertools import batched, chain
+from typing import Final, NamedTuple
+
+from projections.decoding import Candidate
+from projections.fold import Fold
+from projections.histogram import rung_of
+from projections.packs import READINGS_MAX, TEN_MINUTES_US, Bucket, Pack, Place, bucket_of, read_tokens
+from projections.rows import HOUR_US, Row
 from telemetry.errors import ReasonCode
 from telemetry.reading import Reading
 
+NEVER_SEEN_US: Final = -(10**18)
 
-class Place(NamedTuple):
-    """A line of a record of the log."""
-
-    sequence_number: int
-    line: int
-
-
-class Decision(NamedTuple):
-    """About a reading: counted, or seen before."""
-
-    sequence_number: int
-    line: int
-    reading: Reading
-    counted: bool
-    arrived_at_ms: int = 0
-    """When Kinesis took the record: milliseconds since 1970."""
-    new_sensor: bool = False
-    """Counted, and nothing of its sensor was before, neither here nor in the shard's parents."""
-
-    @property
-    def place(self) -> Place:
-        """Where the line is."""
-        return Place(self.sequence_number, self.line)
+# What these take in memory, measured with tracemalloc and rounded up.
+_READING_BYTES: Final = 20
+"""Beside its text: two numbers, its share of a histogram, and the room that columns grow into."""
+_COLUMN_BYTES: Final = 500
+_SENSOR_BYTES: Final = 600
+_HOUR_BYTES: Final = 1_000
+_RECORD_BYTES: Final = 100
+_LETTER_BYTES: Final = 100
 
 
 class Refusal(NamedTuple):
@@ -36,3 +36,234 @@ class Refusal(NamedTuple):
 
     sequence_number: int
     code: ReasonCode
+
+
+class Counted(NamedTuple):
+    """A reading that was counted, and the record that brought it."""
+
+    reading: Reading
+    sequence_number: int
+    arrived_at_ms: int
+
+
+class _Column:
+    """The counted readings of a bucket, in the order of the log."""
+
+    __slots__ = ("bucket", "lines", "records", "text")
+
+    def __init__(self, bucket: Bucket) -> None:
+        self.bucket = bucket
+        self.text = bytearray(b" ")
+        """A blank before and after each."""
+        self.records = array("I")
+        """The number of each one's record, of those in `Decisions`."""
+        self.lines = array("I")
+
+
+class HourDecisions:
+    """Of a sensor and an hour."""
+
+    __slots__ = ("columns", "fold")
+
+    def __init__(self, fold: Fold) -> None:
+        self.fold = fold
+        """Of what was counted."""
+        self.columns: dict[int, _Column] = {}
+        """By the number of their ten minutes since 1970."""
+
+
+class SensorDecisions:
+    """Of a sensor."""
+
+    __slots__ = ("born", "hours", "repeats", "seen_us")
+
+    def __init__(self) -> None:
+        self.born = 0
+        """The first record that brought what was counted."""
+        self.seen_us = NEVER_SEEN_US
+        """Of what was counted, the latest of the earlier of measured and arrived."""
+        self.hours: dict[int, HourDecisions] = {}
+        """By the number of the hour since 1970."""
+        self.repeats = array("I")
+        """The records that brought a reading once more."""
+
+
+class Decisions:
+    """About the lines of records after `begin`."""
+
+    def __init__(self, begin: int) -> None:
+        self.begin = begin
+        self.sensors: dict[str, SensorDecisions] = {}
+        self.size_bytes = 0
+        """In memory: roughly, and rather more."""
+        self._sequence_numbers: list[int] = []
+        self._arrived_at_ms: list[int] = []
+        self._births = array("I")
+        """The records that first brought a sensor."""
+        self._refusals: list[Refusal] = []
+
+    def __bool__(self) -> bool:
+        return bool(self.sensors or self._refusals)
+
+    def count(self, candidate: Candidate, known: Row) -> Bucket:
+        """Note a reading that was counted; its bucket. The row of its sensor's hour is `known`."""
+        number = self._record(candidate)
+        reading = candidate.reading
+        measured_at_us, sensor_id, _ = reading
+        try:
+            sensor = self.sensors[sensor_id]
+        except KeyError:
+            sensor = self._sensor(sensor_id)
+        try:
+            hour = sensor.hours[measured_at_us // HOUR_US]
+        except KeyError:
+            # A row that goes further may have a coarser histogram than what is added to this.
+            rung = rung_of(known.stats.histogram) if known.position <= self.begin else 0
+            hour = sensor.hours[measured_at_us // HOUR_US] = HourDecisions(Fold(rung=rung))
+            self.size_bytes += _HOUR_BYTES
+        try:
+            column = hour.columns[measured_at_us // TEN_MINUTES_US]
+        except KeyError:
+            column = hour.columns[measured_at_us // TEN_MINUTES_US] = _Column(bucket_of(reading))
+            self.size_bytes += _COLUMN_BYTES
+        hour.fold.add(reading)
+        arrived_at_us = candidate.arrived_at_ms * 1000
+        seen_us = min(arrived_at_us, measured_at_us)
+        sensor.seen_us = max(sensor.seen_us, seen_us)
+        if not sensor.born:
+            sensor.born = candidate.sequence_number
+        token = candidate.token
+        column.text += token
+        column.text += b" "
+        column.records.append(number)
+        column.lines.append(candidate.line)
+        self.size_bytes += len(token) + _READING_BYTES
+        return column.bucket
+
+    def repeat(self, candidate: Candidate) -> None:
+        """Note a reading that had been counted before."""
+        number = self._record(candidate)
+        sensor = self.sensors.get(candidate.reading.sensor_id) or self._sensor(candidate.reading.sensor_id)
+        sensor.repeats.append(number)
+        self.size_bytes += sensor.repeats.itemsize
+
+    def bear(self) -> None:
+        """What was counted last was the first of its sensor, in the shard and its parents."""
+        self._births.append(len(self._sequence_numbers) - 1)
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Note a dead letter."""
+        self._refusals.append(refusal)
+        self.size_bytes += _LETTER_BYTES
+
+    def holds(self, reading: Reading, token: bytes) -> bool:
+        """Whether a reading was counted."""
+        column = self._column(reading.sensor_id, reading.measured_at_us)
+        return column is not None and b" %b " % token in column.text
+
+    def text(self, bucket: Bucket) -> bytearray:
+        """What was counted in a bucket, each with a blank before and after; a blank when it is nothing."""
+        column = self._column(bucket.sensor_id, bucket.first_us)
+        return column.text if column else bytearray(b" ")
+
+    def packs(self, shard_id: str) -> Iterator[Pack]:
+        """The packs of everything counted."""
+        for column in self._columns():
+            begin = 0
+            for run in batched(column.text.split(), READINGS_MAX, strict=False):
+                end = begin + len(run)
+                first, last = self._place(column, begin), self._place(column, end - 1)
+                yield Pack(column.bucket, shard_id, first, last, b" ".join(run).decode())
+                begin = end
+
+    def counted_after(
+        self, position: int, sensor_id: str | None = None, ten_minutes: Collection[int] | None = None
+    ) -> Iterator[Counted]:
+        """What was counted in records after a position: of one sensor or all, of some ten minutes or all. In any order."""
+        beyond = bisect_right(self._sequence_numbers, position)
+        for column in self._columns(sensor_id, ten_minutes):
+            begin = bisect_left(column.records, beyond)
+            if begin == len(column.records):
+                continue
+            readings = list(read_tokens(column.bucket, b" ".join(column.text.split()[begin:]).decode()))
+            for reading, number in zip(readings, column.records[begin:], strict=True):
+                yield Counted(reading, self._sequence_numbers[number], self._arrived_at_ms[number])
+
+    def repeats_after(self, position: int, sensor_id: str | None = None) -> int:
+        """How many repeats records after a position brought, of one sensor or all."""
+        beyond = bisect_right(self._sequence_numbers, position)
+        if sensor_id is None:
+            found = [sensor.repeats for sensor in self.sensors.values()]
+        else:
+            found = [self.sensors[sensor_id].repeats] if sensor_id in self.sensors else []
+        return sum(len(repeats) - bisect_left(repeats, beyond) for repeats in found)
+
+    def births_after(self, position: int) -> int:
+        """How many sensors records after a position brought first."""
+        return len(self._births) - bisect_left(self._births, bisect_right(self._sequence_numbers, position))
+
+    def refusals_after(self, position: int) -> Iterator[ReasonCode]:
+        """The dead letters of records after a position."""
+        return (refusal.code for refusal in self._refusals if refusal.sequence_number > position)
+
+    def _sensor(self, sensor_id: str) -> SensorDecisions:
+        sensor = self.sensors[sensor_id] = SensorDecisions()
+        self.size_bytes += _SENSOR_BYTES
+        return sensor
+
+    def _record(self, candidate: Candidate) -> int:
+        """The number of a candidate's record, which is the last one or comes after it."""
+        numbers = self._sequence_numbers
+        if not numbers or numbers[-1] != candidate.sequence_number:
+            numbers.append(candidate.sequence_number)
+            self._arrived_at_ms.append(candidate.arrived_at_ms)
+            self.size_bytes += _RECORD_BYTES
+        return len(numbers) - 1
+
+    def _column(self, sensor_id: str, time_us: int) -> _Column | None:
+        sensor = self.sensors.get(sensor_id)
+        hour = sensor.hours.get(time_us // HOUR_US) if sensor else None
+        return hour.columns.get(time_us // TEN_MINUTES_US) if hour else None
+
+    def _columns(self, sensor_id: str | None = None, ten_minutes: Collection[int] | None = None) -> Iterator[_Column]:
+        sensors = self.sensors.values() if sensor_id is None else [self.sensors[sensor_id]] if sensor_id in self.sensors else []
+        for hour in chain.from_iterable(sensor.hours.values() for sensor in sensors):
+            for number, column in hour.columns.items():
+                if ten_minutes is None or number in ten_minutes:
+                    yield column
+
+    def _place(self, column: _Column, index: int) -> Place:
+        return Place(self._sequence_numbers[column.records[index]], column.lines[index])
+
+
+class Unflushed:
+    """Everything decided since the last flush of everything: what a flush under way writes, and what came after that."""
+
+    def __init__(self) -> None:
+        self.sealed: Decisions | None = None
+        """What the flush writes. Nothing is added any more."""
+        self.open = Decisions(0)
+
+    @property
+    def size_bytes(self) -> int:
+        """In memory, roughly."""
+        return sum(part.size_bytes for part in self.parts)
+
+    @property
+    def parts(self) -> tuple[Decisions, ...]:
+        """Both, in the order of the log."""
+        return (self.sealed, self.open) if self.sealed else (self.open,)
+
+    def seal(self, position: int) -> Decisions:
+        """Begin a flush of what was decided up to a position."""
+        assert self.sealed is None, "one flush at a time"
+        self.sealed, self.open = self.open, Decisions(position)
+        return self.sealed
+
+    def drop(self) -> None:
+        """The flush is done: what it wrote need not be decided or folded again."""
+        self.sealed = None
+
+    def holds(self, reading: Reading, token: bytes) -> bool:
+        """Whether a reading was counted."""
+        return self.open.holds(reading, token) or (self.sealed is not None and self.sealed.holds(reading, token))

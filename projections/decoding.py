@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from projections.effects import DeadLetter, Origin
+from telemetry.canonical import LineDecoder, Told
 from telemetry.errors import ReasonCode, UndecodableEvent
-from telemetry.events import decode_event
 from telemetry.reading import Reading
-from telemetry.records import Broken, split_record
+from telemetry.records import Broken, split_record, whole_text
 from telemetry.shards import Shard, hash_key
 
 LETTERS_MAX = 100
 """Dead letters of one record's lines; a record with more lines that are no events is one dead letter."""
+_SENSORS_HELD_MAX = 30_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +43,13 @@ class Record:
 class Candidate(NamedTuple):
     """A reading that belongs to this shard, and where it stood."""
 
-    origin: Origin
-    reading: Reading
+    sequence_number: int
+    line: int
     arrived_at_ms: int
     """When Kinesis took the record: milliseconds since 1970."""
+    reading: Reading
+    token: bytes
+    """How the reading is told within its ten minutes (`canonical.py`)."""
 
 
 class Stray(NamedTuple):
@@ -55,36 +59,75 @@ class Stray(NamedTuple):
     line: bytes
 
 
-def decode(shard: Shard, record: Record) -> Iterator[Candidate | Stray | DeadLetter | None]:
-    """What each line of the record is, in order; None for one that is no event.
+class Decoder:
+    """Decodes the records of one shard. What it holds only saves time."""
 
-    Its dead letter comes at the record's end, when it is known how many there are: more than LETTERS_MAX are one letter of the
-    whole record, with a code of its own. So the letters of a record depend on nothing but it, and whoever reads it again writes
-    the same.
-    """
-    letters: list[DeadLetter] = []
-    bad, breaks_off = 0, ""
-    for line in split_record(*record.parts):
-        origin = Origin(shard.shard_id, record.sequence_number, line.number)
-        try:
-            if isinstance(line, Broken):
-                breaks_off = f"; {line.reason}"
-                raise UndecodableEvent(line.code, line.reason)
-            reading = decode_event(line.data)
-        except UndecodableEvent as error:
-            bad += 1
-            if bad <= LETTERS_MAX:
-                letters.append(DeadLetter(origin, line.data, error.code, str(error), record.arrived_at_ms))
+    def __init__(self, shard: Shard) -> None:
+        self._shard = shard
+        self._lines = LineDecoder()
+        self._homes: dict[str, bool] = {}
+        """Whether a sensor belongs to the shard."""
+
+    def decode(self, record: Record) -> Iterator[Candidate | Stray | DeadLetter | None]:
+        """What each line of the record is, in order; None for one that is no event.
+
+        Its dead letter comes at the record's end, when it is known how many there are: more than LETTERS_MAX are one letter of
+        the whole record, with a code of its own. So the letters of a record depend on nothing but it, and whoever reads it
+        again writes the same.
+        """
+        if (told := self._in_our_own_form(record)) is None:
+            yield from self._decode_line_by_line(record)
+            return
+        sequence_number, arrived_at_ms, homes = record.sequence_number, record.arrived_at_ms, self._homes
+        for number, (reading, token) in enumerate(told):
+            sensor_id = reading.sensor_id
+            if homes[sensor_id] if sensor_id in homes else self._at_home(sensor_id):
+                yield Candidate(sequence_number, number, arrived_at_ms, reading, token)
             else:
-                del letters[1:]
-            yield None
-            continue
-        if shard.holds(hash_key(reading.sensor_id)):
-            yield Candidate(origin, reading, record.arrived_at_ms)
-        else:
-            yield Stray(reading.sensor_id, line.data)
-    if bad > LETTERS_MAX:
-        first = letters.pop()
-        reason = f"{bad} of its lines are no events, the first of them line {first.origin.line}: {first.reason}{breaks_off}"
-        letters = [DeadLetter(first.origin, record.whole, ReasonCode.MANY_LINES, reason, record.arrived_at_ms)]
-    yield from letters
+                yield Stray(sensor_id, self._line(record, number))
+
+    def _in_our_own_form(self, record: Record) -> list[Told] | None:
+        """What all lines of a record hold when our encoder may have written it; None for all others."""
+        text = None if record.more else whole_text(record.data)
+        return None if text is None else self._lines.decode_all(text)
+
+    def _decode_line_by_line(self, record: Record) -> Iterator[Candidate | Stray | DeadLetter | None]:
+        letters: list[DeadLetter] = []
+        bad, breaks_off = 0, ""
+        sequence_number, arrived_at_ms, homes = record.sequence_number, record.arrived_at_ms, self._homes
+        for line in split_record(*record.parts):
+            number, data = line[:2]
+            try:
+                if isinstance(line, Broken):
+                    breaks_off = f"; {line.reason}"
+                    raise UndecodableEvent(line.code, line.reason)
+                reading, token = self._lines.decode(data)
+            except UndecodableEvent as error:
+                bad += 1
+                if bad <= LETTERS_MAX:
+                    origin = Origin(self._shard.shard_id, sequence_number, number)
+                    letters.append(DeadLetter(origin, data, error.code, str(error), arrived_at_ms))
+                else:
+                    del letters[1:]
+                yield None
+                continue
+            sensor_id = reading.sensor_id
+            if homes[sensor_id] if sensor_id in homes else self._at_home(sensor_id):
+                yield Candidate(sequence_number, number, arrived_at_ms, reading, token)
+            else:
+                yield Stray(sensor_id, data)
+        if bad > LETTERS_MAX:
+            first = letters.pop()
+            reason = f"{bad} of its lines are no events, the first of them line {first.origin.line}: {first.reason}{breaks_off}"
+            letters = [DeadLetter(first.origin, record.whole, ReasonCode.MANY_LINES, reason, arrived_at_ms)]
+        yield from letters
+
+    @staticmethod
+    def _line(record: Record, number: int) -> bytes:
+        return next(line.data for line in split_record(record.data) if line.number == number)
+
+    def _at_home(self, sensor_id: str) -> bool:
+        if len(self._homes) >= _SENSORS_HELD_MAX:
+            self._homes.clear()
+        home = self._homes[sensor_id] = self._shard.holds(hash_key(sensor_id))
+        return home

@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from projections.effects import DeadLetter, Sighting
+from projections.effects import Believed, DeadLetter, Sighting
 from projections.items import (
     dead_letter_items,
     directory_key,
     first_sighting,
     gap_value,
     pack_item,
-    read_pack,
+    read_pack_end,
     read_pack_key,
     read_row,
     row_item,
     row_key,
     row_statement,
 )
-from projections.packs import Bucket, Pack
-from projections.rows import PROGRESS, Row, RowKey
+from projections.packs import Bucket, Pack, Search, search
+from projections.rows import PROGRESS, Row, RowKey, sensor_of, time_prefix
 from telemetry.errors import StoreUnavailable
 from telemetry.limits import (
     BATCH_GET_KEYS_MAX,
@@ -71,15 +71,19 @@ class AwsStores:
         """Let the threads go."""
         self._calls.shutdown()
 
-    def find_packs(self, buckets: Collection[Bucket]) -> Sequence[Pack]:
-        """Every pack of these buckets; strongly consistent."""
-        found = self._calls.map(self._query_bucket, buckets)
-        return [read_pack(item) for items in found for item in items]
+    def search_packs(
+        self, wanted: Mapping[Bucket, Collection[str]], believed: Believed, text_chars_max: int
+    ) -> Mapping[Bucket, Search]:
+        """Which readings lie in believed packs of their buckets; strongly consistent."""
+        found = self._calls.map(
+            lambda bucket: search(wanted[bucket], self._believed_texts(bucket, believed), text_chars_max), wanted
+        )
+        return dict(zip(wanted, found, strict=True))
 
-    def find_newest(self, sensor_ids: Collection[str], *, besides: str) -> Mapping[str, int]:
-        """The end of each sensor's latest bucket in other shards; strongly consistent."""
-        found = self._calls.map(partial(self._query_last, besides), sensor_ids)
-        return {bucket.sensor_id: bucket.last_us for bucket in found if bucket}
+    def find_newest(self, keys: Collection[RowKey], *, besides: str) -> Mapping[RowKey, int]:
+        """The end of the latest bucket in each sensor's total or hour, in other shards; strongly consistent."""
+        found = self._calls.map(partial(self._query_last, besides), keys)
+        return {key: bucket.last_us for key, bucket in zip(keys, found, strict=True) if bucket}
 
     def store_packs(self, packs: Sequence[Pack]) -> None:
         """Write packs."""
@@ -122,31 +126,34 @@ class AwsStores:
         for chunk in batched(events, PUT_RECORDS_BYTES_MAX // EVENT_BYTES_MAX // 2, strict=False):
             self._append(chunk)
 
-    def _query_bucket(self, bucket: Bucket) -> "Sequence[Item]":
+    def _believed_texts(self, bucket: Bucket, believed: Believed) -> Iterator[str]:
+        """Of the packs of a bucket, page by page."""
         request: Any = {
             "TableName": self._names.readings,
             "KeyConditionExpression": "sensor_id = :sensor AND begins_with(pack, :bucket)",
             "ExpressionAttributeValues": {":sensor": {"S": bucket.sensor_id}, ":bucket": {"S": f"{bucket.time}#"}},
             "ConsistentRead": True,
         }
-        items: list[Item] = []
         while True:
             page = self._patiently(partial(self._dynamodb.query, **request))
-            items.extend(page["Items"])
+            yield from (item["readings"]["S"] for item in page["Items"] if believed(*read_pack_end(item)))
             if not (last := page.get("LastEvaluatedKey")):
-                return items
+                return
             request["ExclusiveStartKey"] = last
 
-    def _query_last(self, besides: str, sensor_id: str) -> Bucket | None:
+    def _query_last(self, besides: str, key: RowKey) -> Bucket | None:
         request: Any = {
             "TableName": self._names.readings,
             "KeyConditionExpression": "sensor_id = :sensor",
-            "ExpressionAttributeValues": {":sensor": {"S": sensor_id}},
+            "ExpressionAttributeValues": {":sensor": {"S": sensor_of(key)}},
             "ProjectionExpression": "sensor_id, pack",
             "ConsistentRead": True,
             "ScanIndexForward": False,
             "Limit": 1,
         }
+        if begin := time_prefix(key):
+            request["KeyConditionExpression"] += " AND begins_with(pack, :begin)"
+            request["ExpressionAttributeValues"][":begin"] = {"S": begin}
         while True:
             page = self._patiently(partial(self._dynamodb.query, **request))
             for item in page["Items"]:

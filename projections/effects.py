@@ -8,13 +8,17 @@ from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from projections.packs import Bucket, Pack
+from projections.packs import Bucket, Pack, Search
 from projections.rows import Row, RowKey
 from telemetry.errors import ReasonCode
 
 ITEMS_AT_ONCE = 200
 """Items that one question writes at most: one round of calls (`dynamodb.py`). What is more takes several questions, so that the
 shard can show a sign of life between them, however slow the core is."""
+
+
+CHUNK_ITEMS = 50
+"""And so many, of a flush that is spread over deliveries: what the next delivery waits for at most."""
 
 
 class Origin(NamedTuple):
@@ -47,17 +51,36 @@ class Sighting(NamedTuple):
     """Whether the shard has told nothing of this sensor yet."""
 
 
+class Believed(NamedTuple):
+    """Which packs are believed: those of other shards, and of this one that end no later than a record."""
+
+    shard_id: str
+    flushed: int
+
+    def __call__(self, shard_id: str, last: int) -> bool:
+        """Whether a pack of a shard is, which ends with a record."""
+        return shard_id != self.shard_id or last <= self.flushed
+
+
 class Stores(Protocol):
     """The tables, and the log's tail, as the projection sees them.
 
     Every method is safe to repeat. It returns when its work is durable, or raises StoreUnavailable.
     """
 
-    def find_packs(self, buckets: Collection[Bucket]) -> Sequence[Pack]:
-        """Every pack of these buckets; strongly consistent."""
+    def search_packs(
+        self, wanted: Mapping[Bucket, Collection[str]], believed: Believed, text_chars_max: int
+    ) -> Mapping[Bucket, Search]:
+        """Which of the readings wanted of each bucket lie in packs that are believed; strongly consistent.
 
-    def find_newest(self, sensor_ids: Collection[str], *, besides: str) -> Mapping[str, int]:
-        """For each of these sensors that has packs of other shards: the end of its latest bucket (microseconds since 1970)."""
+        With all that those packs hold, where it is no longer than so many characters.
+        """
+
+    def find_newest(self, keys: Collection[RowKey], *, besides: str) -> Mapping[RowKey, int]:
+        """For each of these sensors' totals and hours that packs of other shards lie in: the end of the latest bucket in it.
+
+        In microseconds since 1970; strongly consistent.
+        """
 
     def store_packs(self, packs: Sequence[Pack]) -> None:
         """Write packs. A pack of the same bounds always holds the same readings."""

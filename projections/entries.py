@@ -1,14 +1,15 @@
-"""Rows in hand: each as it was last read or written, and with everything folded in since. Pure."""
+"""The fleet's rows in hand: each as it was last read or written, and with everything folded in since. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from projections.decisions import Decision, Refusal
 from projections.fold import Fold
 from projections.retention import Gap, joined
-from projections.rows import FLEET, PROGRESS, TOTAL, Mark, Row, RowKey, Sensor, seen_hour_s, sensor_of
+from projections.rows import PROGRESS, Mark, Row
 from projections.sheets import SheetFold
 from telemetry.errors import ReasonCode
+from telemetry.reading import Reading
 
 _ORDER: Final = {code: number for number, code in enumerate(ReasonCode)}
 
@@ -22,12 +23,18 @@ class Entry:
         self.known = known
         self._fold = Fold(known.stats)
 
-    def fold(self, decision: Decision) -> None:
-        """Take in a decision, which must lie after `known`."""
-        if decision.counted:
-            self._fold.add(decision.reading)
-        else:
-            self._fold.repeat()
+    @property
+    def rung(self) -> int:
+        """Of the histogram: what is to be folded in may begin there."""
+        return self._fold.rung
+
+    def add(self, reading: Reading) -> None:
+        """Take in a reading that was counted after `known`."""
+        self._fold.add(reading)
+
+    def absorb(self, fold: Fold) -> None:
+        """Take in readings that were counted after `known`."""
+        self._fold.absorb(fold)
 
     def row(self, mark: Mark) -> Row:
         """The row as it is to be written when it covers the log up to `mark`. Its time never goes back."""
@@ -44,53 +51,17 @@ class SheetEntry(Entry):
         super().__init__(known)
         self._sheet = SheetFold(known.sheet)
 
-    def fold(self, decision: Decision) -> None:
-        """Take in a counted decision."""
-        self._sheet.add(decision.reading)
+    def add(self, reading: Reading) -> None:
+        """Take in a reading."""
+        self._sheet.add(reading)
+
+    def absorb_minute(self, minute: int, fold: Fold) -> None:
+        """Take in what was counted in a minute, by its number since 1970."""
+        self._sheet.absorb(minute, fold.cell())
 
     def row(self, mark: Mark) -> Row:
         """The row as it is to be written."""
         return replace(super().row(mark), sheet=self._sheet.sheet())
-
-
-class SensorEntry(Entry):
-    """A sensor's total."""
-
-    __slots__ = ("_born", "_seen_us", "_told")
-
-    def __init__(self, known: Row) -> None:
-        super().__init__(known)
-        self._born = known.sensor.born
-        self._told = False
-        self._seen_us: int | None = None
-        """Of what was folded in since."""
-
-    def meets(self, decision: Decision) -> bool:
-        """Whether a counted decision is the very first of its sensor, in this shard and its parents.
-
-        The row may know of records that are decided once more after a crash: it remembers which one was the first.
-        """
-        if self._told or self._born not in {0, decision.sequence_number}:
-            return False
-        self._told, self._born = True, decision.sequence_number
-        return self.known.sensor.past_us < 0
-
-    def fold(self, decision: Decision) -> None:
-        """Take in a decision."""
-        super().fold(decision)
-        if decision.counted:
-            self._born = self._born or decision.sequence_number
-            seen_us = min(decision.reading.measured_at_us, decision.arrived_at_ms * 1000)
-            self._seen_us = seen_us if self._seen_us is None else max(self._seen_us, seen_us)
-
-    def row(self, mark: Mark) -> Row:
-        """The row as it is to be written."""
-        known = self.known.sensor
-        seen_s = known.seen_s
-        if self._seen_us is not None:
-            hour_s = seen_hour_s(sensor_of(self.known.key), self._seen_us)
-            seen_s = hour_s if seen_s is None else max(seen_s, hour_s)
-        return replace(super().row(mark), sensor=Sensor(known.past_us, self._born, seen_s))
 
 
 class ProgressEntry(Entry):
@@ -103,14 +74,12 @@ class ProgressEntry(Entry):
         self._sensors = known.progress.sensors
         self._refusals = list(known.progress.refusals)
 
-    def fold(self, decision: Decision) -> None:
-        """Take in a decision."""
-        super().fold(decision)
-        self._sensors += decision.new_sensor
-
-    def refuse(self, refusal: Refusal) -> None:
-        """Take in a dead letter."""
-        self._refusals[_ORDER[refusal.code]] += 1
+    def note(self, repeats: int, births: int, refusals: Mapping[ReasonCode, int]) -> None:
+        """Take in repeats, new sensors and dead letters."""
+        self._fold.repeat(repeats)
+        self._sensors += births
+        for code, times in refusals.items():
+            self._refusals[_ORDER[code]] += times
 
     def progress_row(
         self, totals: Mark, windows: Mark, flushed: Mark, *, ended: bool, hash_range: tuple[int, int], lost: Gap | None
@@ -136,12 +105,6 @@ class ProgressEntry(Entry):
 
 def entry_of(known: Row) -> Entry:
     """The entry of a row as it was read."""
-    return _kind_of(known.key)(known)
-
-
-def _kind_of(key: RowKey) -> type[Entry]:
-    if key == PROGRESS:
-        return ProgressEntry
-    if key.window == TOTAL and key.scope != FLEET:
-        return SensorEntry
-    return SheetEntry if key.is_sheet else Entry
+    if known.key == PROGRESS:
+        return ProgressEntry(known)
+    return SheetEntry(known) if known.key.is_sheet else Entry(known)

@@ -5,9 +5,11 @@ Sums are integers of 10⁻⁶ °C and of their squares: 10¹² readings still fi
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from projections import histogram
 from projections.histogram import Tally, decode, encode
+from projections.sheets import Cell
 from telemetry.reading import Reading
 
 
@@ -31,6 +33,9 @@ class Stats:
     """Of their temperatures, encoded (`histogram.py`): few are looked into, and most lie in memory by the thousand."""
 
 
+EMPTY: Final = Stats()
+
+
 class Fold:
     """Stats that readings are added to, one by one."""
 
@@ -38,12 +43,13 @@ class Fold:
         "_count", "_duplicates", "_first", "_latest", "_maximum", "_minimum", "_sum_micro", "_sum_squares", "_tally",
     )  # fmt: skip
 
-    def __init__(self, stats: Stats) -> None:
+    def __init__(self, stats: Stats = EMPTY, *, rung: int = 0) -> None:
+        """Begins with these stats. With none, the histogram begins at `rung`: no set that it is added to has a finer one."""
         self._count, self._sum_micro, self._sum_squares = stats.count, stats.sum_micro, stats.sum_squares
         self._minimum, self._maximum = stats.minimum, stats.maximum
         self._first, self._latest = stats.first, stats.latest
         self._duplicates = stats.duplicates
-        self._tally = Tally(stats.histogram)
+        self._tally = Tally(stats.histogram, rung)
 
     def add(self, reading: Reading) -> None:
         """One more reading, which must not be among them."""
@@ -65,9 +71,33 @@ class Fold:
         if self._latest is None or reading > self._latest:
             self._latest = reading
 
-    def repeat(self) -> None:
-        """One of their readings was seen again."""
-        self._duplicates += 1
+    def absorb(self, other: "Fold") -> None:
+        """All readings of another fold, none of which may be among these, and what repeats it has seen."""
+        self._count += other._count
+        self._sum_micro += other._sum_micro
+        self._sum_squares += other._sum_squares
+        self._duplicates += other._duplicates
+        self._tally.absorb(other._tally)
+        self._minimum = min(_known(self._minimum, other._minimum), key=_coldest, default=None)
+        self._maximum = min(_known(self._maximum, other._maximum), key=_hottest, default=None)
+        self._first = min(_known(self._first, other._first), default=None)
+        self._latest = max(_known(self._latest, other._latest), default=None)
+
+    def repeat(self, times: int = 1) -> None:
+        """Readings of theirs were seen again."""
+        self._duplicates += times
+
+    def cell(self) -> Cell:
+        """What a day sheet keeps of them; there must be one."""
+        assert self._minimum
+        assert self._maximum
+        coldest, hottest = self._minimum.temperature_micro, self._maximum.temperature_micro
+        return Cell(self._count, self._sum_micro, self._sum_squares, coldest, hottest)
+
+    @property
+    def rung(self) -> int:
+        """No set that holds these readings has a histogram of a finer rung."""
+        return self._tally.rung
 
     def stats(self) -> Stats:
         """What there is so far."""
@@ -95,6 +125,10 @@ def merge(parts: Iterable[Stats]) -> Stats:
         duplicates=sum(s.duplicates for s in stats),
         histogram=encode(histogram.merge(decode(s.histogram) for s in stats)),
     )
+
+
+def _known(*readings: Reading | None) -> list[Reading]:
+    return [reading for reading in readings if reading is not None]
 
 
 # Ties go to the earliest timestamp, then to the sensor id, so that every rebuild names the same reading.

@@ -59,10 +59,10 @@ class Tally:
 
     __slots__ = ("_bins", "_data", "_rung", "_width")
 
-    def __init__(self, data: bytes = b"") -> None:
-        """Begins with what the bytes of `encode` hold."""
+    def __init__(self, data: bytes = b"", rung: int = 0) -> None:
+        """Begins with what the bytes of `encode` hold; with none, on a rung that no set it is added to is finer than."""
         self._data = data
-        self._rung = data[0] if data else 0
+        self._rung = rung_of(data) if data else rung
         self._width = WIDTHS[self._rung]
         self._bins: dict[int, int] = {}
 
@@ -77,6 +77,24 @@ class Tally:
             if len(bins) > 2 * BINS_MAX:  # twice, so that growing sets are not sorted and encoded at each new bin
                 self.data()
 
+    @property
+    def rung(self) -> int:
+        """That it stands on: what is counted needs one no finer."""
+        return self._rung
+
+    def absorb(self, other: "Tally") -> None:
+        """Counts all that another has counted."""
+        if other._rung > self._rung:
+            self._descend(other._rung)
+        counted = chain(decode(other._data).bins, other._bins.items())
+        ratio = self._width // other._width
+        bins = self._bins
+        for number, count in counted:
+            coarse = number // ratio
+            bins[coarse] = bins.get(coarse, 0) + count
+        if len(bins) > 2 * BINS_MAX:
+            self.data()
+
     def data(self) -> bytes:
         """What was counted so far, encoded; more may be added afterwards."""
         if self._bins:
@@ -85,6 +103,18 @@ class Tally:
             _, data = _bounded(self._rung, _added(chain(known.bins, self._bins.items())))
             Tally.__init__(self, data)
         return self._data
+
+    def _descend(self, rung: int) -> None:
+        """Go on with wider bins."""
+        known = Histogram(self._rung, tuple(_added(chain(decode(self._data).bins, self._bins.items())).items()))
+        bins = _added(_on_rung(known, rung))
+        Tally.__init__(self, rung=rung)
+        self._bins = bins
+
+
+def rung_of(data: bytes) -> int:
+    """Which of WIDTHS the bins have that `encode` wrote."""
+    return data[0] if data else 0
 
 
 def merge(parts: Iterable[Histogram]) -> Histogram:

@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from projections.effects import DeadLetter, Origin, Sighting
-from projections.packs import Bounds, Bucket, Pack, bounds
-from projections.rows import FLEET, TOTAL, Row, RowKey
+from projections.effects import Believed, DeadLetter, Origin, Sighting
+from projections.packs import Bounds, Bucket, Pack, Search, bounds, search
+from projections.rows import FLEET, TOTAL, Row, RowKey, sensor_of, time_prefix
 from telemetry.reading import Reading
 
 
@@ -24,16 +24,24 @@ class MemoryStores:
         """The union of all packs."""
         return {reading for pack in self.packs.values() for reading in pack.readings}
 
-    def find_packs(self, buckets: Collection[Bucket]) -> Sequence[Pack]:
-        """Every pack of these buckets."""
-        return [pack for pack in self.packs.values() if pack.bucket in buckets]
+    def search_packs(
+        self, wanted: Mapping[Bucket, Collection[str]], believed: Believed, text_chars_max: int
+    ) -> Mapping[Bucket, Search]:
+        """Which readings lie in believed packs of their buckets."""
+        packs = [pack for pack in self.packs.values() if believed(pack.shard_id, pack.last.sequence_number)]
+        return {
+            bucket: search(tokens, (pack.text for pack in packs if pack.bucket == bucket), text_chars_max)
+            for bucket, tokens in wanted.items()
+        }
 
-    def find_newest(self, sensor_ids: Collection[str], *, besides: str) -> Mapping[str, int]:
-        """The end of each sensor's latest bucket in other shards."""
-        newest: dict[str, int] = {}
-        for pack in self.packs.values():
-            if (sensor_id := pack.bucket.sensor_id) in sensor_ids and pack.shard_id != besides:
-                newest[sensor_id] = max(newest.get(sensor_id, 0), pack.bucket.last_us)
+    def find_newest(self, keys: Collection[RowKey], *, besides: str) -> Mapping[RowKey, int]:
+        """The end of the latest bucket in each sensor's total or hour, in other shards."""
+        newest: dict[RowKey, int] = {}
+        for key in keys:
+            sensor_id, begin = sensor_of(key), time_prefix(key)
+            packs = [pack for pack in self.packs.values() if pack.bucket.sensor_id == sensor_id and pack.shard_id != besides]
+            if times := [pack.bucket.time for pack in packs if pack.bucket.time.startswith(begin)]:
+                newest[key] = Bucket(sensor_id, max(times)).last_us
         return newest
 
     def store_packs(self, packs: Sequence[Pack]) -> None:

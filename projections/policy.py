@@ -1,9 +1,25 @@
-"""When the rows of a shard are written."""
+"""When the rows of a shard are written, and how much of them is held in memory."""
 
 from dataclasses import dataclass
 from typing import Final
 
 _TOTALS_A_SECOND: Final = 500
+_MB: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What one shard's worker holds: with the process itself 256 MB."""
+
+    unflushed_bytes: int = 95 * _MB
+    """Decisions and the rows that wait to be written; at so many everything is."""
+    rows: int = 20_000
+    """At rest."""
+    texts_bytes: int = 32 * _MB
+    """Of packs looked into."""
+    text_chars: int = 1 * _MB
+    """Of one bucket's packs; more are searched and not kept."""
+    fingerprints_bytes: int = 27 * _MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +36,15 @@ class FlushPolicy:
     few_every_s: float = 8
     """While no more sensors than this have something to write, everything is written so often."""
     everything_every_s: float = 30
-    decisions_max: int = 70_000
-    """Decisions kept in memory until everything is written; at this many it is."""
-    rows_held_max: int = 20_000
+    flush_share: float = 0.5
+    """A flush of everything is spread over deliveries and takes no more of the time than this."""
+    flush_rest: float = 3
+    """The next begins after so many times as long as the last one took, if that is later."""
     renew_every_s: float = 10
     """How often a shard renews its progress row when nothing else does, idle or in the middle of a record or a flush: so that
     at rest, at work and stuck look different. At most one question to the stores comes later."""
+
+    memory: Memory = Memory()
 
     @classmethod
     def for_shards(cls, open_shards: int) -> "FlushPolicy":

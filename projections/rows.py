@@ -12,13 +12,16 @@ from projections.retention import Gap
 from projections.sheets import Sheet
 from telemetry.errors import ReasonCode
 from telemetry.limits import MICRO
-from telemetry.reading import Reading, sortable_time
+from telemetry.reading import Reading, parse_timestamp, sortable_time
 from telemetry.shards import hash_key
 
 FLEET: Final = "all"
 TOTAL: Final = "total"
 _SENSOR: Final = "sensor#"
 _SHEET: Final = "sheet#"
+_HOUR: Final = "hour#"
+
+HOUR_US: Final = 3_600_000_000
 
 
 class RowKey(NamedTuple):
@@ -76,10 +79,11 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Sensor:
-    """What a sensor's total says of the sensor beside stats."""
+    """What a sensor's rows say of the sensor beside stats; of its hours only what the parents had."""
 
     past_us: int = -1
-    """No reading that came through the shard's parents was measured later; -1 when none did. Microseconds since 1970."""
+    """No reading of the row's window that came through the shard's parents was measured later; -1 when none did. Microseconds
+    since 1970."""
     born: int = 0
     """The record that first brought a reading of it that counted here; 0 when none did."""
     seen_s: int | None = None
@@ -105,11 +109,11 @@ class Row:
     progress: Progress = NO_PROGRESS
     """Of the fleet's total only."""
     sensor: Sensor = NO_SENSOR
-    """Of a sensor's total only."""
+    """Of a sensor's rows only."""
 
     @property
     def newest_us(self) -> int:
-        """On a sensor's total row: no reading counted up to the row's position, here or in parents, was measured later."""
+        """On a sensor's row: no reading of its window that was counted up to its position, here or in parents, is newer."""
         return max(self.sensor.past_us, self.stats.latest.measured_at_us if self.stats.latest else -1)
 
     @property
@@ -127,24 +131,20 @@ class Row:
 
 
 def row_keys(reading: Reading) -> tuple[RowKey, ...]:
-    """The rows a reading is folded into, by its measured time in UTC."""
-    time = sortable_time(reading.measured_at_us)
-    sensor = sensor_scope(reading.sensor_id)
-    day, hour = time[:10], f"hour#{time[:13]}"
-    return (
-        PROGRESS,
-        RowKey(FLEET, f"day#{day}"),
-        RowKey(FLEET, f"{_SHEET}{day}"),
-        RowKey(FLEET, hour),
-        RowKey(FLEET, f"minute#{time[:16]}"),
-        RowKey(sensor, TOTAL),
-        RowKey(sensor, hour),
-    )
+    """The rows a reading is folded into, by its measured time in UTC.
+
+    A repeat is counted in the totals only, so that a storm of retries does not touch every window again.
+    """
+    minute, hour, *rest = fleet_windows(reading.measured_at_us)
+    windows = (PROGRESS, *(RowKey(FLEET, window) for window in (*rest, hour, minute)))
+    scope = sensor_scope(reading.sensor_id)
+    return *windows, RowKey(scope, TOTAL), RowKey(scope, hour)
 
 
-def duplicate_keys(reading: Reading) -> tuple[RowKey, ...]:
-    """The rows that count a repeat: the totals, so that a storm of retries does not touch every window again."""
-    return PROGRESS, sensor_total(reading.sensor_id)
+def fleet_windows(time_us: int) -> tuple[str, str, str, str]:
+    """The fleet's windows but the total: of the minute, the hour, the day, and the day's sheet."""
+    time = sortable_time(time_us)
+    return f"minute#{time[:16]}", f"{_HOUR}{time[:13]}", f"day#{time[:10]}", f"{_SHEET}{time[:10]}"
 
 
 def sensor_scope(sensor_id: str) -> str:
@@ -155,6 +155,29 @@ def sensor_scope(sensor_id: str) -> str:
 def sensor_total(sensor_id: str) -> RowKey:
     """The row of everything one sensor measured."""
     return RowKey(sensor_scope(sensor_id), TOTAL)
+
+
+def window_us(window: str) -> tuple[int, int]:
+    """When a window that is not the total begins, and when the next one does: microseconds since 1970."""
+    kind, _, text = window.partition("#")
+    length_us = {"minute": HOUR_US // 60, "hour": HOUR_US, "day": 24 * HOUR_US, "sheet": 24 * HOUR_US}[kind]
+    begin_us = parse_timestamp(text + "2026-11-23T00:00Z"[len(text) :])
+    return begin_us, begin_us + length_us
+
+
+def hour_window(hour: int) -> str:
+    """The window of an hour, by its number since 1970."""
+    return f"{_HOUR}{sortable_time(hour * HOUR_US)[: len('2026-11-23T10')]}"
+
+
+def hour_of(window: str) -> int:
+    """The number of an hour, by its window."""
+    return window_us(window)[0] // HOUR_US
+
+
+def time_prefix(key: RowKey) -> str:
+    """What all times of an hour's window begin with; nothing for the total."""
+    return "" if key.window == TOTAL else key.window.removeprefix(_HOUR)
 
 
 def sensor_of(key: RowKey) -> str:

@@ -12,6 +12,7 @@ from telemetry.reading import Reading
 CELLS: Final = 96
 QUARTER_US: Final = 900_000_000
 DAY_US: Final = CELLS * QUARTER_US
+MINUTE_US: Final = QUARTER_US // 15
 
 
 class Cell(NamedTuple):
@@ -52,6 +53,11 @@ class SheetFold:
             min(value, minimum),
             max(value, maximum),
         )
+
+    def absorb(self, minute: int, cell: Cell) -> None:
+        """All readings of a minute of the day, by its number since 1970; none of them may be among these."""
+        quarter = minute * MINUTE_US % DAY_US // QUARTER_US
+        self._cells[quarter] = _merged(self._cells[quarter], cell)
 
     def sheet(self) -> Sheet:
         """What there is so far."""

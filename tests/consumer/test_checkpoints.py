@@ -119,7 +119,7 @@ def test_a_lost_lease_writes_nothing() -> None:
 
 def test_s09_a_large_delivery_is_checkpointed_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """What of a delivery has become durable is checkpointed at once: each message renews the daemon's patience."""
-    monkeypatch.setattr("projections.projector.SLICE_LINES", 4)
+    monkeypatch.setattr("projections.slices.SLICE_LINES", 4)
     answers = granted(on(MemoryStores(), EAGER), START, delivery(1, 2, 3, 4, 5))
     assert answers[1:] == [checkpoint(2), checkpoint(4), checkpoint(5), done("processRecords")]
 

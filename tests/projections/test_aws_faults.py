@@ -8,19 +8,19 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from projections.decisions import Place
 from projections.dynamodb import AwsStores
-from projections.effects import DeadLetter, Origin, Sighting, run
+from projections.effects import Believed, DeadLetter, Origin, Sighting, run
 from projections.items import dead_letter_items, pack_item, row_item
-from projections.packs import Pack, bucket_of
-from projections.rows import PROGRESS, Progress, Row, RowKey
+from projections.packs import Place, Search, pack_of
+from projections.rows import PROGRESS, Progress, Row, RowKey, sensor_total
 from telemetry.errors import ReasonCode, StoreUnavailable
 from telemetry.limits import DEAD_LETTERS_CALL_BYTES_MAX
 from telemetry.names import ResourceNames
 from tests.projections.logs import SHARD, projector, reading, record
 
 NAMES = ResourceNames("faults")
-ONE, TWO = (Pack(bucket_of(one), SHARD.shard_id, Place(7, 0), Place(7, 0), (one,)) for one in (reading("one"), reading("two")))
+ANYBODYS = Believed("other", 0)
+ONE, TWO = (pack_of(SHARD.shard_id, Place(7, 0), Place(7, 0), [one]) for one in (reading("one"), reading("two")))
 KNOWN = Row(RowKey("all", "hour#1"), 1), Row(RowKey("all", "hour#2"), 1)
 MOVED = [(replace(row, position=2), row) for row in KNOWN]
 
@@ -164,8 +164,8 @@ def test_h16_no_request_exceeds_its_limit(stores_on: Opened) -> None:
     sizes = [len(request["RequestItems"][NAMES.readings]) for _, request in client.asked]
     assert sorted(sizes) == [5, 25, 25, 25, 25, 25]
     client.asked.clear()
-    stores.find_packs([ONE.bucket])
-    stores.find_newest(["one"], besides="other")
+    stores.search_packs({ONE.bucket: ["x"]}, ANYBODYS, 100)
+    stores.find_newest([sensor_total("one")], besides="other")
     assert all(request["ConsistentRead"] for _, request in client.asked)
 
 
@@ -206,7 +206,7 @@ def test_h14_append_again_judges_every_entry(stores_on: Opened) -> None:
 def test_errors_that_may_pass_are_tried_again(stores_on: Opened, error: Exception) -> None:
     """Throttling, failures of AWS and time-outs are retried in place until there is an answer."""
     client = Scripted(error, error, {"Items": []})
-    assert stores_on(client).find_packs([ONE.bucket]) == []
+    assert stores_on(client).search_packs({ONE.bucket: ["x"]}, ANYBODYS, 100) == {ONE.bucket: Search(frozenset(), "")}
     assert len(client.asked) == 3
 
 
@@ -252,9 +252,9 @@ def test_lasting_errors_are_raised_at_once(stores_on: Opened, question: str, cod
 def ask(stores: AwsStores, question: str) -> None:
     match question:
         case "find":
-            stores.find_packs([ONE.bucket])
+            stores.search_packs({ONE.bucket: ["x"]}, ANYBODYS, 100)
         case "find newest":
-            stores.find_newest(["one"], besides="other")
+            stores.find_newest([sensor_total("one")], besides="other")
         case "store":
             stores.store_packs([ONE])
         case "load":

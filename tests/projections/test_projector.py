@@ -1,7 +1,7 @@
 """The batch algorithm on stores in memory: each reading once, whatever crashes, comes again or works beside it."""
 
 import gzip
-from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
@@ -12,12 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from projections.decisions import Place
 from projections.decoding import LETTERS_MAX, Record
 from projections.effects import Origin, run
 from projections.memory import MemoryStores
-from projections.packs import Bucket, Pack, bucket_of
-from projections.policy import FlushPolicy
+from projections.packs import Place, pack_of
+from projections.policy import FlushPolicy, Memory
 from projections.rows import FLEET, PROGRESS, sensor_scope
 from telemetry.errors import ReasonCode
 from telemetry.events import decode_event, encode_event
@@ -50,13 +49,13 @@ from tests.support.aggregates import aggregate
 
 EAGER = FlushPolicy(everything_every_s=0)
 """Everything is flushed after every slice."""
-FLEET_ONLY = FlushPolicy(few_sensors=-1, windows_every_s=0, everything_every_s=NEVER, rows_held_max=1)
+FLEET_ONLY = FlushPolicy(few_sensors=-1, windows_every_s=0, everything_every_s=NEVER, memory=Memory(rows=1))
 """Fleet rows are flushed after every slice, sensor rows when nothing comes any more."""
 TOTALS_ONLY = FlushPolicy(few_sensors=-1, windows_every_s=NEVER_DUE, totals_behind_every_s=0, everything_every_s=NEVER)
 """The total is written after every slice, all else when nothing comes any more."""
 LAZY = FlushPolicy(few_sensors=-1, windows_every_s=NEVER_DUE, totals_every_s=NEVER, everything_every_s=NEVER)
 """Nothing is written before nothing comes any more."""
-FEW_DECISIONS = FlushPolicy(few_sensors=-1, windows_every_s=0, decisions_max=3, rows_held_max=1)
+FEW_DECISIONS = FlushPolicy(few_sensors=-1, windows_every_s=0, memory=Memory(unflushed_bytes=5_000, rows=1))
 """Fleet rows are flushed after every slice, everything after three decisions, and hardly a row is held."""
 POLICIES = {
     "eager": EAGER,
@@ -98,7 +97,7 @@ def test_a_new_reading_is_stored_and_folded_into_all_its_rows() -> None:
     """One reading: a pack with its place, seven rows, a progress mark, a place in the directory."""
     one = reading("202", celsius=18.7)
     stores = project(record(7, one))
-    assert list(stores.packs.values()) == [Pack(bucket_of(one), SHARD.shard_id, Place(7, 0), Place(7, 0), (one,))]
+    assert list(stores.packs.values()) == [pack_of(SHARD.shard_id, Place(7, 0), Place(7, 0), [one])]
     check_tables(stores, [record(7, one)])
     assert len(stores.rows) == 7
     assert progress_of(stores).flushed.position == 7
@@ -133,80 +132,16 @@ def test_a_reading_that_another_shard_brought_first_counts_there_only() -> None:
     }
 
 
-class CountingStores(MemoryStores):
-    """Stores that keep what was looked up."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.looked_into: list[Bucket] = []
-        self.asked_for_newest: list[str] = []
-
-    def find_packs(self, buckets: Collection[Bucket]) -> Sequence[Pack]:
-        self.looked_into.extend(buckets)
-        return super().find_packs(buckets)
-
-    def find_newest(self, sensor_ids: Collection[str], *, besides: str) -> Mapping[str, int]:
-        self.asked_for_newest.extend(sensor_ids)
-        return super().find_newest(sensor_ids, besides=besides)
-
-
-def test_a_reading_newer_than_all_that_is_stored_is_not_looked_up() -> None:
-    """It cannot be a repeat. What came since the last flush is remembered: late by less needs no look-up either."""
-    stores, subject = CountingStores(), projector()
-    run(subject.start(), stores)
-    run(subject.project([record(1, reading("a", 3600))], caught_up=False), stores)
-    run(subject.project([record(2, reading("a", 0), reading("a", 3600))], caught_up=False), stores)
-    run(subject.flush(), stores)
-    run(subject.project([record(3, reading("a", 3601))], caught_up=False), stores)
-    assert (stores.looked_into, stores.asked_for_newest) == ([], [])
-    run(subject.project([record(4, reading("a", 0), reading("a", 1))], caught_up=False), stores)
-    run(subject.project([record(5, reading("a", 2))], caught_up=False), stores)
-    run(subject.flush(), stores)
-    run(subject.project([record(6, reading("a", 2))], caught_up=False), stores)
-    run(subject.flush(), stores)
-    assert stores.looked_into == [bucket_of(reading("a", 0))], "looked into once, and remembered across flushes"
-    total = stores.total_rows(sensor_scope("a"))[SHARD.shard_id].stats
-    assert (total.count, total.duplicates) == (5, 3)
-
-
-def test_what_was_looked_into_is_forgotten_when_it_is_much() -> None:
-    """Memory stays bounded; what was forgotten is looked up again."""
-    stores, subject = CountingStores(), projector()
-    run(subject.start(), stores)
-    log = [record(number, *(reading("a", 600 * number + second) for second in range(10))) for number in range(1, 30)]
-    with mock.patch("projections.seen.READINGS_HELD_MAX", 30):
-        for _ in range(2):
-            for number, one in enumerate(log):
-                again = replace(one, sequence_number=one.sequence_number + subject._completed)
-                run(subject.project([again], caught_up=False), stores)
-                run(subject.flush(), stores)
-                assert sum(map(len, subject._seen._buckets.values())) <= 30, number
-    total = stores.total_rows(sensor_scope("a"))[SHARD.shard_id].stats
-    assert (total.count, total.duplicates) == (290, 290)
-
-
-def test_a_shard_born_of_others_asks_once_for_each_sensors_past() -> None:
-    """And carries the answer in the sensor's row, even when all it saw of the sensor were repeats."""
-    parent, child = Shard("parent", 0, HASH_KEY_MAX, closed=True), Shard("child", 0, HASH_KEY_MAX, parents=("parent",))
-    stores = CountingStores()
-    run(work(projector(shard=parent), [record(1, reading("a", 0), reading("a", 900))], Checkpoint()), stores)
-    run(work(projector(shard=child), [record(2, reading("a", 0))], Checkpoint()), stores)
-    run(work(projector(shard=child), [record(3, reading("a", 900), reading("b"))], Checkpoint()), stores)
-    assert sorted(stores.asked_for_newest) == ["a", "b"]
-    assert stores.total_rows(sensor_scope("a"))["child"].sensor.past_us == bucket_of(reading("a", 900)).last_us
-    assert {shard: row.stats.count for shard, row in stores.total_rows().items()} == {"parent": 2, "child": 1}
-
-
 def test_records_that_are_flushed_are_not_decided_again() -> None:
     """A checkpoint that was lost costs a redelivery, which is passed over, and the checkpoint is made good."""
-    stores, checkpoint = CountingStores(), Checkpoint()
+    stores, checkpoint = WatchedStores(), Checkpoint()
     run(work(projector(), SMALL_LOG, checkpoint), stores)
     before = dict(stores.rows)
     subject = projector()
     run(subject.start(), stores)
     assert run(subject.project(SMALL_LOG, caught_up=False), stores) == 5
-    assert subject._decisions == []
-    assert len(subject._rows._entries) == 1
+    assert not subject._seen.unflushed.open
+    assert len(subject._fleet._entries) == 1
     assert stores.rows == before
 
 
@@ -214,7 +149,7 @@ def test_records_that_are_flushed_are_not_decided_again() -> None:
 def test_any_log_projects_to_what_the_oracle_says(log: list[Record], policy: FlushPolicy, size: int, lines_max: int) -> None:
     """Whatever the log, the size of deliveries and slices and the policy: rows and readings equal the oracle's."""
     stores, checkpoint = WatchedStores(), Checkpoint()
-    with mock.patch("projections.projector.SLICE_LINES", lines_max):
+    with mock.patch("projections.slices.SLICE_LINES", lines_max):
         run(work(projector(policy=policy), log, checkpoint, records_max=size), stores)
     check_tables(stores, log)
     check_packs(stores, log)
@@ -413,7 +348,7 @@ def test_nothing_is_written_inside_a_record() -> None:
     """A record larger than a slice is folded slice by slice, and its rows are written when it is whole."""
     log = [record(1, reading("a")), record(2, *(reading("a", number) for number in range(1, 8)))]
     stores = WatchedStores()
-    with mock.patch("projections.projector.SLICE_LINES", 2):
+    with mock.patch("projections.slices.SLICE_LINES", 2):
         worker = Walk(work(projector(policy=EAGER), log, Checkpoint(), records_max=2))
         while not worker.done:
             worker.step(stores)
@@ -424,7 +359,7 @@ def test_nothing_is_written_inside_a_record() -> None:
 def test_a_repeat_in_a_later_slice_of_its_record_is_a_duplicate() -> None:
     """What was counted in one slice is remembered in the next."""
     log = [record(1, *(reading("a", number % 3) for number in range(10)))]
-    with mock.patch("projections.projector.SLICE_LINES", 2):
+    with mock.patch("projections.slices.SLICE_LINES", 2):
         rows = stats_by_key(project(*log))
     assert (rows[PROGRESS].count, rows[PROGRESS].duplicates) == (3, 7)
 
@@ -432,14 +367,15 @@ def test_a_repeat_in_a_later_slice_of_its_record_is_a_duplicate() -> None:
 def test_rows_leave_the_cache_only_when_they_are_written() -> None:
     """With room for one row, unwritten ones stay; written ones go, and are loaded again for the next reading."""
     log = [record(number, reading(f"sensor-{number % 2}", number)) for number in range(1, 9)]
-    stores, subject = WatchedStores(), projector(policy=FlushPolicy(few_sensors=-1, decisions_max=4, rows_held_max=1))
+    stores, subject = WatchedStores(), projector(policy=replace(LAZY, memory=Memory(rows=1)))
     run(subject.start(), stores)
     held = []
-    for one in log:
+    for number, one in enumerate(log, 1):
         run(subject.project([one], caught_up=False), stores)
-        held.append(len(subject._rows._entries))
-    assert held[3] == held[7] == 1, "every fourth decision flushes everything"
-    assert min(held[:3] + held[4:7]) > 1
+        if number % 4 == 0:
+            run(subject.flush(), stores)
+        held.append(len(subject._sensors.sensors))
+    assert held == 2 * [1, 2, 2, 0]
     assert stats_by_key(stores) == oracle(log)
 
 
@@ -528,7 +464,7 @@ def test_s06_more_than_a_hundred_bad_lines_of_a_record_are_one_dead_letter(bad: 
     one = record(
         1, b"good lines only follow", *(b"{broken %d" % number for number in range(1, bad)), reading("a"), reading("b")
     )
-    with mock.patch("projections.projector.SLICE_LINES", lines_max):
+    with mock.patch("projections.slices.SLICE_LINES", lines_max):
         stores = project(one, record(2, reading("c")))
     letters = {origin.line: letter for origin, letter in stores.dead_letters.items()}
     if bad > LETTERS_MAX:
@@ -603,7 +539,10 @@ def test_s06_s09_no_delivery_and_no_flush_goes_long_without_a_sign_of_life(
     """However slow the stores or the core are: between two beats there is never more than their interval and one question."""
     clock = Clock()
     stores, subject = Ticking(clock), projector(clock, policy, shard)
-    with mock.patch.multiple("projections.cache", ITEMS_AT_ONCE=20), mock.patch("projections.projector.ITEMS_AT_ONCE", 20):
+    bounds = [f"{name}.ITEMS_AT_ONCE" for name in ("fleet_rows", "projector", "counting")] + ["projector.CHUNK_ITEMS"]
+    with ExitStack() as patches:
+        for name in bounds:
+            patches.enter_context(mock.patch(f"projections.{name}", 20))
         run(subject.start(), stores)
         for _ in range(2):  # the second time everything is a repeat
             run(subject.project(log, caught_up=True), stores)
@@ -630,11 +569,12 @@ def test_s09_stores_slower_than_the_signs_of_life_stop_nothing() -> None:
 def test_s06_a_huge_record_shows_life_although_nothing_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     """A record of lines that are no events asks the stores for nothing, while each costs a busy core time."""
     clock = Clock()
-    monkeypatch.setattr("projections.decoding.decode_event", partial(slow_decode, clock))
+    monkeypatch.setattr("telemetry.canonical.decode_event", partial(slow_decode, clock))
+    monkeypatch.setattr("projections.slices.LOOKS_EVERY_LINES", 10)
     stores, subject = WatchedStores(), projector(clock)
     run(subject.start(), stores)
     run(subject.project([record(1, *[b"no event"] * 300)], caught_up=False), stores)
-    assert progress_of(stores).beat >= 300 * 0.5 / (10 + 0.5)
+    assert progress_of(stores).beat >= 300 * 0.5 / (10 + 0.5 * 10)
     assert len(stores.dead_letters) == 1
 
 

@@ -8,7 +8,6 @@ from unittest import mock
 
 import pytest
 
-from projections.decisions import Place
 from projections.dynamodb import AwsStores
 from projections.dynamodb_reads import AwsReads, LiveFleet
 from projections.effects import Sighting, Stores
@@ -16,7 +15,7 @@ from projections.fold import Stats
 from projections.generations import LiveNames, Pointer
 from projections.memory import MemoryStores
 from projections.memory_reads import MemoryReads
-from projections.packs import READINGS_MAX, Pack, bounds, bucket_of
+from projections.packs import READINGS_MAX, Pack, Place, bounds, pack_of
 from projections.queries import fleet_stats
 from projections.reads import Listing, Reads, Silence
 from projections.rows import FLEET, PROGRESS, TOTAL, Mark, Progress, Row, RowKey, directory_scope, sensor_scope, sensor_total
@@ -118,11 +117,11 @@ class TestPacks:
     def test_packs_are_found_by_bucket(self, subject: Subject, name: str) -> None:
         """Both ends included; of every shard, in the order of time; those of other sensors left out."""
         packs = [
-            pack_of(shard_id, [reading(name, 600 * number), reading(name, 600 * number + 1, celsius=-0.5)])
+            a_pack(shard_id, [reading(name, 600 * number), reading(name, 600 * number + 1, celsius=-0.5)])
             for number in range(10)
             for shard_id in ("a", "b")
         ]
-        subject.stores.store_packs([*packs, pack_of("a", [reading(f"{name}!", 1800)])])
+        subject.stores.store_packs([*packs, a_pack("a", [reading(f"{name}!", 1800)])])
         times = [pack.bucket.time for pack in packs]
         found = subject.reads.packs_between(name, times[4], times[9], 100)
         assert sorted(found, key=bounds) == sorted(packs[4:10], key=bounds)
@@ -131,14 +130,14 @@ class TestPacks:
 
     def test_reading_ends_soon_after_there_are_too_many(self, subject: Subject, name: str) -> None:
         """With more than was asked for, so that it shows."""
-        packs = [pack_of("a", [reading(name, 600 * number), reading(name, 600 * number + 1)]) for number in range(10)]
+        packs = [a_pack("a", [reading(name, 600 * number), reading(name, 600 * number + 1)]) for number in range(10)]
         subject.stores.store_packs(packs)
         assert subject.reads.packs_between(name, packs[0].bucket.time, packs[9].bucket.time, 5) == packs[:3]
 
     def test_packs_on_more_than_a_page_are_found(self, subject: Subject, name: str) -> None:
         """A query's page ends at 1 MB."""
         full = [reading(name, number / 10_000, celsius=number) for number in range(READINGS_MAX)]
-        packs = [pack_of("a", full, BIG + 10 * number) for number in range(20)]
+        packs = [a_pack("a", full, BIG + 10 * number) for number in range(20)]
         subject.stores.store_packs(packs)
         time = packs[0].bucket.time
         assert len(subject.reads.packs_between(name, time, time, 10**6)) == 20
@@ -199,9 +198,9 @@ class TestDirectory:
         assert subject.reads.listings([name]) == {}
 
 
-def pack_of(shard: str, readings: list[Reading], begin: int = BIG) -> Pack:
+def a_pack(shard: str, readings: list[Reading], begin: int = BIG) -> Pack:
     """A pack of readings of one bucket."""
-    return Pack(bucket_of(readings[0]), shard, Place(begin, 0), Place(begin + 9, len(readings)), tuple(readings))
+    return pack_of(shard, Place(begin, 0), Place(begin + 9, len(readings)), readings)
 
 
 # --- DynamoDB alone ---

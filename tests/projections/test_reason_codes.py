@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.decoding import LETTERS_MAX, Record, decode
+from projections.decoding import LETTERS_MAX, Decoder, Record
 from projections.effects import DeadLetter
 from projections.items import dead_letter_items
 from replay.events import Choice, Passed, replay
@@ -34,7 +34,7 @@ bodies = st.one_of(
 def letters_of(*parts: bytes, shard: Shard = SHARD, sequence_number: int = 1, arrived_at_ms: int = 0) -> list[DeadLetter]:
     """What the consumer keeps of a record."""
     record = Record(sequence_number, parts[0], arrived_at_ms, parts[1:])
-    return [found for found in decode(shard, record) if isinstance(found, DeadLetter)]
+    return [found for found in Decoder(shard).decode(record) if isinstance(found, DeadLetter)]
 
 
 def codes_of(letters: Sequence[DeadLetter]) -> Counter[ReasonCode]:

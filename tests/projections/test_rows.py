@@ -5,11 +5,12 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.decisions import Decision, Place
+from projections.decisions import Decisions
+from projections.decoding import Candidate
 from projections.effects import DeadLetter, Origin, Sighting
 from projections.fold import Stats
 from projections.items import dead_letter_items, directory_key, first_sighting, pack_item, read_pack, read_row, row_item
-from projections.packs import READINGS_MAX, Pack, bucket_of, make_packs
+from projections.packs import READINGS_MAX, Place, bucket_of, pack_of
 from projections.retention import Gap
 from projections.rows import (
     FLEET,
@@ -21,12 +22,12 @@ from projections.rows import (
     RowKey,
     Sensor,
     directory_scope,
-    duplicate_keys,
     row_keys,
     seen_hour_s,
     sensor_scope,
 )
 from projections.sheets import CELLS, Cell, Sheet
+from telemetry.canonical import token_of
 from telemetry.errors import ReasonCode
 from telemetry.limits import (
     DEAD_LETTER_PART_BYTES_MAX,
@@ -94,12 +95,6 @@ def test_a_reading_concerns_seven_rows_by_its_measured_time() -> None:
     ]
 
 
-def test_a_repeat_concerns_the_totals_only() -> None:
-    """The fleet's total and the sensor's count repeats; their windows are left alone."""
-    one = Reading(0, "202", 0)
-    assert set(duplicate_keys(one)) == {RowKey(FLEET, TOTAL), RowKey(sensor_scope("202"), TOTAL)} < set(row_keys(one))
-
-
 @given(st.lists(readings, min_size=1, max_size=20), places, places)
 def test_any_pack_survives_being_written_down(some: list[Reading], first: Place, last: Place) -> None:
     """A pack's item gives back bucket, bounds and readings in order, with "#" and any other character in the sensor id."""
@@ -108,9 +103,10 @@ def test_any_pack_survives_being_written_down(some: list[Reading], first: Place,
     inside = tuple(
         Reading(start_us + one.measured_at_us % TEN_MINUTES_US, bucket.sensor_id, one.temperature_micro) for one in some
     )
-    pack = Pack(bucket, "shardId-000000000000", first, last, inside)
+    pack = pack_of("shardId-000000000000", first, last, inside)
     assert {bucket_of(one) for one in inside} == {bucket}
     assert read_pack(pack_item(pack)) == pack
+    assert (pack.bucket, pack.readings) == (bucket, inside)
 
 
 @given(readings, stats, marks)
@@ -150,7 +146,7 @@ def test_any_total_of_a_sensor_survives_being_written_down(one: Reading, some: S
     item = row_item("shardId-000000000007", row)
     assert read_row(item) == ("shardId-000000000007", row)
     assert "seen" not in item
-    assert all(len(item[name]["L"]) == 2 for name in ("minimum", "maximum", "first", "latest") if name in item)
+    assert "who" not in item
 
 
 @given(marks, day_sheets)
@@ -189,7 +185,7 @@ def test_the_directory_turns_over_bit_by_bit() -> None:
 @given(readings, readings)
 def test_the_keys_of_a_sensors_packs_sort_by_time(one: Reading, other: Reading) -> None:
     """The sort key's text order is time order, so that the last item of a sensor is of its latest bucket."""
-    keys = [pack_item(Pack(bucket_of(each), "shard", Place(1, 0), Place(1, 0), (each,)))["pack"]["S"] for each in (one, other)]
+    keys = [pack_item(pack_of("shard", Place(1, 0), Place(1, 0), [each]))["pack"]["S"] for each in (one, other)]
     times = [each.measured_at_us // TEN_MINUTES_US for each in (one, other)]
     assert (keys[0] < keys[1]) == (times[0] < times[1])
 
@@ -197,7 +193,7 @@ def test_the_keys_of_a_sensors_packs_sort_by_time(one: Reading, other: Reading) 
 def test_a_packs_item_can_be_read_by_a_person() -> None:
     """Timestamps without what the key says already, and degrees."""
     some = (Reading(1_700_000_000_000_000, "202", 18_700_000), Reading(1_700_000_006_500_000, "202", -1_000_000))
-    item = pack_item(Pack(bucket_of(some[0]), "shard-0", Place(7, 0), Place(12, 3), some))
+    item = pack_item(pack_of("shard-0", Place(7, 0), Place(12, 3), some))
     assert item == {
         "sensor_id": {"S": "202"},
         "pack": {"S": "2023-11-14T22:1#shard-0#7.0#12.3"},
@@ -215,11 +211,11 @@ def test_a_buckets_last_instant_is_in_it(one: Reading) -> None:
 def test_a_pack_is_cut_before_it_is_too_large_for_an_item() -> None:
     """The largest readings there can be: an item of the largest pack is below DynamoDB's 400 KB."""
     count = READINGS_MAX + 1
-    decisions = [
-        Decision(10**55 + number, number, Reading(TIME_US_MAX - number, "x" * 256, TEMPERATURE_MICRO_MIN + number), True)
-        for number in range(count)
-    ]
-    packs = list(make_packs("shardId-000000000000", decisions))
+    decisions = Decisions(0)
+    for number in range(count):
+        one = Reading(TIME_US_MAX - number, "x" * 256, TEMPERATURE_MICRO_MIN + number)
+        decisions.count(Candidate(10**55 + number, number, 0, one, token_of(one)), Row(PROGRESS))
+    packs = list(decisions.packs("shardId-000000000000"))
     assert [len(pack.readings) for pack in packs] == [READINGS_MAX, 1]
     assert max(len(str(pack_item(pack))) for pack in packs) < 400_000 / 2
 

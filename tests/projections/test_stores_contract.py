@@ -1,22 +1,22 @@
 """One contract for the stores in memory and the stores on DynamoDB and Kinesis."""
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
-from projections.decisions import Place
 from projections.dynamodb import AwsStores
-from projections.effects import DeadLetter, Origin, Sighting, Stores
+from projections.effects import Believed, DeadLetter, Origin, Sighting, Stores
 from projections.fold import Fold, Stats
 from projections.memory import MemoryStores
-from projections.packs import READINGS_MAX, Pack, bounds, bucket_of
+from projections.packs import READINGS_MAX, Bucket, Pack, Place, Search, bucket_of, pack_of
 from projections.retention import Gap
-from projections.rows import FLEET, PROGRESS, TOTAL, Mark, Progress, Row, RowKey, Sensor, sensor_scope
+from projections.rows import FLEET, PROGRESS, TOTAL, Mark, Progress, Row, RowKey, Sensor, row_keys, sensor_scope, sensor_total
 from projections.sheets import CELLS, Cell
 from telemetry.aws import dynamodb_client, kinesis_client
+from telemetry.canonical import token_of
 from telemetry.errors import ReasonCode
 from telemetry.limits import HASH_KEY_MAX
 from telemetry.reading import Reading, parse_timestamp
@@ -138,73 +138,114 @@ def progress_row(position: int, beat: int, **what: Any) -> Row:
     return Row(PROGRESS, position, progress=Progress(beat=beat, **what))
 
 
-def pack_of(shard: str, readings: Sequence[Reading], begin: int = BIG) -> Pack:
+def a_pack(shard: str, readings: Sequence[Reading], begin: int = BIG) -> Pack:
     """A pack of readings of one bucket."""
-    return Pack(bucket_of(readings[0]), shard, Place(begin, 0), Place(begin + 9, len(readings)), tuple(readings))
+    return pack_of(shard, Place(begin, 0), Place(begin + 9, len(readings)), readings)
+
+
+ANYBODYS = Believed("none of these", 0)
+TEXT_CHARS = 10_000
+
+
+def texts_of(subject: Subject, buckets: Collection[Bucket]) -> dict[Bucket, set[str]]:
+    """What the packs of each bucket hold."""
+    found = subject.stores.search_packs(dict.fromkeys(buckets, ()), ANYBODYS, TEXT_CHARS)
+    return {bucket: set((search.text or "").split()) for bucket, search in found.items()}
 
 
 class TestPacks:
     def test_what_was_stored_is_found_by_bucket(self, subject: Subject, shard: str, sensor: str) -> None:
         """More packs than a request holds; of two shards, and several in a bucket; those of other buckets are left out."""
         packs = [
-            pack_of(name, [reading(sensor, 600 * number), reading(sensor, 600 * number + 5, celsius=-0.5)], BIG + begin)
+            a_pack(name, [reading(sensor, 600 * number), reading(sensor, 600 * number + 5, celsius=-0.5)], BIG + begin)
             for number in range(20)
             for name in (shard, shard + "0")
             for begin in (0, 10)
         ]
         subject.stores.store_packs(packs)
         buckets = [pack.bucket for pack in packs[:8]]
-        found = subject.stores.find_packs(set(buckets))
-        assert sorted(found, key=bounds) == sorted(packs[:8], key=bounds)
+        assert texts_of(subject, buckets) == {
+            bucket: {token for pack in packs if pack.bucket == bucket for token in pack.text.split()} for bucket in buckets
+        }
 
     def test_what_was_not_stored_is_absent(self, subject: Subject, shard: str, sensor: str) -> None:
         """No pack of the ten minutes before or after, nor of a sensor whose name begins alike."""
-        stored = pack_of(shard, [reading(sensor)])
+        stored = a_pack(shard, [reading(sensor)])
         subject.stores.store_packs([stored])
         others = [bucket_of(one) for one in (reading(sensor, 600), reading(sensor, -600), reading(sensor[:-1]))]
-        assert subject.stores.find_packs(others) == []
+        assert texts_of(subject, others) == {bucket: set() for bucket in others}
 
     def test_writing_again_changes_nothing(self, subject: Subject, shard: str, sensor: str) -> None:
         """The same packs may be written any number of times."""
-        stored = [pack_of(shard, [reading(sensor)])]
+        stored = [a_pack(shard, [reading(sensor)])]
         subject.stores.store_packs(stored)
         subject.stores.store_packs(stored)
-        assert subject.stores.find_packs([stored[0].bucket]) == stored
+        assert texts_of(subject, [stored[0].bucket]) == {stored[0].bucket: {stored[0].text}}
 
     def test_packs_of_other_bounds_lie_side_by_side(self, subject: Subject, shard: str, sensor: str) -> None:
         """As after a crash, when the next worker flushes at another place: none overwrites another."""
-        packs = [Pack(bucket_of(reading(sensor)), shard, Place(1, 0), Place(2, line), (reading(sensor),)) for line in (0, 1)]
+        packs = [pack_of(shard, Place(1, 0), Place(2, line), [reading(sensor)]) for line in (0, 1)]
         for pack in packs:
             subject.stores.store_packs([pack])
-        assert sorted(subject.stores.find_packs([packs[0].bucket]), key=bounds) == packs
+        found = subject.stores.search_packs({packs[0].bucket: []}, ANYBODYS, TEXT_CHARS)
+        assert found[packs[0].bucket].text == " ".join(pack.text for pack in packs)
 
     def test_a_bucket_of_more_than_a_page_is_found_whole(self, subject: Subject, shard: str, sensor: str) -> None:
         """A query's page ends at 1 MB."""
         full = [reading(sensor, number / 10_000, celsius=number) for number in range(READINGS_MAX)]
-        packs = [pack_of(shard, full, BIG + 10 * number) for number in range(25)]
+        packs = [a_pack(shard, full, BIG + 10 * number) for number in range(25)]
         subject.stores.store_packs(packs)
-        assert len(subject.stores.find_packs([packs[0].bucket])) == 25
+        bucket, last = packs[0].bucket, packs[0].text.split()[-1]
+        found = subject.stores.search_packs({bucket: [last, "9:59=1"]}, ANYBODYS, 10**9)[bucket]
+        assert found.found == {last}
+        assert found.text is not None
+        assert len(found.text.split()) == 25 * READINGS_MAX
+        assert subject.stores.search_packs({bucket: [last]}, ANYBODYS, 10**6)[bucket] == Search(frozenset({last}), None)
+
+    def test_a_reading_is_found_whole_or_not(self, subject: Subject, shard: str, sensor: str) -> None:
+        """18 degrees is in the text of 18.7, and the fifth second in that of a fraction after it: neither is the reading."""
+        stored = a_pack(shard, [reading(sensor, 5, celsius=18.7), reading(sensor, 5.5, celsius=1)])
+        subject.stores.store_packs([stored])
+        others = [token_of(one).decode() for one in (reading(sensor, 5, celsius=18), reading(sensor, 5, celsius=1))]
+        told = stored.text.split()
+        found = subject.stores.search_packs({stored.bucket: [*others, *told, told[0][1:]]}, ANYBODYS, TEXT_CHARS)
+        assert found == {stored.bucket: Search(frozenset(told), stored.text)}
+
+    def test_packs_of_its_own_that_go_further_are_not_believed(self, subject: Subject, shard: str, sensor: str) -> None:
+        """Of this shard those that end no later than it says, of all others every one."""
+        ends = {(shard, 0): 5, (shard, 1): 6, (shard + "0", 2): 6}
+        packs = [pack_of(name, Place(1, 0), Place(end, 0), [reading(sensor, at_s)]) for (name, at_s), end in ends.items()]
+        subject.stores.store_packs(packs)
+        found = subject.stores.search_packs({packs[0].bucket: []}, Believed(shard, 5), TEXT_CHARS)[packs[0].bucket]
+        assert set((found.text or "").split()) == {packs[0].text, packs[2].text}
 
     def test_the_end_of_a_sensors_latest_bucket_is_found(self, subject: Subject, shard: str, sensor: str) -> None:
         """Of whatever shard but the one that asks; sensors of which nothing else is stored are left out."""
-        packs = [pack_of(name, [reading(sensor, at_s)]) for name, at_s in ((shard, 0), (shard + "0", 3600), (shard, 600))]
+        packs = [a_pack(name, [reading(sensor, at_s)]) for name, at_s in ((shard, 0), (shard + "0", 3600), (shard, 600))]
         subject.stores.store_packs(packs)
-        asked = [sensor, sensor + "0"]
-        assert subject.stores.find_newest(asked, besides="other") == {sensor: bucket_of(reading(sensor, 3600)).last_us}
-        assert subject.stores.find_newest(asked, besides=shard + "0") == {sensor: bucket_of(reading(sensor, 600)).last_us}
+        total = sensor_total(sensor)
+        asked = [total, sensor_total(sensor + "0")]
+        assert subject.stores.find_newest(asked, besides="other") == {total: bucket_of(reading(sensor, 3600)).last_us}
+        assert subject.stores.find_newest(asked, besides=shard + "0") == {total: bucket_of(reading(sensor, 600)).last_us}
+        hours = [row_keys(reading(sensor, at_s))[-1] for at_s in (-3600, 0, 3600)]
+        assert subject.stores.find_newest(hours, besides="other") == {
+            hours[1]: bucket_of(reading(sensor, 600)).last_us,
+            hours[2]: bucket_of(reading(sensor, 3600)).last_us,
+        }
 
     def test_a_shards_own_packs_are_passed_over(self, subject: Subject, shard: str, sensor: str) -> None:
         """However many it wrote before a crash, and although its id begins like another's."""
-        own = [pack_of(shard, [reading(sensor, 3600 + 600 * number)]) for number in range(150)]
+        own = [a_pack(shard, [reading(sensor, 3600 + 600 * number)]) for number in range(150)]
         subject.stores.store_packs(own)
-        assert subject.stores.find_newest([sensor], besides=shard) == {}
-        subject.stores.store_packs([pack_of(shard + "0", [reading(sensor)])])
-        assert subject.stores.find_newest([sensor], besides=shard) == {sensor: bucket_of(reading(sensor)).last_us}
+        assert subject.stores.find_newest([sensor_total(sensor)], besides=shard) == {}
+        subject.stores.store_packs([a_pack(shard + "0", [reading(sensor)])])
+        newest = subject.stores.find_newest([sensor_total(sensor)], besides=shard)
+        assert newest == {sensor_total(sensor): bucket_of(reading(sensor)).last_us}
 
     def test_nothing_is_asked_and_written_in_vain(self, subject: Subject) -> None:
         """Empty questions have empty answers."""
         subject.stores.store_packs([])
-        assert subject.stores.find_packs([]) == []
+        assert subject.stores.search_packs({}, ANYBODYS, TEXT_CHARS) == {}
         assert subject.stores.find_newest([], besides="") == {}
 
 

@@ -1,7 +1,7 @@
 """When rows are written: each kind as its freshness is worth, and what each mark says meanwhile."""
 
 from projections.effects import run
-from projections.policy import FlushPolicy
+from projections.policy import FlushPolicy, Memory
 from projections.projector import ShardProjector
 from projections.rows import FLEET, PROGRESS, Mark
 from tests.projections.logs import (
@@ -29,9 +29,9 @@ US = 1_000_000
 
 
 def written(stores: WatchedStores) -> list[str]:
-    """What was written since this was asked last, write by write: the total, windows of the fleet, or everything."""
+    """What was written since this was asked last, write by write: the total, windows of the fleet, or sensors."""
     kinds = [
-        "total" if keys == [PROGRESS] else "windows" if {key.scope for key in keys} == {FLEET} else "everything"
+        "total" if keys == [PROGRESS] else "windows" if {key.scope for key in keys} == {FLEET} else "sensors"
         for keys in stores.writes
     ]
     stores.writes.clear()
@@ -58,7 +58,8 @@ def test_totals_go_with_each_delivery_windows_every_five_seconds_few_sensors_eve
         check_rows(stores, log, 0)
         clock.now_s += 1
     total = ["total"]
-    windows, everything = ["windows", *total], ["everything", *total]
+    windows = ["windows", *total]
+    everything = ["sensors", *windows]
     assert kinds == [everything, total, total, total, total, windows, total, total, everything]
     assert durable == [1, 0, 0, 0, 0, 0, 0, 0, 9]
     check_tables(stores, log)
@@ -81,7 +82,7 @@ def test_idle_deliveries_write_what_is_due_and_no_sensors_before_their_eight_sec
         if kinds := written(stores):
             progress = progress_of(stores)
             seen[after_s] = kinds, durable, progress.windows.position, progress.flushed.position
-    assert seen == {5: (["windows", "total"], 0, 2, 1), 8: (["everything", "total"], 2, 2, 2)}
+    assert seen == {5: (["windows", "total"], 0, 2, 1), 8: (["sensors", "total"], 2, 2, 2)}
     check_tables(stores, log)
 
 
@@ -104,7 +105,7 @@ def test_an_idle_shard_writes_what_many_sensors_wait_with() -> None:
     assert run(subject.project([], caught_up=False), stores) == 0, "behind, more is to come"
     written(stores)
     assert run(subject.project([], caught_up=True), stores) == 1
-    assert written(stores) == ["everything", "total"]
+    assert written(stores) == ["sensors", "total"]
     check_tables(stores, log)
 
 
@@ -125,14 +126,14 @@ def test_behind_the_log_totals_are_written_once_a_second() -> None:
     """Windows every five seconds and everything every thirty, as ever: few sensors may be many before the delivery's end."""
     clock = Clock()
     stores, subject = begun(clock)
-    moments: dict[str, list[float]] = {"total": [], "windows": [], "everything": []}
+    moments: dict[str, list[float]] = {"total": [], "windows": [], "sensors": []}
     log = [record(number, reading("a", number)) for number in range(1, 46)]
     for number, one in enumerate(log):
         clock.now_s = NOW_S + number / 2
         run(subject.project([one], caught_up=False), stores)
         for kind in written(stores):
             moments[kind].append(number / 2)
-    assert moments == {"total": [*range(23)], "windows": [0, 5, 10, 15, 20], "everything": [22]}
+    assert moments == {"total": [*range(23)], "windows": [0, 5, 10, 15, 20, 22], "sensors": [22]}
 
 
 def test_the_totals_of_many_shards_are_spaced() -> None:
@@ -168,8 +169,9 @@ def test_s13_a_clock_set_back_delays_no_flush() -> None:
 
 
 def test_many_decisions_make_a_flush_of_everything() -> None:
-    """What is kept for folding again is bounded: at so many decisions all rows are written, whatever the clocks say."""
-    stores, subject = WatchedStores(), projector(policy=FlushPolicy(few_sensors=-1, windows_every_s=NEVER_DUE, decisions_max=3))
+    """What is kept for folding again is bounded: at so many bytes all rows are written, whatever the clocks say."""
+    policy = FlushPolicy(few_sensors=-1, windows_every_s=NEVER_DUE, memory=Memory(unflushed_bytes=6_000))
+    stores, subject = WatchedStores(), projector(policy=policy)
     run(subject.start(), stores)
     assert run(subject.project([record(1, reading("a"), reading("b"))], caught_up=False), stores) == 0
     assert run(subject.project([record(2, reading("c"))], caught_up=False), stores) == 2
@@ -230,7 +232,7 @@ def test_after_a_renewal_the_next_reading_waits_no_longer() -> None:
     written(stores)
     clock.now_s += 1
     assert run(subject.project([record(2, reading("a", 2))], caught_up=True), stores) == 2
-    assert written(stores) == ["everything", "total"]
+    assert written(stores) == ["sensors", "windows", "total"]
 
 
 def test_as_of_is_the_last_arrival_while_behind_and_now_when_caught_up() -> None:

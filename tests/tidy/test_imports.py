@@ -74,7 +74,10 @@ def test_amazon_kclpy_is_imported_under_consumer_only() -> None:
 def test_the_pure_modules_import_no_clock_no_thread_and_no_client() -> None:
     """The simulator can drive them because they hold none of these."""
     values = ("decisions", "fold", "histogram", "packs", "policy", "retention", "rows", "sheets", "varints")
-    writing = ("effects", "entries", "cache", "decoding", "seen", "projector")
+    writing = (
+        *("effects", "entries", "decoding", "fingerprints", "seen", "slices", "counting", "sensor_rows"),
+        *("fleet_rows", "flushing", "projector"),
+    )
     reading = ("reads", "marks", "fleet", "tiles", "ranges", "percentiles", "sensors")
     pure = [*(f"projections/{name}.py" for name in (*values, *writing, *reading)), "producer_api/commit.py"]
     impure = {"time", "threading", "asyncio", "random", "socket", "boto3", "botocore", "concurrent"}
