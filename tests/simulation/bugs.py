@@ -8,31 +8,38 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from enum import Enum, auto
+from itertools import islice
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from projections import cache, entries, fleet, histogram, packs, projector
-from projections.cache import Due, RowCache
-from projections.decisions import Decision, Refusal
-from projections.decoding import Record
-from projections.effects import Steps, ask
-from projections.entries import Entry, ProgressEntry, SensorEntry
+from projections import decisions, fingerprints, fleet, fleet_rows, histogram, packs, projector, seen, slices
+from projections.decisions import Decisions, Unflushed
+from projections.decoding import Candidate, Decoder, Record
+from projections.effects import Believed, Steps, ask
+from projections.entries import ProgressEntry
+from projections.fingerprints import Fingerprints
 from projections.fleet import FleetReader
+from projections.fleet_rows import FleetRows, SliceFold
+from projections.flushing import Flush
+from projections.fold import Fold
 from projections.histogram import Histogram, Tally
 from projections.marks import Answer, Marks, Which, marks_of
 from projections.packs import Bounds as PackBounds
-from projections.packs import Bucket, Pack, make_packs
+from projections.packs import Bucket, Pack, Search
 from projections.projector import ShardProjector
-from projections.rows import PROGRESS, Mark, Row, RowKey, Sensor, row_keys
+from projections.rows import PROGRESS, START, Mark, Row, RowKey
 from projections.seen import Seen
+from projections.sensor_rows import HeldSensor, SensorRows, Slot
+from projections.slices import Slice
+from telemetry import canonical
+from telemetry.reading import Reading
 
 
 class Bug(Enum):
     """One mistake each."""
 
     PACKS_AHEAD_ARE_BELIEVED = auto()
-    WHAT_WAS_COUNTED_IS_FORGOTTEN_AT_A_FLEET_FLUSH = auto()
-    WHAT_WAS_COUNTED_IS_FORGOTTEN_BY_BUCKETS = auto()
+    WHAT_WAS_COUNTED_IS_FORGOTTEN_BY_TEXTS = auto()
     ANOTHERS_FLUSH_IS_TAKEN_FOR_OURS = auto()
     THE_PAST_IN_PARENTS_IS_NOT_ASKED_FOR = auto()
     THE_PAST_IS_NOT_CARRIED = auto()
@@ -78,19 +85,32 @@ class Bug(Enum):
     READERS_MISS_CHILDREN = auto()
     ANSWERS_STAND_ON_THE_TOTALS = auto()
     ETAGS_ARE_OF_THE_MARKS_ALONE = auto()
+    INSIDE_IS_TAKEN_FOR_BEFORE = auto()
+    INSIDE_IS_TAKEN_FOR_BEHIND = auto()
+    A_SENSORS_ROW_INSIDE_IS_TAKEN_FOR_BEFORE = auto()
+    A_SENSORS_ROW_INSIDE_IS_TAKEN_FOR_BEHIND = auto()
+    HOURS_FOLLOW_THEIR_MINUTE = auto()
+    TOTALS_FOLLOW_THEIR_HOURS = auto()
+    A_REFUSED_ROW_TAKES_THE_SLICE_AGAIN = auto()
+    DAYS_GO_BY_THE_SLICE = auto()
+    THE_HOUR_OF_ANOTHER_SENSOR_DECIDES = auto()
+    WHAT_IS_IN_MEMORY_IS_NOT_LOOKED_AT = auto()
+    HOURS_HAVE_NO_PAST = auto()
+    TOKENS_HAVE_NO_ENDS = auto()
+    TOKENS_ARE_AS_OTHERS_WROTE_THEM = auto()
+    TEXTS_ARE_DROPPED_WHILE_NEEDED = auto()
+    WHAT_IS_NOT_KEPT_IS_EMPTY = auto()
+    FINGERPRINTS_ARE_NOT_KEPT_UP = auto()
+    FINGERPRINTS_BEGIN_IN_THE_MIDDLE = auto()
+    FINGERPRINTS_ARE_DROPPED_IN_PART = auto()
+    ONLY_THE_FIRST_PAGE_IS_SEARCHED = auto()
+    A_FLUSH_REACHES_WHAT_CAME_MEANWHILE = auto()
+    WHAT_CAME_DURING_A_FLUSH_IS_DROPPED = auto()
     WHAT_LIES_IN_AN_ENDED_SHARD_IS_NEVER_COUNTED = auto()
 
 
-type Decisions = Sequence[Decision | Refusal]
 type Bugs = frozenset[Bug]
 NONE: Bugs = frozenset()
-
-
-class OrderedRowCache(RowCache):
-    """The real cache; rows enter it in an order that does not depend on hashes, so that a seed replays in any process."""
-
-    def load(self, keys: Collection[RowKey]) -> Steps[None]:
-        yield from super().load(sorted(keys))
 
 
 class Bounds(NamedTuple):
@@ -100,75 +120,94 @@ class Bounds(NamedTuple):
     """Small enough to end inside records."""
     bins_max: int
     bytes_max: int
+    chunk_items: int
+    """Of a flush that is spread."""
+    hashes: int
+    """Fingerprints there are."""
+    readings_a_pack: int
+    buckets_at_once: int
+    """Looked into by one question."""
 
 
 @contextmanager
 def seeded(bugs: Bugs, bounds: Bounds) -> Iterator[None]:
-    """Put on the patches of these bugs, the ordered cache, and small bounds."""
+    """Put on the patches of these bugs, and small bounds."""
+    small: tuple[tuple[Any, str, int], ...] = (
+        (slices, "SLICE_LINES", bounds.slice_lines),
+        (histogram, "BINS_MAX", bounds.bins_max),
+        (histogram, "BYTES_MAX", bounds.bytes_max),
+        (projector, "CHUNK_ITEMS", bounds.chunk_items),
+        (projector, "ITEMS_AT_ONCE", 10 * bounds.chunk_items),
+        (fingerprints, "HASHES", bounds.hashes),
+        (decisions, "READINGS_MAX", bounds.readings_a_pack),
+        (seen, "BUCKETS_AT_ONCE", bounds.buckets_at_once),
+    )
     with ExitStack() as patches:
-        patches.enter_context(patch.object(projector, "RowCache", OrderedRowCache))
-        patches.enter_context(patch.object(projector, "SLICE_LINES", bounds.slice_lines))
-        patches.enter_context(patch.object(histogram, "BINS_MAX", bounds.bins_max))
-        patches.enter_context(patch.object(histogram, "BYTES_MAX", bounds.bytes_max))
+        for owner, name, value in small:
+            patches.enter_context(patch.object(owner, name, value))
         for bug in sorted(bugs, key=lambda bug: bug.value):
-            for owner, name, value in _PATCHES.get(bug, []):
-                patches.enter_context(patch.object(owner, name, value))
+            for owner, name, wrong in _PATCHES.get(bug, []):
+                patches.enter_context(patch.object(owner, name, wrong))
         yield
 
 
-def _look_into_everything(self: Any, buckets: Sequence[Bucket]) -> Steps[None]:
-    flushed, self.flushed = self.flushed, 10**60
-    yield from _look_into(self, buckets)
+def _believe_all(self: Believed, shard_id: str, last: int) -> bool:
+    return True
+
+
+def _move_leaving_texts(self: Any, flushed: int) -> None:
+    self.unflushed.drop()
     self.flushed = flushed
+    self.trim()
 
 
-def _write_due_forgetting(self: Any, due: Due, *, ended: bool = False) -> Steps[None]:
-    yield from _write_due(self, due, ended=ended)
-    if due is not Due.EVERYTHING:
-        self._seen._counted.clear()
+def _write_fleet_with_others(self: Any, **what: Any) -> Steps[None]:
+    yield from _write_fleet(self, **what)
+    self._seen.flushed = max(self._seen.flushed, self._fleet.progress.progress.flushed.position)
 
 
-def _move_leaving_buckets(self: Any, flushed: int) -> None:
-    self._counted.clear()
-    self.flushed = flushed
+def _write_fleet_dropping(self: Any, **what: Any) -> Steps[None]:
+    yield from _write_fleet(self, **what)
+    self._seen.unflushed.open = Decisions(self._seen.unflushed.open.begin)
 
 
-def _write_due_with_others(self: Any, due: Due, *, ended: bool = False) -> Steps[None]:
-    yield from _write_due(self, due, ended=ended)
-    self._seen.flushed = max(self._seen.flushed, self._rows.progress.progress.flushed.position)
+def _write_fleet_without_windows(self: Any, *, windows: bool = True, flushed: Mark = START, ended: bool = False) -> Steps[None]:
+    yield from _write_fleet(self, windows=windows and flushed == START, flushed=flushed, ended=ended)
 
 
-def _sensor_without_past(past_us: int = -1, born: int = 0, seen_s: int | None = None) -> Sensor:
-    return Sensor(-1, born, seen_s)
+def _no_past(self: Any, keys: Sequence[RowKey]) -> Steps[dict[RowKey, int]]:
+    return {}
+    yield
+
+
+def _row_without_past(self: Any, slot: Slot, mark: Mark, decided: Decisions) -> Row:
+    row = _row(self, slot, mark, decided)
+    return replace(row, sensor=replace(row.sensor, past_us=-1))
 
 
 def _bounds_without_end(pack: Pack) -> PackBounds:
     return pack.bucket, pack.shard_id, pack.first, pack.first
 
 
-def _flush_rows_first(self: Any, *, ended: bool = False) -> Steps[int]:
-    late = list(make_packs(self._shard.shard_id, (one for one in self._decisions if isinstance(one, Decision))))
-    yield from self._write(Due.EVERYTHING, ended=ended)
-    if late:
-        yield from ask(lambda stores: stores.store_packs(late))
-    return (yield from _flush(self, ended=ended))
+def _flush_rows_first(self: Any, items_max: int) -> Steps[None]:
+    if not hasattr(self, "late"):
+        self.late, self._packs = self._packs, iter(())
+    yield from _flush(self, items_max)
+    if self.done and self.late:
+        self.late, self._packs, self.done = None, self.late, False
 
 
-def _fold_by_progress(self: Any, decisions: Decisions, only: Collection[RowKey] | None = None) -> None:
-    _fold(self, (one for one in decisions if one.sequence_number > self.progress.position), only)
+def _take_by_progress(self: Any, key: RowKey, piece: SliceFold, *rest: Any) -> None:
+    if self.progress.position < piece.last:
+        _take(self, key, piece, *rest)
 
 
-def _write_dropping(self: Any, mark: Mark, decisions: list[Decision], due: Due, *, ended: bool = False) -> Steps[None]:
-    yield from _write(self, mark, decisions, due, ended=ended)
-    decisions.clear()
+def _write_progress_first(self: Any, mark: Mark, unflushed: Unflushed, **what: Any) -> Steps[None]:
+    yield from self.write_progress(mark, unflushed, what.get("flushed", START), ended=what.get("ended", False))
+    yield from _write(self, mark, unflushed, **what)
 
 
-def _write_progress_first(self: Any, mark: Mark, decisions: Decisions, due: Due, *, ended: bool = False) -> Steps[None]:
-    yield from self.write_progress(mark, decisions, due, ended=ended)
-    yield from _write(self, mark, decisions, due, ended=ended)
-
-
-def _store_ignoring_refusals(self: Any, rows: Sequence[tuple[Row, Row]], decisions: Decisions) -> Steps[set[RowKey]]:
+def _store_ignoring_refusals(self: Any, rows: Sequence[tuple[Row, Row]], unflushed: Unflushed) -> Steps[set[RowKey]]:
     yield from ask(lambda stores: stores.store_rows(self._shard.shard_id, rows))
     for row, _ in rows:
         self._entries[row.key].known = row
@@ -176,43 +215,50 @@ def _store_ignoring_refusals(self: Any, rows: Sequence[tuple[Row, Row]], decisio
     return set()
 
 
-def _store_without_folding(self: Any, rows: Sequence[tuple[Row, Row]], decisions: Decisions) -> Steps[set[RowKey]]:
-    return (yield from _store(self, rows, ()))
+def _write_sensors_ignoring_refusals(self: Any, rows: Sequence[Slot], mark: Mark, decided: Decisions) -> Steps[None]:
+    pairs = [(self._row(slot, mark, decided), self._known(slot)) for slot in rows]
+    yield from self._sight(pairs)
+    yield from ask(lambda stores: stores.store_rows(self._shard.shard_id, pairs))
+    for slot, (row, _) in zip(rows, pairs, strict=True):
+        self._take(slot, row)
 
 
-def _beat_with_what_is_folded(self: Any, decisions: Decisions) -> Steps[None]:
+def _store_without_folding(self: Any, rows: Sequence[tuple[Row, Row]], unflushed: Unflushed) -> Steps[set[RowKey]]:
+    return (yield from _store(self, rows, Unflushed()))
+
+
+def _beat_with_what_is_folded(self: Any, unflushed: Unflushed) -> Steps[None]:
     entry = self._entries[PROGRESS]
     progress = replace(entry.known.progress, beat=entry.known.progress.beat + 1)
     row = replace(entry.row(entry.known.mark), progress=progress)
-    yield from self._store([(row, entry.known)], decisions)
+    yield from self._store([(row, entry.known)], unflushed)
 
 
-def _evict_dirty(self: Any, rows_max: int) -> None:
-    for key in list(self._entries)[1 : len(self._entries) - rows_max]:
-        del self._entries[key]
-        self._clean(key)
+def _write_if_due_evicting(self: Any, **what: Any) -> Steps[int]:
+    for sensor in self._sensors.sensors.values():
+        for hour in sensor.hours.values():
+            hour.newest_us = hour.row.newest_us  # as after it was let go of and loaded again
+    return (yield from _write_if_due(self, **what))
 
 
-def _flush_evicting(self: Any, *, now: bool, idle: bool = False) -> Steps[int]:
-    self._rows.evict(self._policy.rows_held_max)
-    return (yield from _flush_if_due(self, now=now, idle=idle))
+def _all_refusals(self: Any, position: int) -> Iterator[Any]:
+    return _refusals_after(self, 0)
 
 
-def _refuse_again(self: Any, refusal: Refusal, only: Collection[RowKey] | None) -> None:
-    self._entries[PROGRESS].refuse(refusal)
+def _meets_forgetting(self: Any, sequence_number: int) -> bool:
+    return _meets(self, 0) if self.total.sensor.born == 0 else bool(_meets(self, -1))
 
 
-def _meets_forgetting(self: Any, decision: Decision) -> bool:
-    self._told = self._told or bool(self.known.sensor.born)
-    return _meets(self, decision)
+def _repeat_in_windows(self: Any, candidate: Candidate) -> None:
+    _repeat(self, candidate)
+    for hour in self.sensors[candidate.reading.sensor_id].hours.values():
+        hour.fold.repeat()
 
 
-def _write_without_windows(self: Any, mark: Mark, decisions: Decisions, due: Due, *, ended: bool = False) -> Steps[None]:
-    windows, self._dirty_windows = self._dirty_windows, set()
-    self._dirty -= windows
-    yield from _write(self, mark, decisions, due, ended=ended)
-    self._dirty_windows |= windows
-    self._dirty |= windows
+def _repeat_in_histograms(self: Any, candidate: Candidate) -> None:
+    _repeat(self, candidate)
+    for hour in self.sensors[candidate.reading.sensor_id].hours.values():
+        hour.fold._tally.add(candidate.reading.temperature_micro)
 
 
 def _progress_row_with_windows(self: Any, totals: Mark, windows: Mark, flushed: Mark, **what: Any) -> Row:
@@ -230,20 +276,8 @@ def _sight_nothing(self: Any, rows: Sequence[tuple[Row, Row]]) -> Steps[None]:
     yield
 
 
-def _store_then_sight(self: Any, rows: Sequence[tuple[Row, Row]], decisions: Decisions) -> Steps[set[RowKey]]:
-    refused = yield from _store(self, rows, decisions)
-    yield from _sight(self, rows)
-    return refused
-
-
-def _fold_sensor_as_it_says(self: Any, decision: Decision) -> None:
-    _fold_sensor(self, decision._replace(arrived_at_ms=10**15))
-
-
-def _fold_entry_counting_repeats(self: Any, decision: Decision) -> None:
-    _fold_entry(self, decision)
-    if not decision.counted:
-        self._fold._tally.add(decision.reading.temperature_micro)
+def _count_as_it_says(self: Any, candidate: Candidate, known: Row) -> Bucket:
+    return _count(self, candidate._replace(arrived_at_ms=10**15), known)
 
 
 def _add_truncating(self: Any, temperature_micro: int) -> None:
@@ -256,6 +290,146 @@ def _load_keeping_histograms(self: Any, keys: Collection[RowKey]) -> Steps[None]
     yield from _load(self, keys)
     for key, tally in held.items():
         self._entries[key]._fold._tally = tally
+
+
+def _take_inside_whole(self: Any, key: RowKey, piece: SliceFold, *rest: Any) -> None:
+    known = self._entries[key].known
+    if known.position < piece.last:
+        self._entries[key].known = replace(known, position=piece.first - 1)
+        _take(self, key, piece, *rest)
+        self._entries[key].known = known
+
+
+def _take_nothing_inside(self: Any, key: RowKey, piece: SliceFold, *rest: Any) -> None:
+    if self._entries[key].known.position < piece.first:
+        _take(self, key, piece, *rest)
+
+
+def _row_inside_whole(self: Any, slot: Slot, mark: Mark, decided: Decisions) -> Row:
+    begin, decided.begin = decided.begin, 10**60
+    try:
+        return _row(self, slot, mark, decided)
+    finally:
+        decided.begin = begin
+
+
+def _row_nothing_inside(self: Any, slot: Slot, mark: Mark, decided: Decisions) -> Row:
+    known = self._known(slot)
+    return (
+        replace(known, position=max(known.position, mark.position))
+        if known.position > decided.begin
+        else _row(self, slot, mark, decided)
+    )
+
+
+def _take_by_minute(self: Any, key: RowKey, piece: SliceFold, minutes: Mapping[int, Fold], *rest: Any) -> None:
+    for minute in minutes if not key.window.startswith("minute") else ():
+        if self._entries[fleet_rows._windows(minute)[0]].known.position >= piece.last:
+            return
+    _take(self, key, piece, minutes, *rest)
+
+
+def _row_by_hours(self: Any, slot: Slot, mark: Mark, decided: Decisions) -> Row:
+    sensor_id, hour = slot
+    hours = decided.sensors[sensor_id].hours
+    if hour is None:
+        held = self.sensors[sensor_id].hours
+        kept = {number: part for number, part in hours.items() if held[number].row.position <= decided.begin}
+        decided.sensors[sensor_id].hours = kept
+    try:
+        return _row(self, slot, mark, decided)
+    finally:
+        decided.sensors[sensor_id].hours = hours
+
+
+def _fold_remembering(self: Any, piece: SliceFold, unflushed: Unflushed) -> None:
+    _fold(self, piece, unflushed)
+    self.last = piece
+
+
+def _store_taking_again(self: Any, rows: Sequence[tuple[Row, Row]], unflushed: Unflushed) -> Steps[set[RowKey]]:
+    before = {row.key: known.position for row, known in rows}
+    dirty = yield from _store(self, rows, unflushed)
+    for key, position in before.items():
+        again = self._entries[key].known.position not in {position, max(row.position for row, _ in rows)}
+        if again and hasattr(self, "last") and not key.is_sheet and key != PROGRESS:
+            for minute, fold in self.last.minutes.items():
+                if key in fleet_rows._windows(minute):
+                    self._entries[key].absorb(fold)
+    return dirty
+
+
+def _fold_days_by_slice(self: Any, piece: SliceFold, unflushed: Unflushed) -> None:
+    first = next(iter(piece.minutes), 0)
+    real = fleet_rows._windows
+    with patch.object(fleet_rows, "_windows", lambda minute: (*real(minute)[:2], *real(first)[2:])):
+        _fold(self, piece, unflushed)
+
+
+def _newest_of_another(self: Any, sensor_id: str, time_us: int) -> int:
+    others = (hour.row for other in self.sensors.values() for hour in other.hours.values())
+    newest_us: int = next(others).newest_us
+    return newest_us
+
+
+def _hours_without_past(self: Any, key: RowKey) -> bool:
+    return key.window == "total"
+
+
+def _holds_without_ends(self: Any, reading: Reading, token: bytes) -> bool:
+    column = self._column(reading.sensor_id, reading.measured_at_us)
+    return column is not None and token in column.text
+
+
+def _search_without_ends(tokens: Collection[str], texts: Iterable[str], text_chars_max: int) -> Search:
+    kept = list(texts)
+    whole = _search(tokens, kept, text_chars_max)
+    return Search(frozenset(token for token in tokens if token in " ".join(kept)), whole.text)
+
+
+def _token_as_written(reading: Reading) -> bytes:
+    return _token_of(reading) + b"0"
+
+
+def _look_up_trimming(self: Any, wanted: Any) -> Steps[Any]:
+    found = yield from _look_into(self, wanted)
+    self._texts.trim(self._memory.texts_bytes)
+    return found
+
+
+def _search_keeping_all(tokens: Collection[str], texts: Iterable[str], text_chars_max: int) -> Search:
+    found = _search(tokens, texts, text_chars_max)
+    return Search(found.found, found.text or "")
+
+
+def _search_one_page(tokens: Collection[str], texts: Iterable[str], text_chars_max: int) -> Search:
+    return _search(tokens, islice(texts, 1), text_chars_max)
+
+
+def _add_no_fingerprint(self: Any, bucket: Bucket, token: bytes) -> None:
+    pass
+
+
+def _begin_anywhere(self: Any, bucket: Bucket, token: bytes) -> None:
+    if bucket not in self:
+        self.begin(bucket)
+    _add_fingerprint(self, bucket, token)
+
+
+def _trim_in_part(self: Any) -> None:
+    if self.size_bytes > self._bytes_max:
+        for hashes in self._hashes.values():
+            del hashes[: len(hashes) // 2 + 1]
+
+
+def _end_flush_further(self: Any, flush: Flush, *, ended: bool = False) -> Steps[None]:
+    flush.mark = self._mark
+    yield from _end_flush(self, flush, ended=ended)
+
+
+def _move_dropping_all(self: Any, flushed: int) -> None:
+    _move(self, flushed)
+    self.unflushed.open = Decisions(flushed)
 
 
 def _merge_finer(parts: Iterable[Histogram]) -> Histogram:
@@ -292,59 +466,70 @@ def _marks_of_open_shards(progress: Mapping[str, Row], which: Which) -> Marks:
     return marks_of({shard_id: row for shard_id, row in progress.items() if not row.progress.ended}, which)
 
 
-def _slices_that_end_anywhere(self: Any, records: Sequence[Record]) -> Iterator[Any]:
-    lines = {record.sequence_number: record for record in records}
-    for piece in _slices(self, records):
+def _slices_that_end_anywhere(decoder: Decoder, records: Sequence[Record], urgent: Callable[[], bool]) -> Iterator[Slice]:
+    by_number = {record.sequence_number: record for record in records}
+    for piece in _slices(decoder, records, urgent):
         if piece.completed is None and piece.candidates:
-            piece.completed = lines[piece.candidates[-1].origin.sequence_number]
+            piece.completed = by_number[piece.candidates[-1].sequence_number]
         yield piece
 
 
-_look_into = Seen._look_into
-_write_due = ShardProjector._write
-_flush = ShardProjector._flush
-_write = RowCache.write
-_fold = RowCache.fold
-_load = OrderedRowCache.load
-_store = RowCache._store
-_sight = RowCache._sight
-_flush_if_due = ShardProjector._flush_if_due
-_slices = ShardProjector._slices
-_meets = SensorEntry.meets
+_write_fleet = ShardProjector._write_fleet
+_write_if_due = ShardProjector._write_if_due
+_end_flush = ShardProjector._end_flush
+_flush = Flush.write
+_row = SensorRows._row
+_meets = HeldSensor.meets
+_take = FleetRows._take
+_fold = FleetRows.fold
+_load = FleetRows.load
+_store = FleetRows._store
+_write = FleetRows.write
+_slices = slices.slices
 _progress_row = ProgressEntry.progress_row
-_fold_sensor = SensorEntry.fold
-_fold_entry = Entry.fold
+_count = Decisions.count
+_repeat = Decisions.repeat
+_refusals_after = Decisions.refusals_after
+_look_into = Seen._look_into
+_move = Seen.move
+_search = packs.search
+_token_of = canonical.token_of
+_add_fingerprint = Fingerprints.add
+_trim = Fingerprints.trim
 _add = Tally.add
 _keep_final = FleetReader._keep_final
 _merge = histogram.merge
 
 _PATCHES: dict[Bug, list[tuple[Any, str, Callable[..., Any]]]] = {
-    Bug.PACKS_AHEAD_ARE_BELIEVED: [(Seen, "_look_into", _look_into_everything)],
-    Bug.WHAT_WAS_COUNTED_IS_FORGOTTEN_AT_A_FLEET_FLUSH: [(ShardProjector, "_write", _write_due_forgetting)],
-    Bug.WHAT_WAS_COUNTED_IS_FORGOTTEN_BY_BUCKETS: [(Seen, "move", _move_leaving_buckets)],
-    Bug.ANOTHERS_FLUSH_IS_TAKEN_FOR_OURS: [(ShardProjector, "_write", _write_due_with_others)],
-    Bug.THE_PAST_IS_NOT_CARRIED: [(entries, "Sensor", _sensor_without_past)],
+    Bug.PACKS_AHEAD_ARE_BELIEVED: [(Believed, "__call__", _believe_all)],
+    Bug.WHAT_WAS_COUNTED_IS_FORGOTTEN_BY_TEXTS: [(Seen, "move", _move_leaving_texts)],
+    Bug.ANOTHERS_FLUSH_IS_TAKEN_FOR_OURS: [(ShardProjector, "_write_fleet", _write_fleet_with_others)],
+    Bug.THE_PAST_IN_PARENTS_IS_NOT_ASKED_FOR: [(SensorRows, "_find_past", _no_past)],
+    Bug.THE_PAST_IS_NOT_CARRIED: [(SensorRows, "_row", _row_without_past)],
     Bug.NO_END_IN_A_PACKS_BOUNDS: [(packs, "bounds", _bounds_without_end)],
-    Bug.PACKS_AFTER_ROWS: [(ShardProjector, "_flush", _flush_rows_first)],
-    Bug.ROWS_DECIDE_BY_THE_PROGRESS_ROW: [(RowCache, "fold", _fold_by_progress)],
-    Bug.DECISIONS_ARE_DROPPED_AT_A_FLEET_FLUSH: [(RowCache, "write", _write_dropping)],
-    Bug.PROGRESS_ROW_FIRST: [(RowCache, "write", _write_progress_first)],
-    Bug.A_BEAT_SAYS_WHAT_IS_FOLDED: [(RowCache, "beat", _beat_with_what_is_folded)],
-    Bug.REFUSALS_ARE_IGNORED: [(RowCache, "_store", _store_ignoring_refusals)],
-    Bug.REFUSED_ROWS_ARE_NOT_FOLDED_AGAIN: [(RowCache, "_store", _store_without_folding)],
-    Bug.DIRTY_ROWS_ARE_EVICTED: [(RowCache, "evict", _evict_dirty), (ShardProjector, "_flush_if_due", _flush_evicting)],
-    Bug.FLUSH_INSIDE_A_RECORD: [(ShardProjector, "_slices", _slices_that_end_anywhere)],
-    Bug.WINDOWS_COUNT_REPEATS: [(cache, "duplicate_keys", row_keys)],
-    Bug.REFUSALS_ARE_COUNTED_AGAIN: [(RowCache, "_refuse", _refuse_again)],
-    Bug.BIRTHS_ARE_FORGOTTEN: [(SensorEntry, "meets", _meets_forgetting)],
-    Bug.WINDOWS_ARE_LEFT_OUT_OF_A_FULL_FLUSH: [(RowCache, "write", _write_without_windows)],
+    Bug.PACKS_AFTER_ROWS: [(Flush, "write", _flush_rows_first)],
+    Bug.ROWS_DECIDE_BY_THE_PROGRESS_ROW: [(FleetRows, "_take", _take_by_progress)],
+    Bug.DECISIONS_ARE_DROPPED_AT_A_FLEET_FLUSH: [(ShardProjector, "_write_fleet", _write_fleet_dropping)],
+    Bug.PROGRESS_ROW_FIRST: [(FleetRows, "write", _write_progress_first)],
+    Bug.A_BEAT_SAYS_WHAT_IS_FOLDED: [(FleetRows, "beat", _beat_with_what_is_folded)],
+    Bug.REFUSALS_ARE_IGNORED: [
+        (FleetRows, "_store", _store_ignoring_refusals),
+        (SensorRows, "write", _write_sensors_ignoring_refusals),
+    ],
+    Bug.REFUSED_ROWS_ARE_NOT_FOLDED_AGAIN: [(FleetRows, "_store", _store_without_folding)],
+    Bug.DIRTY_ROWS_ARE_EVICTED: [(ShardProjector, "_write_if_due", _write_if_due_evicting)],
+    Bug.FLUSH_INSIDE_A_RECORD: [(projector, "slices", _slices_that_end_anywhere)],
+    Bug.WINDOWS_COUNT_REPEATS: [(Decisions, "repeat", _repeat_in_windows)],
+    Bug.REFUSALS_ARE_COUNTED_AGAIN: [(Decisions, "refusals_after", _all_refusals)],
+    Bug.BIRTHS_ARE_FORGOTTEN: [(HeldSensor, "meets", _meets_forgetting)],
+    Bug.WINDOWS_ARE_LEFT_OUT_OF_A_FULL_FLUSH: [(ShardProjector, "_write_fleet", _write_fleet_without_windows)],
     Bug.THE_WINDOWS_MARK_IS_BEFORE_THE_WINDOWS: [(ProgressEntry, "progress_row", _progress_row_with_windows)],
     Bug.A_FINAL_ROW_MOVES: [(ProgressEntry, "progress_row", _progress_row_that_moves)],
-    Bug.THE_DIRECTORY_COMES_AFTER_THE_ROW: [(RowCache, "_sight", _sight_nothing), (RowCache, "_store", _store_then_sight)],
-    Bug.A_SENSOR_IS_SEEN_WHEN_IT_SAYS: [(SensorEntry, "fold", _fold_sensor_as_it_says)],
+    Bug.THE_DIRECTORY_COMES_AFTER_THE_ROW: [(SensorRows, "_sight", _sight_nothing)],
+    Bug.A_SENSOR_IS_SEEN_WHEN_IT_SAYS: [(Decisions, "count", _count_as_it_says)],
     Bug.BINS_ARE_TRUNCATED: [(Tally, "add", _add_truncating)],
-    Bug.HISTOGRAMS_COUNT_REPEATS: [(Entry, "fold", _fold_entry_counting_repeats)],
-    Bug.A_HISTOGRAM_IS_KEPT_OVER_A_RELOAD: [(OrderedRowCache, "load", _load_keeping_histograms)],
+    Bug.HISTOGRAMS_COUNT_REPEATS: [(Decisions, "repeat", _repeat_in_histograms)],
+    Bug.A_HISTOGRAM_IS_KEPT_OVER_A_RELOAD: [(FleetRows, "load", _load_keeping_histograms)],
     Bug.HISTOGRAMS_MERGE_AT_THE_FINER_WIDTH: [(histogram, "merge", _merge_finer)],
     Bug.HISTOGRAMS_MERGE_WITHOUT_THE_BOUND: [(histogram, "merge", _merge_unbounded)],
     Bug.READERS_KEEP_ROWS_THAT_ARE_NOT_FINAL: [(FleetReader, "_keep_final", _keep_any)],
@@ -352,4 +537,28 @@ _PATCHES: dict[Bug, list[tuple[Any, str, Callable[..., Any]]]] = {
     Bug.ANSWERS_STAND_ON_THE_TOTALS: [(FleetReader, "marks", _marks_of_totals)],
     Bug.ETAGS_ARE_OF_THE_MARKS_ALONE: [(Answer, "etag", _etag_of_marks)],
     Bug.WHAT_LIES_IN_AN_ENDED_SHARD_IS_NEVER_COUNTED: [(fleet, "marks_of", _marks_of_open_shards)],
+    Bug.INSIDE_IS_TAKEN_FOR_BEFORE: [(FleetRows, "_take", _take_inside_whole)],
+    Bug.INSIDE_IS_TAKEN_FOR_BEHIND: [(FleetRows, "_take", _take_nothing_inside)],
+    Bug.A_SENSORS_ROW_INSIDE_IS_TAKEN_FOR_BEFORE: [(SensorRows, "_row", _row_inside_whole)],
+    Bug.A_SENSORS_ROW_INSIDE_IS_TAKEN_FOR_BEHIND: [(SensorRows, "_row", _row_nothing_inside)],
+    Bug.HOURS_FOLLOW_THEIR_MINUTE: [(FleetRows, "_take", _take_by_minute)],
+    Bug.TOTALS_FOLLOW_THEIR_HOURS: [(SensorRows, "_row", _row_by_hours)],
+    Bug.A_REFUSED_ROW_TAKES_THE_SLICE_AGAIN: [
+        (FleetRows, "fold", _fold_remembering),
+        (FleetRows, "_store", _store_taking_again),
+    ],
+    Bug.DAYS_GO_BY_THE_SLICE: [(FleetRows, "fold", _fold_days_by_slice)],
+    Bug.THE_HOUR_OF_ANOTHER_SENSOR_DECIDES: [(SensorRows, "newest_stored_us", _newest_of_another)],
+    Bug.WHAT_IS_IN_MEMORY_IS_NOT_LOOKED_AT: [(Decisions, "holds", lambda *_: False)],
+    Bug.HOURS_HAVE_NO_PAST: [(SensorRows, "_may_have_past", _hours_without_past)],
+    Bug.TOKENS_HAVE_NO_ENDS: [(Decisions, "holds", _holds_without_ends), (packs, "search", _search_without_ends)],
+    Bug.TOKENS_ARE_AS_OTHERS_WROTE_THEM: [(canonical, "token_of", _token_as_written)],
+    Bug.TEXTS_ARE_DROPPED_WHILE_NEEDED: [(Seen, "_look_into", _look_up_trimming)],
+    Bug.WHAT_IS_NOT_KEPT_IS_EMPTY: [(packs, "search", _search_keeping_all)],
+    Bug.FINGERPRINTS_ARE_NOT_KEPT_UP: [(Fingerprints, "add", _add_no_fingerprint)],
+    Bug.FINGERPRINTS_BEGIN_IN_THE_MIDDLE: [(Fingerprints, "add", _begin_anywhere)],
+    Bug.FINGERPRINTS_ARE_DROPPED_IN_PART: [(Fingerprints, "trim", _trim_in_part)],
+    Bug.ONLY_THE_FIRST_PAGE_IS_SEARCHED: [(packs, "search", _search_one_page)],
+    Bug.A_FLUSH_REACHES_WHAT_CAME_MEANWHILE: [(ShardProjector, "_end_flush", _end_flush_further)],
+    Bug.WHAT_CAME_DURING_A_FLUSH_IS_DROPPED: [(Seen, "move", _move_dropping_all)],
 }

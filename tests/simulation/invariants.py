@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from projections.fold import Stats, merge
 from projections.packs import bucket_of
-from projections.rows import FLEET, PROGRESS, TOTAL, Row, RowKey, row_keys, sensor_of
+from projections.rows import FLEET, PROGRESS, TOTAL, Mark, Row, RowKey, row_keys, sensor_of
 from projections.sheets import EMPTY, Sheet
 from projections.sheets import merge as merge_sheets
 from telemetry.reading import Reading
@@ -39,7 +39,10 @@ class Invariants:
         self._check("flushed", shard_id, row.progress.flushed.position)
         self._check("windows", shard_id, row.progress.windows.position)
         self._check("position", shard_id, row.position)
-        self._check_progress(self._kinesis.shards[shard_id], row)
+        model = self._kinesis.shards[shard_id]
+        self._check_progress(model, row)
+        for mark in (row.mark, row.progress.windows, row.progress.flushed):
+            _check_time(f"{shard_id} {row.key}", model, mark)
 
     def _check(self, mark: str, shard_id: str, position: int) -> None:
         model = self._kinesis.shards[shard_id]
@@ -75,6 +78,9 @@ class Invariants:
         births = sum(first.shard_id == shard_id and first.sequence_number <= position for first in self._births().values())
         if row.progress.sensors != births:
             raise Violation(f"{shard_id} at {position} says {row.progress.sensors} new sensors, not {births}")
+
+        if row.progress.hash_range not in {None, (model.shard.first_hash_key, model.shard.last_hash_key)}:
+            raise Violation(f"{shard_id} says it holds {row.progress.hash_range}")
 
     def _births(self) -> Mapping[str, First]:
         """What first brought each sensor."""
@@ -153,13 +159,16 @@ class _Expected:
         }
         self._stats = expected_stats(self._firsts)
         self._sheets = expected_sheets(self._firsts)
-        model = kinesis.shards[shard_id]
+        self._model = model = kinesis.shards[shard_id]
+        past = _ancestors(kinesis, shard_id)
+        self._past = [reading for reading, first in kinesis.firsts.items() if first.shard_id in past]
         lines = [line for line in model.lines if line.sequence_number <= position and model.holds(line.reading)]
         self._lines = Counter(line.reading.sensor_id for line in lines)
 
     def check(self, shard_id: str, key: RowKey, row: Row) -> None:
         """Raises Violation when a row is not what it must be."""
         where = f"{shard_id} {key} at {row.position}"
+        _check_time(where, self._model, row.mark)
         if key.is_sheet:
             expected_sheet = self._sheets.get(key, EMPTY)
             if row.sheet != expected_sheet:
@@ -170,8 +179,10 @@ class _Expected:
             raise Violation(f"{where} is {row.stats}, not {expected}")
         if row.stats.duplicates != self._repeats(key):
             raise Violation(f"{where} says {row.stats.duplicates} repeats, not {self._repeats(key)}")
-        if key.window == TOTAL and key != PROGRESS:
-            self._check_sensor(where, sensor_of(key), row)
+        if key.scope != FLEET:
+            self._check_past(where, key, row.sensor.past_us)
+            if key.window == TOTAL:
+                self._check_sensor(where, sensor_of(key), row)
 
     def _repeats(self, key: RowKey) -> int:
         """Totals count the lines that brought nothing new; windows do not."""
@@ -182,12 +193,32 @@ class _Expected:
         sensor_id = sensor_of(key)
         return self._lines[sensor_id] - sum(reading.sensor_id == sensor_id for reading in self._firsts)
 
+    def _check_past(self, where: str, key: RowKey, past_us: int) -> None:
+        """What came of its window through the shards before this one: no less, and no more than the ten minutes allow."""
+        newest = max((one for one in self._past if key in row_keys(one)), default=None)
+        if newest is None and past_us != -1:
+            raise Violation(f"{where} has a past at {past_us}, and parents had none")
+        if newest and not newest.measured_at_us <= past_us <= bucket_of(newest).last_us:
+            raise Violation(f"{where} has its past at {past_us}, where parents had {newest}")
+
     def _check_sensor(self, where: str, sensor_id: str, row: Row) -> None:
         firsts = {reading: first for reading, first in self._firsts.items() if reading.sensor_id == sensor_id}
         born = min((first.sequence_number for first in firsts.values()), default=0)
         seen_s = max((_seen_s(reading, first) for reading, first in firsts.items()), default=None)
         if (row.sensor.born, row.sensor.seen_s) != (born, seen_s):
             raise Violation(f"{where} is {row.sensor}, not born {born}, seen {seen_s}")
+
+
+def _check_time(where: str, model: ModelShard, mark: Mark) -> None:
+    """Nothing that came before a mark's time lies beyond its position."""
+    beyond = [one for one in model.records if one.sequence_number > mark.position and one.arrived_at_ms * 1000 < mark.as_of_us]
+    if beyond:
+        raise Violation(f"{where} at {mark} does not cover {beyond[0]}")
+
+
+def _ancestors(kinesis: ModelKinesis, shard_id: str) -> set[str]:
+    parents = kinesis.shards[shard_id].shard.parents
+    return {*parents, *(one for parent in parents for one in _ancestors(kinesis, parent))}
 
 
 def _seen_s(reading: Reading, first: First) -> int:

@@ -5,15 +5,15 @@ and the rest are answered. The same question, asked again at a later step, goes 
 workers also cross inside a question, and a conditional put whose answer was lost is refused when tried again.
 """
 
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 
 from projections import packs as packing
-from projections.effects import DeadLetter, Sighting
+from projections.effects import Believed, DeadLetter, Sighting
 from projections.items import pack_item, read_pack, read_row, row_item
-from projections.packs import Bounds, Bucket, Pack
-from projections.rows import PROGRESS, Row, RowKey, sensor_of
+from projections.packs import Bounds, Bucket, Pack, Search
+from projections.rows import PROGRESS, Row, RowKey, sensor_of, time_prefix
 from telemetry.reading import Reading
 from tests.simulation.bugs import Bug, Bugs
 from tests.simulation.model_kinesis import NO_EVENT, ModelKinesis
@@ -121,32 +121,43 @@ class ModelStores:
         self.troubled = False
         """The next call ends halfway."""
 
-    def find_packs(self, buckets: Collection[Bucket]) -> Sequence[Pack]:
+    def search_packs(
+        self, wanted: Mapping[Bucket, Collection[str]], believed: Believed, text_chars_max: int
+    ) -> Mapping[Bucket, Search]:
         """A query for each bucket."""
         if Bug.NO_LOOK_UP in self._bugs:
-            return []
-        packs = self._tables.packs.values()
+            return dict.fromkeys(wanted, Search(frozenset(), ""))
+
+        def texts(bucket: Bucket) -> Iterator[str]:
+            for pack in self._tables.packs.values():
+                if pack.bucket == bucket and believed(pack.shard_id, pack.last.sequence_number):
+                    yield pack.text
+
         try:
-            found = self._each(sorted(buckets), lambda bucket: [pack for pack in packs if pack.bucket == bucket])
+            found = self._each(sorted(wanted), lambda bucket: packing.search(wanted[bucket], texts(bucket), text_chars_max))
         except Halfway:
             if Bug.UNANSWERED_LOOK_UPS_ARE_EMPTY not in self._bugs:
                 raise
-            found, self._answers = {bucket: self._answers.get(bucket) for bucket in buckets}, {}
-        return [pack for bucket in found.values() if isinstance(bucket, list) for pack in bucket]
+            found, self._answers = {bucket: self._answers.get(bucket) for bucket in wanted}, {}
+        answers = {bucket: answer for bucket, answer in found.items() if isinstance(answer, Search)}
+        return {bucket: answers.get(bucket, Search(frozenset(), None)) for bucket in wanted}
 
-    def find_newest(self, sensor_ids: Collection[str], *, besides: str) -> Mapping[str, int]:
-        """A query for each sensor."""
+    def find_newest(self, keys: Collection[RowKey], *, besides: str) -> Mapping[RowKey, int]:
+        """A query for each row."""
         if Bug.THE_PAST_IN_PARENTS_IS_NOT_ASKED_FOR in self._bugs:
             return {}
         own = "" if Bug.OWN_PACKS_ARE_TAKEN_FOR_THE_PARENTS in self._bugs else besides
 
-        def newest(sensor_id: str) -> int | None:
-            packs = [pack for pack in self._tables.packs.values() if pack.bucket.sensor_id == sensor_id]
-            buckets = [pack.bucket for pack in packs if pack.shard_id != own]
+        def newest(key: RowKey) -> int | None:
+            sensor_id, begin = sensor_of(key), time_prefix(key)
+            packs = [
+                pack for pack in self._tables.packs.values() if pack.bucket.sensor_id == sensor_id and pack.shard_id != own
+            ]
+            buckets = [pack.bucket for pack in packs if pack.bucket.time.startswith(begin)]
             return max(buckets).last_us if buckets else None
 
-        found = self._each(sorted(sensor_ids), newest)
-        return {sensor_id: us for sensor_id, us in found.items() if isinstance(us, int)}
+        found = self._each(sorted(keys), newest)
+        return {key: us for key, us in found.items() if isinstance(us, int)}
 
     def store_packs(self, packs: Sequence[Pack]) -> None:
         """BatchWriteItem; items left unprocessed are sent again."""

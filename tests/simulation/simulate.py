@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import replace
 from random import Random
 
-from projections.policy import FlushPolicy
+from projections.policy import FlushPolicy, Memory
 from projections.projector import ShardProjector
 from projections.rows import PROGRESS
 from telemetry.limits import HASH_KEY_MAX
@@ -62,7 +62,15 @@ class Simulation:
         self._readers = [
             Reader(f"reader {number}", self._invariants.tables, self._kinesis, rng) for number in range(rng.choice((1, 2, 3)))
         ]
-        self._bounds = Bounds(rng.choice((1, 2, 3, 1000)), rng.choice((2, 3, 4, 128)), rng.choice((13, 16, 30, 384)))
+        self._bounds = Bounds(
+            slice_lines=rng.choice((1, 2, 3, 1000)),
+            bins_max=rng.choice((2, 3, 4, 128)),
+            bytes_max=rng.choice((13, 16, 30, 384)),
+            chunk_items=rng.choice((1, 1, 2, 100)),
+            hashes=rng.choice((1, 4, 2**32)),
+            readings_a_pack=rng.choice((1, 2, 4_000)),
+            buckets_at_once=rng.choice((1, 2, 50)),
+        )
 
     def run(self) -> None:
         """Raises Violation."""
@@ -106,7 +114,8 @@ class Simulation:
             self._trouble_a_worker()
         elif what < 0.988:
             self._note("somebody else writes")
-            self._kinesis.put(f"other {rng.random()}", None, NO_EVENT + b"\n")
+            key, line = (f"other {rng.random()}", NO_EVENT) if rng.random() < 0.5 else self._sensors.foreign_event()
+            self._kinesis.put(key, None, line + b"\n")
         elif what < 0.994:
             self._observe()
         else:
@@ -134,9 +143,16 @@ class Simulation:
             few_sensors=rng.choice((0, 1, 2, 200, 200)),
             few_every_s=rng.choice((0, 0, 1, 5)),
             everything_every_s=rng.choice((1, 10, 1000)),
-            decisions_max=rng.choice((2, 5, 10_000)),
-            rows_held_max=rng.choice((0, 2, 5, 50_000)),
+            flush_share=rng.choice((0.2, 0.2, 0.5, 1000)),
+            flush_rest=rng.choice((0, 3)),
             renew_every_s=rng.choice((1, 10)),
+            memory=Memory(
+                unflushed_bytes=rng.choice((2_500, 6_000, 10**9)),
+                rows=rng.choice((0, 2, 5, 50_000)),
+                texts_bytes=rng.choice((0, 60, 200, 10**9)),
+                text_chars=rng.choice((10, 40, 10**9)),
+                fingerprints_bytes=rng.choice((0, 400, 1_000, 10**9)),
+            ),
         )
         owners = self._leases.owners
         stores = ModelStores(
@@ -249,7 +265,7 @@ class Simulation:
             self._start_workers()
             if self._leases.at_rest:
                 return
-            self._clock.now_s += 0.05
+            self._clock.now_s += 0.3
             owners = set(self._leases.owners.values())
             working = [worker for worker in self._workers if worker.name in owners or self._rng.random() < _ZOMBIES_STEPS]
             self._step_worker(self._rng.choice(working or self._workers), 0)

@@ -1,5 +1,6 @@
 """Sensors that retry blindly, and producers that run the real group commit against the model stream."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
@@ -132,6 +133,14 @@ class Sensors:
         """A burst of requests to one producer."""
         for _ in range(self._rng.choice((1, 1, 2, 3, 5))):
             writer.send(self._next(), self._answered)
+
+    def foreign_event(self) -> tuple[str, bytes]:
+        """An event in a form that our encoder never writes, new or a repeat, and its partition key."""
+        one = self._rng.choice(self._sent) if self._sent and self._rng.random() < 0.7 else self._draw()
+        event = json.loads(encode_event(one, 0))
+        event["time"] = event["time"].replace("Z", "+00:00")
+        event["data"]["temperature"] = 0
+        return one.sensor_id, json.dumps(event).replace('": 0', f'": {one.temperature_micro / 1_000_000:.6f}').encode()
 
     def lose(self, writer: Writer) -> None:
         """The producer died: whoever waited gets no answer, and most try again."""
