@@ -1,0 +1,64 @@
+"""A fleet of thousands that is late, repeats itself and has wrong clocks, while its consumer is killed at random."""
+
+import signal
+from functools import partial
+from random import Random
+
+import pytest
+
+from projections.queries import fleet_stats
+from tests.faults.checker import events_in_log
+from tests.faults.conftest import Trial
+from tests.faults.fleet import Lag, fleet_sending, lag_watched
+from tests.faults.instances import Consumer
+from tests.faults.test_outages import lasts
+from tests.support.oracle import assert_tables_equal
+from tests.support.waiting import eventually
+
+LAG_S_MAX = 5
+
+
+@pytest.mark.timeout(3600)
+def test_a_fleet_is_kept_up_with_and_counted_over_kills(trial: Trial) -> None:
+    """Outside the kills totals are never more than seconds behind, and in the end every table is what was sent."""
+    rng = Random(13)  # noqa: S311  repeatable on purpose
+    kills, sensors = trial.often(1, 45), trial.often(200, 2_000)
+    with trial.consuming() as consumer:
+        with lag_watched(trial.stack, LAG_S_MAX) as lag, fleet_sending(trial.stack, sensors, seed=13) as fleet:
+            lag.killed()  # as one that has just started, it has to catch up
+            eventually(partial(_recovered, lag), within_s=60)
+            for _ in range(kills):
+                lasts(rng.randrange(5, trial.often(8, 55)))
+                lag.killed()
+                consumer.signal(signal.SIGKILL, _victims(consumer, rng))
+                eventually(partial(_recovered, lag), within_s=90)
+            lasts(5)
+        log = set(fleet.sent)
+        assert events_in_log(trial.stack).keys() == log
+        eventually(lambda: _counted(trial, len(log)), within_s=120)
+        eventually(lambda: assert_tables_equal(trial.stack, log), within_s=300)
+    assert lag.worst_s <= LAG_S_MAX
+    trial.report(
+        "2 5 7",
+        f"kill -9 of record processors, daemon or both, {sensors} sensors at 1/s, a tenth late, repeats, clocks ahead",
+        kills,
+        readings=len(log),
+        repeats=len(fleet.sent) - len(log),
+        looks=lag.looks,
+        worst_lag_s=round(lag.worst_s, 2),
+        slowest_recovery_s=round(max(lag.recoveries_s), 1),
+    )
+
+
+def _victims(consumer: Consumer, rng: Random) -> list[int]:
+    """A record processor, all of them, the daemon, or everything below the supervisor."""
+    processors, daemon = consumer.processors(), consumer.daemon()
+    return rng.choice([processors[:1], processors, [daemon], [*processors, daemon]])
+
+
+def _recovered(lag: Lag) -> None:
+    assert lag.recovered
+
+
+def _counted(trial: Trial, readings: int) -> None:
+    assert fleet_stats(trial.stack.dynamodb, trial.stack.names).stats.count == readings
