@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks import closed_shards, consuming, one_key, pipeline, producing, write_units
+from benchmarks import closed_shards, consuming, one_key, pipeline, producing, steady, write_units
 from benchmarks.figures import Figure
 from benchmarks.rig import ROOT, Rig, open_rig
 
@@ -32,9 +32,11 @@ MEASUREMENTS: dict[str, tuple[Callable[[Rig], Iterator[Figure]], ...]] = {
     "P11": (pipeline.freshness,),
     "P12": (pipeline.recovery,),
     "P14": (producing.stats_against_no_op,),
-    "P15": (consuming.with_repeats_and_late_ones,),
-    "P16": (consuming.memory, pipeline.idle),
+    "P15": (steady.throughput_under_doubt,),
+    "P16": (consuming.memory, steady.memory, pipeline.idle),
     "P17": (pipeline.first_reading,),
+    "P18": (steady.share_of_a_core,),
+    "P19": (steady.under_doubt,),
     "P20": (one_key.of_fleet_rows, one_key.of_the_index, closed_shards.read_units),
     "grow": (producing.growth,),
 }

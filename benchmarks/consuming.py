@@ -1,9 +1,8 @@
-"""P8 to P10, P15 and the memory of P16: a record processor in the conversation that KCL's daemon holds with it.
+"""P8 to P10 and some of P16: a record processor in the conversation that KCL's daemon holds with it.
 
 The daemon itself is left out: it costs the same for ours and for the sample.
 """
 
-import random
 import subprocess
 import sys
 import time
@@ -143,29 +142,6 @@ def against_sample_consumer(rig: Rig) -> Iterator[Figure]:
             cpu.append(used_s / len(log) * 1e6)
     beside = {"ours per s": sorted(ours)[2], "sample per s": sorted(sample)[2], "sample CPU s per million": sorted(cpu)[2]}
     yield Figure("P9", "consumer readings/s ÷ sample consumer", "×", 10, 30, ratios(ours, sample), beside)
-
-
-def with_repeats_and_late_ones(rig: Rig) -> Iterator[Figure]:
-    """P15: a tenth of the readings sent twice, or up to an hour late, against a clean log of as many."""
-    clean = readings(40_000, 200)
-    chance = random.Random(15)  # noqa: S311  repeatable on purpose
-    repeated = [clean[max(0, n - chance.randrange(1, 2000))] if n % 10 == 9 else one for n, one in enumerate(clean)]
-    late = [_later(one, chance.randrange(1, 3600)) if n % 10 == 9 else one for n, one in enumerate(clean)]
-    for what, log in (("10 % repeats", repeated), ("10 % up to an hour late", late)):
-        values = []
-        for _ in range(PAIRS):
-            rates = []
-            for each in (log, clean):
-                with rig.stack() as stack:
-                    # Everything is flushed on the way: what comes late is looked up.
-                    seconds, _ = converse(rig, stack, "consumer.child", records(each))
-                    rates.append(len(each) / seconds)
-            values.append(rates[0] / rates[1])
-        yield Figure("P15", f"consumer readings/s with {what} ÷ clean", "×", 0.9, 1.0, values)
-
-
-def _later(one: Reading, seconds: int) -> Reading:
-    return Reading(one.measured_at_us - seconds * 1_000_000 - 500_000, one.sensor_id, one.temperature_micro)
 
 
 def replay_speed(rig: Rig) -> Iterator[Figure]:

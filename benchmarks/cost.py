@@ -1,4 +1,4 @@
-"""What a load costs a month on AWS: bytes and write units measured here, limits and prices as published.
+"""What a load costs a month on AWS: bytes, write units and processor time measured here, limits and prices as published.
 
 A cost here is of stream, tables and compute; what an account pays for logs, traffic and the like is in docs/cost.md.
 """
@@ -8,9 +8,10 @@ import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from benchmarks.figures import Figure
+from projections.policy import FlushPolicy
 
 PRICES: dict[str, Any] = json.loads(Path(__file__).with_name("prices.json").read_text())
 _USD: dict[str, float] = PRICES["usd"]
@@ -19,10 +20,13 @@ _SECONDS = _HOURS * 3600
 _SHARD_BYTES_S = 1_000_000
 _SHARD_RECORDS_S = 1000
 _HEADROOM = 0.5
-"""A shard is planned for half of what it takes."""
+"""A shard is planned for half of what it takes, and so is the process that consumes it."""
+_DEPENDENT = 0.1
+"""Two runs whose writes a reading differ by less than this part do not tell what a reading and what a write costs."""
 _PUT_UNIT_BYTES = 25_000
 _API_READINGS_S_A_VCPU = 3000
-_CONSUMER_READINGS_S_A_VCPU = 8000
+_ITEMS_A_SENSOR_S = 3 / FlushPolicy().everything_every_s
+"""Rows and packs: the total, the hour and a pack of each active sensor with each full flush."""
 _ANSWERS_S = 20
 """Reads of the fleet's stats: an API process shares one among all that ask within 50 ms, and somebody asks all the time."""
 _BEATS_S = 0.1
@@ -38,6 +42,18 @@ class Measured:
     bytes_per_reading: float
     readings_per_record: float
     write_units_per_reading: float
+    cpu_us_per_reading: float
+    """Of a consumer process, to take and to fold it."""
+    cpu_us_per_item: float
+    """And to write a sensor's row or pack."""
+
+
+class Run(NamedTuple):
+    """What one consumer process did in each second, and the part of a core that took."""
+
+    readings_s: float
+    items_s: float
+    cores: float
 
 
 @dataclass(frozen=True)
@@ -45,6 +61,8 @@ class Bill:
     """Dollars a month."""
 
     shards: int
+    slowest: str
+    """What there must be so many shards for."""
     stream: float
     writes: float
     reads: float
@@ -56,25 +74,50 @@ class Bill:
         return self.stream + self.writes + self.reads + self.compute
 
 
-def bill(readings_per_s: float, measured: Measured) -> Bill:
-    """The bill of a steady load."""
+def consumer_costs(one: Run, other: Run) -> tuple[float, float]:
+    """Microseconds of processor time a reading, and a row or pack written, that explain both runs.
+
+    Where a process writes as much a reading in both, they cannot be told apart: then a reading costs all, a write nothing.
+    """
+    mixed = one.readings_s * other.items_s, other.readings_s * one.items_s
+    if abs(mixed[0] - mixed[1]) < _DEPENDENT * max(mixed):
+        return (one.cores + other.cores) / (one.readings_s + other.readings_s) * 1e6, 0.0
+    a_reading = (one.cores * other.items_s - other.cores * one.items_s) / (mixed[0] - mixed[1])
+    an_item = (other.cores * one.readings_s - one.cores * other.readings_s) / (mixed[0] - mixed[1])
+    return a_reading * 1e6, an_item * 1e6
+
+
+def consumer_cores(readings_per_s: float, sensors: float, measured: Measured) -> float:
+    """What all consumer processes take of a core."""
+    written_us = sensors * _ITEMS_A_SENSOR_S * measured.cpu_us_per_item
+    return (readings_per_s * measured.cpu_us_per_reading + written_us) / 1e6
+
+
+def bill(readings_per_s: float, sensors: float, measured: Measured) -> Bill:
+    """The bill of a steady load by so many active sensors."""
     records_s = readings_per_s / measured.readings_per_record
-    needed = max(readings_per_s * measured.bytes_per_reading / _SHARD_BYTES_S, records_s / _SHARD_RECORDS_S) / _HEADROOM
-    shards = max(1, math.ceil(needed))
+    cores = consumer_cores(readings_per_s, sensors, measured)
+    parts = {
+        "bytes": readings_per_s * measured.bytes_per_reading / _SHARD_BYTES_S,
+        "records": records_s / _SHARD_RECORDS_S,
+        "consumer": cores,
+    }
+    slowest = max(parts, key=parts.__getitem__)
+    shards = max(1, math.ceil(parts[slowest] / _HEADROOM))
     units_per_record = math.ceil(measured.bytes_per_reading * measured.readings_per_record / _PUT_UNIT_BYTES)
     shard_hour = _USD["kinesis_shard_hour"] + _USD["kinesis_shard_hour_of_7_days_retention"]
     put = records_s * units_per_record * _SECONDS / 1e6 * _USD["kinesis_million_put_units_of_25_kb"]
     writes = writes_usd(readings_per_s * measured.write_units_per_reading)
-    vcpus = max(0.25, readings_per_s / _API_READINGS_S_A_VCPU) + max(0.5, readings_per_s / _CONSUMER_READINGS_S_A_VCPU)
+    vcpus = max(0.25, readings_per_s / _API_READINGS_S_A_VCPU) + max(0.5, cores / _HEADROOM)
     compute = vcpus * _HOURS * (_USD["fargate_vcpu_hour"] + 2 * _USD["fargate_gb_hour"])
     # An answer reads the row of each open shard, by its key.
     reads = _ANSWERS_S * shards * _SECONDS / 1e6 * _USD["dynamodb_million_read_units"]
-    return Bill(shards, shards * shard_hour * _HOURS + put, writes, reads, compute)
+    return Bill(shards, slowest, shards * shard_hour * _HOURS + put, writes, reads, compute)
 
 
-def per_million(readings_per_s: float, measured: Measured) -> float:
+def per_million(readings_per_s: float, sensors: float, measured: Measured) -> float:
     """Dollars a million readings, for stream and tables: what grows with the load."""
-    month = bill(readings_per_s, measured)
+    month = bill(readings_per_s, sensors, measured)
     return (month.stream + month.writes) / (readings_per_s * _SECONDS) * 1e6
 
 
@@ -123,7 +166,7 @@ def _value(tfvars: str, name: str) -> str:
 
 def growth_of_cost(measured: dict[int, Measured]) -> Figure:
     """P13 from what was measured with so many sensors at a reading a second each."""
-    costs = {sensors: per_million(sensors, what) for sensors, what in measured.items()}
+    costs = {sensors: per_million(sensors, sensors, what) for sensors, what in measured.items()}
     values = list(costs.values())
     beside = {f"$ a million readings, {sensors:,} sensors": cost for sensors, cost in costs.items()}
     return Figure(

@@ -64,13 +64,25 @@ def _row(f: dict[str, Any]) -> str:
 def _measured(figures: list[dict[str, Any]]) -> dict[int, cost.Measured]:
     """By number of sensors at a reading a second each."""
     packed = next(f["median"] for f in figures if f["number"] == "P6" and "1000 clients" in f["what"])
+    cpu_us = _consumer_costs(figures)
     found = {}
     for f in figures:
         if f["number"] == "P7" and (sensors := re.search(r"([\d,]+) sensors", f["what"])):
             count = int(sensors[1].replace(",", ""))
             # Below some hundred readings a second most records hold one event, which is not gzip'd.
-            found[count] = cost.Measured(packed, 180, f["median"]) if count >= 1000 else cost.Measured(260, 1, f["median"])
+            size_bytes, events = (packed, 180) if count >= 1000 else (260, 1)
+            found[count] = cost.Measured(size_bytes, events, f["median"], *cpu_us)
     return dict(sorted(found.items()))
+
+
+def _consumer_costs(figures: list[dict[str, Any]]) -> tuple[float, float]:
+    """Microseconds a reading, and a row or pack written, from P18's two loads."""
+    one, other = (
+        cost.Run(f["beside"]["readings per s"], f["beside"]["items per s"], f["median"] / 100)
+        for f in figures
+        if f["number"] == "P18"
+    )
+    return cost.consumer_costs(one, other)
 
 
 def _for_load(measured: dict[int, cost.Measured], readings_per_s: int) -> cost.Measured:
@@ -89,16 +101,24 @@ def _bills(figures: list[dict[str, Any]]) -> str:
     ]
     for load in LOADS:
         what = _for_load(measured, load)
-        bill, million = cost.bill(load, what), cost.per_million(load, what)
+        bill, million = cost.bill(load, load, what), cost.per_million(load, load, what)
         rows.append(
-            f"| {load:,} | {bill.shards} | {bill.stream:,.0f} | {bill.writes:,.0f} | {bill.reads:,.0f} | {bill.compute:,.0f} "
-            f"| {bill.total:,.0f} | {million:.2f} | {cost.original_bill(load):,.0f} |"
+            f"| {load:,} | {bill.shards} ({bill.slowest}) | {bill.stream:,.0f} | {bill.writes:,.0f} | {bill.reads:,.0f} "
+            f"| {bill.compute:,.0f} | {bill.total:,.0f} | {million:.2f} | {cost.original_bill(load):,.0f} |"
         )
-    rows += ["", _floor(figures)]
+    rows += ["", _planned(figures), "", _floor(figures)]
     growth = cost.growth_of_cost({sensors: what for sensors, what in measured.items() if sensors >= 100})
     rows += ["", f"{growth.number}, {growth.what}: {growth.median:.0f} % (reach: ≤ {growth.reach:g} %)."]
     rows += [f"- {name}: {value:.3f}" for name, value in growth.beside.items()]
     return "\n".join(rows) + "\n"
+
+
+def _planned(figures: list[dict[str, Any]]) -> str:
+    a_reading, an_item = _consumer_costs(figures)
+    return (
+        f"Shards are planned for the slowest of bytes, records and consumer: a shard's one process was measured to take "
+        f"{a_reading:.0f} µs of a core for a reading and {an_item:.0f} µs for each row or pack of a sensor (P18)."
+    )
 
 
 def _floor(figures: list[dict[str, Any]]) -> str:
@@ -145,7 +165,7 @@ def _plot_freshness(figures: list[dict[str, Any]]) -> None:
 def _plot_cost(figures: list[dict[str, Any]]) -> None:
     measured = _measured(figures)
     axes = _axes("cost a month against load", "readings/s", "US dollars a month")
-    axes.plot(LOADS, [cost.bill(load, _for_load(measured, load)).total for load in LOADS], marker="o", label="ours")
+    axes.plot(LOADS, [cost.bill(load, load, _for_load(measured, load)).total for load in LOADS], marker="o", label="ours")
     axes.plot(LOADS, [cost.original_bill(load) for load in LOADS], marker="o", label="original's shape")
     axes.set_xscale("log")
     axes.set_yscale("log")

@@ -1,11 +1,11 @@
 """P7: what the projection writes to DynamoDB, counted, not timed."""
 
-import re
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from benchmarks.canned import item_of
 from benchmarks.consuming import SHARD
 from benchmarks.figures import Figure
 from benchmarks.fleet import day_sheet, project
@@ -136,13 +136,6 @@ class Yes:
 
 def _key_of(item: Any) -> tuple[str, str]:
     return item["scope"]["S"], item["window"]["S"]
-
-
-def item_of(statement: Any) -> dict[str, Any]:
-    """What a statement of ours leaves in the table: names stand in its text, values in its parameters, in the same order."""
-    names = re.findall(r"""["'](\w+)["'](?: =|:) \?""", statement["Statement"])
-    pairs = list(zip(names, statement["Parameters"], strict=True))
-    return dict(reversed(pairs))  # what is set comes first, and after it the same attribute as it must have been
 
 
 def steady(sensors: int) -> tuple[Counter[str], int, int, int]:

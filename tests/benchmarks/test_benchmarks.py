@@ -1,12 +1,13 @@
 """Counting, arithmetic, and that the baselines serve."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from benchmarks.consuming import readings, records
-from benchmarks.cost import Measured, bill, per_million, standing_bill
+from benchmarks.cost import Measured, Run, bill, consumer_costs, per_million, standing_bill
 from benchmarks.figures import Figure
 from benchmarks.producing import APP
 from benchmarks.rig import ROOT, Rig, load
@@ -39,14 +40,37 @@ def test_the_log_of_a_benchmark_is_what_it_says() -> None:
 
 def test_a_bill_grows_with_its_parts() -> None:
     """A thousand readings a second of 28 bytes need a shard; ten times the write units cost ten times as much."""
-    cheap, dear = (bill(1000, Measured(28, 180, units)) for units in (0.1, 1.0))
+    cheap, dear = (bill(1000, 1000, Measured(28, 180, units, 1, 1)) for units in (0.1, 1.0))
     assert cheap.shards == 1
     assert dear.writes == pytest.approx(10 * cheap.writes)
-    many = bill(100_000, Measured(28, 180, 0.1))
+    many = bill(100_000, 1000, Measured(28, 180, 0.1, 1, 1))
     assert many.shards == 6
     assert many.reads == pytest.approx(6 * cheap.reads), "an answer reads every shard's row"
     assert cheap.total == pytest.approx(cheap.stream + cheap.writes + cheap.reads + cheap.compute)
-    assert per_million(1000, Measured(28, 180, 1.0)) > 0.625, "a write unit a reading costs as much already"
+    assert per_million(1000, 1000, Measured(28, 180, 1.0, 1, 1)) > 0.625, "a write unit a reading costs as much already"
+
+
+def test_shards_are_planned_for_the_slowest() -> None:
+    """A megabyte, a thousand records or a core a second, half of each; a sensor writes three items every 30 s."""
+    cheap = Measured(28, 180, 0.1, 1, 1)
+    for what, slowest, shards in (
+        (replace(cheap, bytes_per_reading=50), "bytes", 10),
+        (replace(cheap, readings_per_record=10), "records", 20),
+        (replace(cheap, cpu_us_per_reading=39), "consumer", 8),
+        (replace(cheap, cpu_us_per_item=100), "consumer", 21),
+    ):
+        planned = bill(100_000, 1_000_000 if what.cpu_us_per_item > 1 else 100, what)
+        assert (planned.slowest, planned.shards) == (slowest, shards), what
+    idle, busy = (bill(100_000, sensors, replace(cheap, cpu_us_per_item=100)) for sensors in (100, 1_000_000))
+    assert busy.compute > idle.compute
+
+
+def test_what_a_reading_and_a_write_cost_follows_from_two_loads() -> None:
+    """Exactly, where the loads differ in what is written a reading; else all of it is a reading's."""
+    one, other = (Run(readings_s, 1000, (readings_s * 15 + 1000 * 150) / 1e6) for readings_s in (10_000, 34_000))
+    assert consumer_costs(one, other) == pytest.approx((15, 150))
+    assert consumer_costs(other, one) == pytest.approx((15, 150))
+    assert consumer_costs(Run(10_000, 4000, 2), Run(34_000, 14_000, 6.8)) == pytest.approx((200, 0))
 
 
 @pytest.mark.parametrize("name", ["dev", "staging", "prod"])

@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
+from benchmarks.canned import item_of
 from benchmarks.closed_shards import ReadMeter
 from benchmarks.fleet import DELIVERY_S, LATE_S_MAX, NOON_S, day_sheet, deliveries, project, sensor_id
 from benchmarks.item_sizes import UNIT_BYTES, size_bytes, write_units_of
 from benchmarks.one_key import most_shards, shards_that_fit, turning_sensors
-from benchmarks.write_units import Meter, item_of, steady
-from projections.decisions import Decision
+from benchmarks.write_units import Meter, steady
 from projections.dynamodb import AwsStores
 from projections.effects import Sighting
 from projections.items import directory_key, first_sighting, pack_item, row_item, row_statement
 from projections.memory import MemoryStores
-from projections.packs import make_packs
+from projections.packs import Place, pack_of
 from projections.policy import FlushPolicy
 from projections.rows import FLEET, PROGRESS, TOTAL, Mark, Progress, Row, RowKey, Sensor
 from projections.sheets import CELLS
@@ -31,8 +31,8 @@ from tests.support.stack import Stack
 
 def items() -> dict[str, Any]:
     """Items of all sizes that we write: numbers of either sign, with zeros at their ends and without, bytes, lists, flags."""
-    decisions = [Decision(10**55 + n, n, reading("sensor-00001", n / 4, n / 100), counted=True) for n in range(2000)]
-    packs = [next(make_packs(SHARD_ID, decisions[:count])) for count in (1, 30, 90, 2000)]
+    some = [reading("sensor-00001", n / 4, n / 100) for n in range(2000)]
+    packs = [pack_of(SHARD_ID, Place(10**55, 0), Place(10**55 + n, n), some[:n]) for n in (1, 30, 90, 2000)]
     rows = [worst(key, largest_stats()) for key in keys().values()]
     ended = Row(PROGRESS, 10**55, as_of_us=10**15, progress=Progress(Mark(1, 1), Mark(1, 1), ended=True, beat=12_345))
     rows += [Row(PROGRESS, 10**55), ended, day_sheet(1, 1), day_sheet(500, CELLS // 2), day_sheet(5000, CELLS)]
@@ -90,7 +90,7 @@ def test_the_meter_counts_by_kind_what_the_stores_write(stack: Stack) -> None:
     shard = "shardId-000000000001"
     assert not stores.store_rows(shard, [(first, Row(total)), (sheet, Row(sheet.key)), (Row(PROGRESS, 1), Row(PROGRESS))])
     assert not stores.store_rows(shard, [(second, first)])
-    stores.store_packs(list(make_packs(shard, [Decision(1, 0, reading(), counted=True)])))
+    stores.store_packs([pack_of(shard, Place(1, 0), Place(1, 0), [reading()])])
     stores.sight(shard, [Sighting(ID, 3600, new=True)])
     assert meter.units == Counter({"sensor rows": 2, "sheets": 3, "totals": 1, "packs": 1, "directory": 2})
     stores.sight(shard, [Sighting(ID, 7200, new=False)])
