@@ -73,7 +73,9 @@ def _decide(
             decisions.repeat(candidate)
             folded.repeats += 1
             continue
-        seen.count(candidate, newest_us, hour.row)
+        if (decided := hour.decided) is None or decided.decisions is not decisions:
+            decided = hour.decided = decisions.hour(reading, hour.row)
+        seen.count(candidate, newest_us, decided)
         if not sensor.told and sensor.meets(candidate.sequence_number):
             decisions.bear()
             folded.births += 1

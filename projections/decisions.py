@@ -46,30 +46,20 @@ class Counted(NamedTuple):
     arrived_at_ms: int
 
 
-class _Column:
+class Column:
     """The counted readings of a bucket, in the order of the log."""
 
-    __slots__ = ("bucket", "lines", "records", "text")
+    __slots__ = ("bucket", "lines", "number", "records", "text")
 
-    def __init__(self, bucket: Bucket) -> None:
+    def __init__(self, bucket: Bucket, number: int) -> None:
         self.bucket = bucket
+        self.number = number
+        """Of its ten minutes since 1970."""
         self.text = bytearray(b" ")
         """A blank before and after each."""
         self.records = array("I")
         """The number of each one's record, of those in `Decisions`."""
         self.lines = array("I")
-
-
-class HourDecisions:
-    """Of a sensor and an hour."""
-
-    __slots__ = ("columns", "fold")
-
-    def __init__(self, fold: Fold) -> None:
-        self.fold = fold
-        """Of what was counted."""
-        self.columns: dict[int, _Column] = {}
-        """By the number of their ten minutes since 1970."""
 
 
 class SensorDecisions:
@@ -86,6 +76,22 @@ class SensorDecisions:
         """By the number of the hour since 1970."""
         self.repeats = array("I")
         """The records that brought a reading once more."""
+
+
+class HourDecisions:
+    """Of a sensor and an hour. Knows whose it is, so that a reading finds all it is added to in few steps."""
+
+    __slots__ = ("column", "columns", "decisions", "fold", "sensor")
+
+    def __init__(self, decisions: "Decisions", sensor: SensorDecisions, fold: Fold) -> None:
+        self.decisions = decisions
+        self.sensor = sensor
+        self.fold = fold
+        """Of what was counted."""
+        self.columns: dict[int, Column] = {}
+        """By the number of their ten minutes since 1970."""
+        self.column: Column | None = None
+        """That was added to last."""
 
 
 class Decisions:
@@ -105,38 +111,37 @@ class Decisions:
     def __bool__(self) -> bool:
         return bool(self.sensors or self._refusals)
 
-    def count(self, candidate: Candidate, known: Row) -> Bucket:
-        """Note a reading that was counted; its bucket. The row of its sensor's hour is `known`."""
-        number = self._record(candidate)
-        reading = candidate.reading
+    def hour(self, reading: Reading, known: Row) -> HourDecisions:
+        """What is decided about a reading's sensor and hour, whose row is `known`."""
         measured_at_us, sensor_id, _ = reading
-        try:
-            sensor = self.sensors[sensor_id]
-        except KeyError:
-            sensor = self._sensor(sensor_id)
-        try:
-            hour = sensor.hours[measured_at_us // HOUR_US]
-        except KeyError:
+        sensor = self.sensors.get(sensor_id) or self._sensor(sensor_id)
+        number = measured_at_us // HOUR_US
+        if number not in sensor.hours:
             # A row that goes further may have a coarser histogram than what is added to this.
             rung = rung_of(known.stats.histogram) if known.position <= self.begin else 0
-            hour = sensor.hours[measured_at_us // HOUR_US] = HourDecisions(Fold(rung=rung))
+            sensor.hours[number] = HourDecisions(self, sensor, Fold(rung=rung))
             self.size_bytes += _HOUR_BYTES
-        try:
-            column = hour.columns[measured_at_us // TEN_MINUTES_US]
-        except KeyError:
-            column = hour.columns[measured_at_us // TEN_MINUTES_US] = _Column(bucket_of(reading))
-            self.size_bytes += _COLUMN_BYTES
-        hour.fold.add(reading)
-        arrived_at_us = candidate.arrived_at_ms * 1000
-        seen_us = min(arrived_at_us, measured_at_us)
-        sensor.seen_us = max(sensor.seen_us, seen_us)
-        if not sensor.born:
-            sensor.born = candidate.sequence_number
-        token = candidate.token
+        return sensor.hours[number]
+
+    def count(self, candidate: Candidate, hour: HourDecisions) -> Bucket:
+        """Note a reading of an hour that was counted; its bucket."""
+        reading, token = candidate.reading, candidate.token
+        measured_at_us = reading.measured_at_us
+        column = hour.column
+        if column is None or column.number != measured_at_us // TEN_MINUTES_US:
+            column = hour.column = self._column_for(hour, reading)
         column.text += token
         column.text += b" "
-        column.records.append(number)
+        column.records.append(self._record(candidate))
         column.lines.append(candidate.line)
+        hour.fold.add(reading)
+        sensor = hour.sensor
+        arrived_at_us = candidate.arrived_at_ms * 1000
+        seen_us = measured_at_us if measured_at_us < arrived_at_us else arrived_at_us  # noqa: FURB136  calls of min take longer
+        if seen_us > sensor.seen_us:  # noqa: PLR1730  and of max
+            sensor.seen_us = seen_us
+        if not sensor.born:
+            sensor.born = candidate.sequence_number
         self.size_bytes += len(token) + _READING_BYTES
         return column.bucket
 
@@ -220,19 +225,26 @@ class Decisions:
             self.size_bytes += _RECORD_BYTES
         return len(numbers) - 1
 
-    def _column(self, sensor_id: str, time_us: int) -> _Column | None:
+    def _column_for(self, hour: HourDecisions, reading: Reading) -> Column:
+        number = reading.measured_at_us // TEN_MINUTES_US
+        if number not in hour.columns:
+            hour.columns[number] = Column(bucket_of(reading), number)
+            self.size_bytes += _COLUMN_BYTES
+        return hour.columns[number]
+
+    def _column(self, sensor_id: str, time_us: int) -> Column | None:
         sensor = self.sensors.get(sensor_id)
         hour = sensor.hours.get(time_us // HOUR_US) if sensor else None
         return hour.columns.get(time_us // TEN_MINUTES_US) if hour else None
 
-    def _columns(self, sensor_id: str | None = None, ten_minutes: Collection[int] | None = None) -> Iterator[_Column]:
+    def _columns(self, sensor_id: str | None = None, ten_minutes: Collection[int] | None = None) -> Iterator[Column]:
         sensors = self.sensors.values() if sensor_id is None else [self.sensors[sensor_id]] if sensor_id in self.sensors else []
         for hour in chain.from_iterable(sensor.hours.values() for sensor in sensors):
             for number, column in hour.columns.items():
                 if ten_minutes is None or number in ten_minutes:
                     yield column
 
-    def _place(self, column: _Column, index: int) -> Place:
+    def _place(self, column: Column, index: int) -> Place:
         return Place(self._sequence_numbers[column.records[index]], column.lines[index])
 
 

@@ -8,13 +8,12 @@ records that are still ahead of us or remembered here. Packs of other shards are
 from collections.abc import Collection, Iterable, Iterator
 from itertools import batched
 
-from projections.decisions import Decisions, Unflushed
+from projections.decisions import Decisions, HourDecisions, Unflushed
 from projections.decoding import Candidate
 from projections.effects import Believed, Steps, ask
 from projections.fingerprints import Fingerprints
 from projections.packs import TEN_MINUTES_US, Bucket, bucket_of
 from projections.policy import Memory
-from projections.rows import Row
 from projections.sensor_rows import SensorRows
 
 BUCKETS_AT_ONCE = 50
@@ -67,7 +66,7 @@ class Seen:
             return True
         return candidate not in in_packs and not self.unflushed.holds(reading, token)
 
-    def count(self, candidate: Candidate, newest_us: int, hour: Row) -> None:
+    def count(self, candidate: Candidate, newest_us: int, hour: HourDecisions) -> None:
         """Remember a new reading. Nothing of its sensor and hour that was counted before is newer than `newest_us`."""
         bucket = self.unflushed.open.count(candidate, hour)
         measured_at_us = candidate.reading.measured_at_us

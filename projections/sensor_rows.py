@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import batched
 
-from projections.decisions import NEVER_SEEN_US, Decisions, SensorDecisions
+from projections.decisions import NEVER_SEEN_US, Decisions, HourDecisions, SensorDecisions
 from projections.effects import Sighting, Steps, Stores, ask
 from projections.fold import Fold
 from projections.rows import (
@@ -42,10 +42,12 @@ type Slot = tuple[str, int | None]
 class HeldHour:
     """A row of an hour."""
 
-    __slots__ = ("newest_us", "row")
+    __slots__ = ("decided", "newest_us", "row")
 
     def __init__(self, row: Row) -> None:
         self.row = row
+        self.decided: HourDecisions | None = None
+        """What was decided about it last, which may be flushed since."""
         self.newest_us = row.newest_us
         """Of what was counted, here and in parents; -1 when nothing was. Microseconds since 1970."""
 

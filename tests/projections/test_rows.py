@@ -214,7 +214,7 @@ def test_a_pack_is_cut_before_it_is_too_large_for_an_item() -> None:
     decisions = Decisions(0)
     for number in range(count):
         one = Reading(TIME_US_MAX - number, "x" * 256, TEMPERATURE_MICRO_MIN + number)
-        decisions.count(Candidate(10**55 + number, number, 0, one, token_of(one)), Row(PROGRESS))
+        decisions.count(Candidate(10**55 + number, number, 0, one, token_of(one)), decisions.hour(one, Row(PROGRESS)))
     packs = list(decisions.packs("shardId-000000000000"))
     assert [len(pack.readings) for pack in packs] == [READINGS_MAX, 1]
     assert max(len(str(pack_item(pack))) for pack in packs) < 400_000 / 2

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from projections import decisions, fingerprints, fleet, fleet_rows, histogram, packs, projector, seen, slices
-from projections.decisions import Decisions, Unflushed
+from projections.decisions import Decisions, HourDecisions, Unflushed
 from projections.decoding import Candidate, Decoder, Record
 from projections.effects import Believed, Steps, ask
 from projections.entries import ProgressEntry
@@ -276,8 +276,8 @@ def _sight_nothing(self: Any, rows: Sequence[tuple[Row, Row]]) -> Steps[None]:
     yield
 
 
-def _count_as_it_says(self: Any, candidate: Candidate, known: Row) -> Bucket:
-    return _count(self, candidate._replace(arrived_at_ms=10**15), known)
+def _count_as_it_says(self: Any, candidate: Candidate, hour: HourDecisions) -> Bucket:
+    return _count(self, candidate._replace(arrived_at_ms=10**15), hour)
 
 
 def _add_truncating(self: Any, temperature_micro: int) -> None:
