@@ -31,7 +31,7 @@ class Flush:
 
     def write(self, items_max: int) -> Steps[None]:
         """Write the next chunk."""
-        # Packs first: a row that is written vouches for what is counted in it.
+        # In any order: nothing vouches for them before the progress row does.
         if packs := list(islice(self._packs, items_max)):
             self.items += len(packs)
             yield from ask(partial(_store_packs, packs))

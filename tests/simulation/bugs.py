@@ -189,12 +189,16 @@ def _bounds_without_end(pack: Pack) -> PackBounds:
     return pack.bucket, pack.shard_id, pack.first, pack.first
 
 
-def _flush_rows_first(self: Any, items_max: int) -> Steps[None]:
+def _flush_without_packs(self: Any, items_max: int) -> Steps[None]:
     if not hasattr(self, "late"):
-        self.late, self._packs = self._packs, iter(())
+        self.late, self._packs = list(self._packs), iter(())
     yield from _flush(self, items_max)
-    if self.done and self.late:
-        self.late, self._packs, self.done = None, self.late, False
+
+
+def _end_flush_then_packs(self: Any, flush: Any, *, ended: bool = False) -> Steps[None]:
+    yield from _end_flush(self, flush, ended=ended)
+    if flush.late:
+        yield from ask(lambda stores: stores.store_packs(flush.late))
 
 
 def _take_by_progress(self: Any, key: RowKey, piece: SliceFold, *rest: Any) -> None:
@@ -507,7 +511,7 @@ _PATCHES: dict[Bug, list[tuple[Any, str, Callable[..., Any]]]] = {
     Bug.THE_PAST_IN_PARENTS_IS_NOT_ASKED_FOR: [(SensorRows, "_find_past", _no_past)],
     Bug.THE_PAST_IS_NOT_CARRIED: [(SensorRows, "_row", _row_without_past)],
     Bug.NO_END_IN_A_PACKS_BOUNDS: [(packs, "bounds", _bounds_without_end)],
-    Bug.PACKS_AFTER_ROWS: [(Flush, "write", _flush_rows_first)],
+    Bug.PACKS_AFTER_ROWS: [(Flush, "write", _flush_without_packs), (ShardProjector, "_end_flush", _end_flush_then_packs)],
     Bug.ROWS_DECIDE_BY_THE_PROGRESS_ROW: [(FleetRows, "_take", _take_by_progress)],
     Bug.DECISIONS_ARE_DROPPED_AT_A_FLEET_FLUSH: [(ShardProjector, "_write_fleet", _write_fleet_dropping)],
     Bug.PROGRESS_ROW_FIRST: [(FleetRows, "write", _write_progress_first)],
