@@ -27,7 +27,7 @@ _NOON_US: Final = NOON_S * MICRO
 _AHEAD_S_MAX: Final = 24 * 3600
 """How far ahead of the clock a reading may be (CLOCK_SKEW_H_MAX)."""
 _DISORDER_US: Final = MICRO
-_BESIDE_MICRO: Final = 5_000
+_BESIDE_US: Final = 500
 
 type Kind = Literal["clean", "ahead", "late", "repeated", "disordered", "burst"]
 
@@ -107,8 +107,8 @@ def _in_order(log: Log) -> Iterator[Arrival]:
             yield Arrival(at_us, fleet.reading(number, chance.randrange(60 * MICRO, _AHEAD_S_MAX * MICRO)))
         elif log.kind == "late" and _chosen(number):
             late = fleet.reading(number, -chance.randrange(MICRO, LATE_S_MAX * MICRO))
-            # Beside what is measured in hundredths: at the same millisecond it would be a reading that came before.
-            yield Arrival(at_us, late._replace(temperature_micro=late.temperature_micro + _BESIDE_MICRO))
+            # Beside whole milliseconds: at the same one it would be a reading that came before.
+            yield Arrival(at_us, late._replace(measured_at_us=late.measured_at_us + _BESIDE_US))
         elif log.kind == "repeated" and _chosen(number):
             earlier = number - chance.randrange(1, an_hour)
             while earlier >= first and _chosen(earlier):  # never sent: another came in its place
