@@ -115,6 +115,11 @@ def ask[T](question: Callable[[Stores], T]) -> Steps[T]:
     return answer
 
 
+def load_rows(shard_id: str, keys: Collection[RowKey]) -> Steps[Mapping[RowKey, Row]]:
+    """Those rows of a shard that exist."""
+    return (yield from ask(lambda stores: stores.load_rows(shard_id, keys)))
+
+
 def run[T, S](steps: Steps[T, S], stores: S, answered: Callable[[], object] = lambda: None) -> T:
     """Answer every question from `stores`, in order, and return what the steps return. `answered` is called after each."""
     try:

@@ -18,7 +18,7 @@ _HASH_BYTES: Final = 4
 
 
 class Fingerprints:
-    """Of buckets, within a bound in bytes: those touched last."""
+    """Of buckets, within a bound in bytes: those begun last."""
 
     def __init__(self, bytes_max: int) -> None:
         self._bytes_max = bytes_max

@@ -7,12 +7,12 @@ what a finer one took. A row that another worker did move is loaded again and ge
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import batched
 from typing import Final
 
 from projections.decisions import Unflushed
-from projections.effects import ITEMS_AT_ONCE, Steps, Stores, ask
+from projections.effects import ITEMS_AT_ONCE, Steps, ask, load_rows
 from projections.entries import Entry, ProgressEntry, SheetEntry, entry_of
 from projections.fold import Fold
 from projections.packs import TEN_MINUTES_US
@@ -67,7 +67,7 @@ class FleetRows:
 
     def load(self, keys: Collection[RowKey]) -> Steps[None]:
         """Read these rows anew, forgetting what was folded into them."""
-        stored = yield from ask(partial(_load, self._shard.shard_id, sorted(keys)))
+        stored = yield from load_rows(self._shard.shard_id, sorted(keys))
         for key in sorted(keys):
             self._entries[key] = entry_of(stored.get(key) or Row(key))
             self._clean(key)
@@ -232,7 +232,3 @@ def _together(minutes: Mapping[int, Fold], hours: Mapping[int, Fold]) -> Fold:
     for part in parts:
         found.absorb(part)
     return found
-
-
-def _load(shard_id: str, keys: Collection[RowKey], stores: Stores) -> Mapping[RowKey, Row]:
-    return stores.load_rows(shard_id, keys)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from projections.counting import count
 from projections.decoding import Decoder, Record
-from projections.effects import CHUNK_ITEMS, ITEMS_AT_ONCE, Question, Steps, ask
+from projections.effects import CHUNK_ITEMS, ITEMS_AT_ONCE, Question, Steps, load_rows
 from projections.fleet_rows import FleetRows
 from projections.flushing import Flush
 from projections.policy import FlushPolicy
@@ -83,7 +83,7 @@ class ShardProjector:
         self._seen.start(self._fleet.progress.progress.flushed.position)
         if self._retention_us is not None and not self._fleet.progress.as_of_us:
             for parent in self._shard.parents:
-                rows = yield from ask(lambda stores, parent=parent: stores.load_rows(parent, [PROGRESS]))  # type: ignore[misc]
+                rows = yield from load_rows(parent, [PROGRESS])
                 self._parents_as_of_us = max(self._parents_as_of_us, *(row.as_of_us for row in rows.values()), 0)
 
     def project(self, records: Sequence[Record], *, caught_up: bool) -> Steps[int]:

@@ -11,7 +11,7 @@ from functools import partial
 from itertools import batched
 
 from projections.decisions import NEVER_SEEN_US, Decisions, HourDecisions, SensorDecisions
-from projections.effects import Sighting, Steps, Stores, ask
+from projections.effects import Sighting, Steps, Stores, ask, load_rows
 from projections.fold import Fold
 from projections.rows import (
     HOUR_US,
@@ -181,7 +181,7 @@ class SensorRows:
         """Rows as they are stored; in place of one that is not, an empty one that knows of the parents."""
         found: dict[RowKey, Row] = {}
         for chunk in batched(keys, _KEYS_AT_ONCE, strict=False):
-            found |= yield from ask(partial(_load, self._shard.shard_id, chunk))
+            found |= yield from load_rows(self._shard.shard_id, chunk)
         if self._shard.parents:
             past_us = yield from self._find_past([key for key in keys if key not in found and self._may_have_past(key)])
             found |= {key: Row(key, sensor=Sensor(us)) for key, us in past_us.items()}
@@ -200,7 +200,7 @@ class SensorRows:
         past_us: dict[RowKey, int] = {}
         for parent in self._shard.parents:
             for chunk in batched(keys, _KEYS_AT_ONCE, strict=False):
-                rows = yield from ask(partial(_load, parent, chunk))
+                rows = yield from load_rows(parent, chunk)
                 past_us |= {key: max(row.newest_us, past_us.get(key, -1)) for key, row in rows.items()}
         for chunk in batched([key for key in keys if key not in past_us], _QUERIES_AT_ONCE, strict=False):
             past_us |= yield from ask(partial(_find_newest, chunk, self._shard.shard_id))
@@ -221,10 +221,6 @@ def _key(slot: Slot) -> RowKey:
 
 def _slot(key: RowKey) -> Slot:
     return sensor_of(key), None if key.window == TOTAL else hour_of(key.window)
-
-
-def _load(shard_id: str, keys: Collection[RowKey], stores: Stores) -> Mapping[RowKey, Row]:
-    return stores.load_rows(shard_id, keys)
 
 
 def _store(shard_id: str, pairs: Sequence[tuple[Row, Row]], stores: Stores) -> Collection[RowKey]:
