@@ -8,7 +8,7 @@ import pytest
 from tests.faults import faults
 from tests.faults.conftest import Trial
 from tests.faults.load import Load
-from tests.faults.proxy import Rule
+from tests.faults.proxy import FaultProxy, Rule
 from tests.support.waiting import eventually
 
 AWAY = {"broken": faults.drop_before, "failing": faults.break_down, "silent": faults.hang}
@@ -120,10 +120,10 @@ def test_h14_h15_h16_h17_bad_weather_all_the_time(trial: Trial) -> None:
         trial.proxy.rules = WEATHER
         with trial.sending(api, seed=32, per_s=60) as load:
             load.wait_for_more(readings, within_s=600)
+            eventually(partial(_all_struck, trial.proxy), within_s=120)
         trial.proxy.rules = []
         found = trial.check(load)
     struck = trial.proxy.struck
-    assert set(struck) == {rule.fault.__name__ for rule in WEATHER}, "a fault never struck"
     writes = {call.split()[1] for call in trial.proxy.calls if call.endswith(trial.stack.names.stats)}
     # H17: adding to a number twice is wrong. Rows are written whole; UpdateItem raises a time and adds to a set.
     assert writes <= {"BatchExecuteStatement", "BatchGetItem", "PutItem", "Query", "UpdateItem"}, writes
@@ -148,6 +148,12 @@ def test_poison_among_the_readings(trial: Trial) -> None:
     assert len(letters) == times
     assert consumer.events().count("consumer_restarting") == 1, "poison restarts nobody"
     trial.report("4", "poison: bytes in the stream that are no events", times, found, dead_letters=len(letters))
+
+
+def _all_struck(proxy: FaultProxy) -> None:
+    """By chance, so the weather lasts until it is so: few calls of a short load write rows by statements."""
+    missing = {rule.fault.__name__ for rule in WEATHER} - set(proxy.struck)
+    assert not missing, f"never struck: {missing}"
 
 
 def _stored_since(load: Load, moment_s: float) -> None:
