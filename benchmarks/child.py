@@ -68,6 +68,11 @@ class Child:
         run(projector.project(records, caught_up=True), stores)
         return projector.durable > durable
 
+    @property
+    def searches(self) -> int:
+        """How many readings it told by its memory of what lies in packs."""
+        return self._projector.searches if self._projector else 0
+
     def check(self, stores: AwsStores) -> None:
         """Flush, and see that each reading was counted once and each repeat known: a run that errs says nothing of speed."""
         run(self._started(stores).flush(), stores)

@@ -88,8 +88,7 @@ def _tell(child: Child, message: Message) -> None:
     """Say something; acknowledge checkpoints until it is done."""
     answer = child.exchange(message)
     while answer["action"] == "checkpoint":
-        number = answer["sequenceNumber"]
-        answer = child.exchange(acknowledge(None if number is None else int(number)))
+        answer = child.exchange(acknowledge(answer["sequenceNumber"]))
 
 
 def against_batch_writes(rig: Rig) -> Iterator[Figure]:

@@ -71,13 +71,13 @@ def _measured(child: Child, table: Path, *, log: Json, measured_s: float, restar
         for delivery in _deliveries(log):
             flushed = _project(child, delivery, stores, sums)
             if flushed and begun is None and sums["flushes"] == _FLUSHES_BEFORE:
-                begun = _with_calls(sums, canned)
+                begun = _with_calls(sums, canned, child)
             elif flushed and begun and sums["deliveries"] - begun["deliveries"] >= measured_s * DELIVERIES_A_SECOND:
                 break
         else:
             assert not measured_s, "the log is too short"
         assert begun is not None
-        told = {name: value - begun.get(name, 0) for name, value in _with_calls(sums, canned).items()}
+        told = {name: value - begun.get(name, 0) for name, value in _with_calls(sums, canned, child).items()}
         child.check(stores)
     seconds, cpu_s = told["deliveries"] / DELIVERIES_A_SECOND, told["process_s"] - told["table_s"]
     return {**told, "seconds": seconds, "cpu_s": cpu_s, "memory_mb": _most_memory_mb()}
@@ -94,9 +94,10 @@ def _project(child: Child, delivery: Delivery, stores: AwsStores, sums: Sums) ->
     return flushed
 
 
-def _with_calls(sums: Sums, canned: CannedDynamoDB) -> Sums:
+def _with_calls(sums: Sums, canned: CannedDynamoDB, child: Child) -> Sums:
     calls = {f"{operation} calls": float(count) for operation, count in canned.calls.items()}
-    return {**sums, **calls, "items": canned.written.total(), "look-ups": canned.calls["Query"], "table_s": canned.cpu_s}
+    asked = {"look-ups": canned.calls["Query"], "searches": child.searches}
+    return {**sums, **calls, **asked, "items": canned.written.total(), "table_s": canned.cpu_s}
 
 
 def _deliveries(log: Json) -> Iterator[Delivery]:

@@ -16,6 +16,7 @@ from projections.fold import Fold
 from projections.histogram import rung_of
 from projections.packs import READINGS_MAX, TEN_MINUTES_US, Bucket, Pack, Place, bucket_of, read_tokens
 from projections.rows import HOUR_US, Row
+from projections.texts import SEGMENT_BYTES, Text
 from telemetry.errors import ReasonCode
 from telemetry.reading import Reading
 
@@ -24,7 +25,7 @@ NEVER_SEEN_US: Final = -(10**18)
 # What these take in memory, measured with tracemalloc and rounded up.
 _READING_BYTES: Final = 20
 """Beside its text: two numbers, its share of a histogram, and the room that columns grow into."""
-_COLUMN_BYTES: Final = 500
+_COLUMN_BYTES: Final = 700
 _SENSOR_BYTES: Final = 600
 _HOUR_BYTES: Final = 1_000
 _RECORD_BYTES: Final = 100
@@ -55,8 +56,7 @@ class Column:
         self.bucket = bucket
         self.number = number
         """Of its ten minutes since 1970."""
-        self.text = bytearray(b" ")
-        """A blank before and after each."""
+        self.text = Text()
         self.records = array("I")
         """The number of each one's record, of those in `Decisions`."""
         self.lines = array("I")
@@ -130,8 +130,12 @@ class Decisions:
         column = hour.column
         if column is None or column.number != measured_at_us // TEN_MINUTES_US:
             column = hour.column = self._column_for(hour, reading)
-        column.text += token
-        column.text += b" "
+        text = column.text
+        loose = text.loose
+        loose += token
+        loose += b" "
+        if len(loose) > SEGMENT_BYTES:
+            text.pack()
         column.records.append(self._record(candidate))
         column.lines.append(candidate.line)
         hour.fold.add(reading)
@@ -164,18 +168,17 @@ class Decisions:
     def holds(self, reading: Reading, token: bytes) -> bool:
         """Whether a reading was counted."""
         column = self._column(reading.sensor_id, reading.measured_at_us)
-        return column is not None and b" %b " % token in column.text
+        return column is not None and column.text.holds(token)
 
-    def text(self, bucket: Bucket) -> bytearray:
-        """What was counted in a bucket, each with a blank before and after; a blank when it is nothing."""
-        column = self._column(bucket.sensor_id, bucket.first_us)
-        return column.text if column else bytearray(b" ")
+    def texts(self) -> Iterator[tuple[Bucket, Text]]:
+        """What was counted in each bucket."""
+        return ((column.bucket, column.text) for column in self._columns())
 
     def packs(self, shard_id: str) -> Iterator[Pack]:
         """The packs of everything counted."""
         for column in self._columns():
             begin = 0
-            for run in batched(column.text.split(), READINGS_MAX, strict=False):
+            for run in batched(column.text.tokens(), READINGS_MAX, strict=False):
                 end = begin + len(run)
                 first, last = self._place(column, begin), self._place(column, end - 1)
                 yield Pack(column.bucket, shard_id, first, last, b" ".join(run).decode())
@@ -190,7 +193,7 @@ class Decisions:
             begin = bisect_left(column.records, beyond)
             if begin == len(column.records):
                 continue
-            readings = list(read_tokens(column.bucket, b" ".join(column.text.split()[begin:]).decode()))
+            readings = list(read_tokens(column.bucket, b" ".join(column.text.tokens()[begin:]).decode()))
             for reading, number in zip(readings, column.records[begin:], strict=True):
                 yield Counted(reading, self._sequence_numbers[number], self._arrived_at_ms[number])
 

@@ -15,11 +15,10 @@ class Memory:
     """Decisions and the rows that wait to be written; at so many everything is."""
     rows: int = 20_000
     """At rest."""
-    texts_bytes: int = 32 * _MB
-    """Of packs looked into."""
+    texts_bytes: int = 59 * _MB
+    """Of what lies in packs, packed."""
     text_chars: int = 1 * _MB
     """Of one bucket's packs; more are searched and not kept."""
-    fingerprints_bytes: int = 27 * _MB
 
 
 @dataclass(frozen=True, slots=True)

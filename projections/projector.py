@@ -73,6 +73,11 @@ class ShardProjector:
         return max(self._completed, self._seen.flushed)
 
     @property
+    def searches(self) -> int:
+        """How many readings were told by memory of what lies in packs, in place of a look-up."""
+        return self._seen.searches
+
+    @property
     def durable(self) -> int:
         """The sequence number of the last record delivered up to which everything is durable everywhere; 0 before any."""
         return min(self._completed, self._seen.flushed)

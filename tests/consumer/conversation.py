@@ -43,7 +43,7 @@ def process_records(records: Mapping[int, bytes | Sequence[bytes]], behind_ms: i
     return {"action": "processRecords", "records": listed, "millisBehindLatest": behind_ms}
 
 
-def acknowledge(sequence_number: int | None, error: str | None = None) -> Message:
+def acknowledge(sequence_number: int | str | None, error: str | None = None) -> Message:
     """What the daemon answers to a checkpoint request."""
     number = None if sequence_number is None else str(sequence_number)
     return {"action": "checkpoint", "sequenceNumber": number, "subSequenceNumber": None, "error": error}

@@ -76,16 +76,16 @@ def test_l2_a_reading_ahead_of_time_brings_no_doubt_to_other_hours() -> None:
     assert (shards.stores.looked_into, shards.totals()) == ([], (181, 0))
 
 
-def test_l3_late_readings_that_are_new_are_not_looked_up() -> None:
-    """In buckets that were seen from their beginning, however many lie there."""
+def test_l3_late_readings_and_repeats_are_not_looked_up() -> None:
+    """In buckets that were seen from their beginning, however many lie there; across flushes."""
     shards = Shards()
     worker = shards.worker()
     shards.count(worker, (reading("a", HOUR_BEGINS + at_s) for at_s in range(0, HOUR_S, 10)))
     for at_s in range(5, HOUR_S, 600):
         shards.count(worker, [reading("a", HOUR_BEGINS + at_s)])
     assert (shards.stores.looked_into, shards.totals()) == ([], (366, 0))
-    shards.count(worker, [reading("a", HOUR_BEGINS + 5)])
-    assert (shards.stores.looked_into, shards.totals()) == ([bucket_of(reading("a", HOUR_BEGINS + 5))], (366, 1))
+    shards.count(worker, [reading("a", HOUR_BEGINS + at_s) for at_s in (0, 5, 10, 605)])
+    assert (shards.stores.looked_into, shards.totals()) == ([], (366, 4))
 
 
 def test_a_worker_that_knows_nothing_looks_into_each_bucket_once() -> None:
@@ -159,8 +159,8 @@ def test_repeats_in_memory_are_not_looked_up() -> None:
     assert (total.count, total.duplicates) == (50, 950)
 
 
-def test_a_reading_newer_than_all_that_is_stored_is_not_looked_up() -> None:
-    """It cannot be a repeat. What came since the last flush is remembered: late by less needs no look-up either."""
+def test_what_a_worker_saw_itself_is_not_looked_up() -> None:
+    """A reading newer than all that is stored cannot be a repeat; what came later than others is remembered."""
     stores, subject = CountingStores(), projector()
     run(subject.start(), stores)
     run(subject.project([record(1, reading("a", 3600))], caught_up=False), stores)
@@ -173,14 +173,14 @@ def test_a_reading_newer_than_all_that_is_stored_is_not_looked_up() -> None:
     run(subject.flush(), stores)
     run(subject.project([record(6, reading("a", 2))], caught_up=False), stores)
     run(subject.flush(), stores)
-    assert stores.looked_into == [bucket_of(reading("a", 0))], "looked into once, and remembered across flushes"
+    assert stores.looked_into == [], "what it saw from its beginning is remembered across flushes"
     total = stores.total_rows(sensor_scope("a"))[SHARD.shard_id].stats
     assert (total.count, total.duplicates) == (5, 3)
 
 
 def test_what_was_looked_into_is_forgotten_when_it_is_much() -> None:
     """Memory stays bounded; what was forgotten is looked up again."""
-    memory = Memory(texts_bytes=300, fingerprints_bytes=1_000)
+    memory = Memory(texts_bytes=2_000)
     stores, subject = CountingStores(), projector(policy=FlushPolicy(memory=memory))
     run(subject.start(), stores)
     log = [record(number, *(reading("a", 600 * number + second) for second in range(10))) for number in range(1, 30)]
@@ -190,7 +190,6 @@ def test_what_was_looked_into_is_forgotten_when_it_is_much() -> None:
             run(subject.project([again], caught_up=False), stores)
             run(subject.flush(), stores)
             assert subject._seen._texts.size_bytes <= memory.texts_bytes, number
-            assert subject._seen._prints.size_bytes <= memory.fingerprints_bytes, number
     assert len(stores.looked_into) == len(log)
     total = stores.total_rows(sensor_scope("a"))[SHARD.shard_id].stats
     assert (total.count, total.duplicates) == (290, 290)

@@ -12,12 +12,11 @@ from itertools import islice
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from projections import decisions, fingerprints, fleet, fleet_rows, histogram, packs, projector, seen, slices
+from projections import decisions, fleet, fleet_rows, histogram, packs, projector, seen, slices, texts
 from projections.decisions import Decisions, HourDecisions, Unflushed
 from projections.decoding import Candidate, Decoder, Record
 from projections.effects import Believed, Steps, ask
 from projections.entries import ProgressEntry
-from projections.fingerprints import Fingerprints
 from projections.fleet import FleetReader
 from projections.fleet_rows import FleetRows, SliceFold
 from projections.flushing import Flush
@@ -31,6 +30,7 @@ from projections.rows import PROGRESS, START, Mark, Row, RowKey
 from projections.seen import Seen
 from projections.sensor_rows import HeldSensor, SensorRows, Slot
 from projections.slices import Slice
+from projections.texts import Text, Texts
 from telemetry import canonical
 from telemetry.reading import Reading
 
@@ -100,9 +100,9 @@ class Bug(Enum):
     TOKENS_ARE_AS_OTHERS_WROTE_THEM = auto()
     TEXTS_ARE_DROPPED_WHILE_NEEDED = auto()
     WHAT_IS_NOT_KEPT_IS_EMPTY = auto()
-    FINGERPRINTS_ARE_NOT_KEPT_UP = auto()
-    FINGERPRINTS_BEGIN_IN_THE_MIDDLE = auto()
-    FINGERPRINTS_ARE_DROPPED_IN_PART = auto()
+    TEXTS_BEGIN_IN_THE_MIDDLE = auto()
+    TEXTS_ARE_DROPPED_IN_PART = auto()
+    PACKED_TEXTS_ARE_NOT_SEARCHED = auto()
     ONLY_THE_FIRST_PAGE_IS_SEARCHED = auto()
     A_FLUSH_REACHES_WHAT_CAME_MEANWHILE = auto()
     WHAT_CAME_DURING_A_FLUSH_IS_DROPPED = auto()
@@ -122,8 +122,10 @@ class Bounds(NamedTuple):
     bytes_max: int
     chunk_items: int
     """Of a flush that is spread."""
-    hashes: int
-    """Fingerprints there are."""
+    segment_bytes: int
+    """Of tokens that are packed together."""
+    loose_bytes: int
+    """Of tokens that are not packed."""
     readings_a_pack: int
     buckets_at_once: int
     """Looked into by one question."""
@@ -138,7 +140,10 @@ def seeded(bugs: Bugs, bounds: Bounds) -> Iterator[None]:
         (histogram, "BYTES_MAX", bounds.bytes_max),
         (projector, "CHUNK_ITEMS", bounds.chunk_items),
         (projector, "ITEMS_AT_ONCE", 10 * bounds.chunk_items),
-        (fingerprints, "HASHES", bounds.hashes),
+        (decisions, "SEGMENT_BYTES", bounds.segment_bytes),
+        (texts, "SEGMENT_BYTES", bounds.segment_bytes),
+        (texts, "LOOSE_BYTES", bounds.loose_bytes),
+        (texts, "REST_BYTES", bounds.loose_bytes // 2),
         (decisions, "READINGS_MAX", bounds.readings_a_pack),
         (seen, "BUCKETS_AT_ONCE", bounds.buckets_at_once),
     )
@@ -380,9 +385,8 @@ def _hours_without_past(self: Any, key: RowKey) -> bool:
     return key.window == "total"
 
 
-def _holds_without_ends(self: Any, reading: Reading, token: bytes) -> bool:
-    column = self._column(reading.sensor_id, reading.measured_at_us)
-    return column is not None and token in column.text
+def _holds_without_ends(self: Any, token: bytes) -> bool:
+    return token in b" ".join(self.tokens())
 
 
 def _search_without_ends(tokens: Collection[str], texts: Iterable[str], text_chars_max: int) -> Search:
@@ -397,7 +401,7 @@ def _token_as_written(reading: Reading) -> bytes:
 
 def _look_up_trimming(self: Any, wanted: Any) -> Steps[Any]:
     found = yield from _look_into(self, wanted)
-    self._texts.trim(self._memory.texts_bytes)
+    self._texts.trim()
     return found
 
 
@@ -410,20 +414,18 @@ def _search_one_page(tokens: Collection[str], texts: Iterable[str], text_chars_m
     return _search(tokens, islice(texts, 1), text_chars_max)
 
 
-def _add_no_fingerprint(self: Any, bucket: Bucket, token: bytes) -> None:
-    pass
-
-
-def _begin_anywhere(self: Any, bucket: Bucket, token: bytes) -> None:
-    if bucket not in self:
-        self.begin(bucket)
-    _add_fingerprint(self, bucket, token)
+def _count_beginning_anywhere(self: Any, candidate: Candidate, newest_us: int, hour: HourDecisions) -> None:
+    _seen_count(self, candidate, -1, hour)
 
 
 def _trim_in_part(self: Any) -> None:
     if self.size_bytes > self._bytes_max:
-        for hashes in self._hashes.values():
-            del hashes[: len(hashes) // 2 + 1]
+        for text in self._texts.values():
+            text.loose, text.segments = bytearray(b" "), text.segments[1:]
+
+
+def _holds_loose(self: Any, token: bytes) -> bool:
+    return b" %b " % token in self.loose
 
 
 def _end_flush_further(self: Any, flush: Flush, *, ended: bool = False) -> Steps[None]:
@@ -498,8 +500,7 @@ _look_into = Seen._look_into
 _move = Seen.move
 _search = packs.search
 _token_of = canonical.token_of
-_add_fingerprint = Fingerprints.add
-_trim = Fingerprints.trim
+_seen_count = Seen.count
 _add = Tally.add
 _keep_final = FleetReader._keep_final
 _merge = histogram.merge
@@ -555,13 +556,13 @@ _PATCHES: dict[Bug, list[tuple[Any, str, Callable[..., Any]]]] = {
     Bug.THE_HOUR_OF_ANOTHER_SENSOR_DECIDES: [(SensorRows, "newest_stored_us", _newest_of_another)],
     Bug.WHAT_IS_IN_MEMORY_IS_NOT_LOOKED_AT: [(Decisions, "holds", lambda *_: False)],
     Bug.HOURS_HAVE_NO_PAST: [(SensorRows, "_may_have_past", _hours_without_past)],
-    Bug.TOKENS_HAVE_NO_ENDS: [(Decisions, "holds", _holds_without_ends), (packs, "search", _search_without_ends)],
+    Bug.TOKENS_HAVE_NO_ENDS: [(Text, "holds", _holds_without_ends), (packs, "search", _search_without_ends)],
     Bug.TOKENS_ARE_AS_OTHERS_WROTE_THEM: [(canonical, "token_of", _token_as_written)],
     Bug.TEXTS_ARE_DROPPED_WHILE_NEEDED: [(Seen, "_look_into", _look_up_trimming)],
     Bug.WHAT_IS_NOT_KEPT_IS_EMPTY: [(packs, "search", _search_keeping_all)],
-    Bug.FINGERPRINTS_ARE_NOT_KEPT_UP: [(Fingerprints, "add", _add_no_fingerprint)],
-    Bug.FINGERPRINTS_BEGIN_IN_THE_MIDDLE: [(Fingerprints, "add", _begin_anywhere)],
-    Bug.FINGERPRINTS_ARE_DROPPED_IN_PART: [(Fingerprints, "trim", _trim_in_part)],
+    Bug.TEXTS_BEGIN_IN_THE_MIDDLE: [(Seen, "count", _count_beginning_anywhere)],
+    Bug.TEXTS_ARE_DROPPED_IN_PART: [(Texts, "trim", _trim_in_part)],
+    Bug.PACKED_TEXTS_ARE_NOT_SEARCHED: [(Text, "holds", _holds_loose)],
     Bug.ONLY_THE_FIRST_PAGE_IS_SEARCHED: [(packs, "search", _search_one_page)],
     Bug.A_FLUSH_REACHES_WHAT_CAME_MEANWHILE: [(ShardProjector, "_end_flush", _end_flush_further)],
     Bug.WHAT_CAME_DURING_A_FLUSH_IS_DROPPED: [(Seen, "move", _move_dropping_all)],

@@ -67,7 +67,8 @@ class Simulation:
             bins_max=rng.choice((2, 3, 4, 128)),
             bytes_max=rng.choice((13, 16, 30, 384)),
             chunk_items=rng.choice((1, 1, 2, 100)),
-            hashes=rng.choice((1, 4, 2**32)),
+            segment_bytes=rng.choice((1, 30, 16_384)),
+            loose_bytes=rng.choice((1, 20, 4_096)),
             readings_a_pack=rng.choice((1, 2, 4_000)),
             buckets_at_once=rng.choice((1, 2, 50)),
         )
@@ -149,9 +150,8 @@ class Simulation:
             memory=Memory(
                 unflushed_bytes=rng.choice((2_500, 6_000, 10**9)),
                 rows=rng.choice((0, 2, 5, 50_000)),
-                texts_bytes=rng.choice((0, 60, 200, 10**9)),
+                texts_bytes=rng.choice((0, 700, 2_000, 10**9)),
                 text_chars=rng.choice((10, 40, 10**9)),
-                fingerprints_bytes=rng.choice((0, 400, 1_000, 10**9)),
             ),
         )
         owners = self._leases.owners

@@ -75,7 +75,7 @@ def test_the_pure_modules_import_no_clock_no_thread_and_no_client() -> None:
     """The simulator can drive them because they hold none of these."""
     values = ("decisions", "fold", "histogram", "packs", "policy", "retention", "rows", "sheets", "varints")
     writing = (
-        *("effects", "entries", "decoding", "fingerprints", "seen", "slices", "counting", "sensor_rows"),
+        *("effects", "entries", "decoding", "texts", "seen", "slices", "counting", "sensor_rows"),
         *("fleet_rows", "flushing", "projector"),
     )
     reading = ("reads", "marks", "fleet", "tiles", "ranges", "percentiles", "sensors")

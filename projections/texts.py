@@ -1,0 +1,140 @@
+"""What was counted in ten minutes of a sensor, exactly: each reading's token, packed, and searched piece by piece. Pure.
+
+Packed tokens take some four bytes a reading, so a worker remembers the last hour of thousands of sensors: late readings and
+repeats are told apart in memory, and only those of buckets that are not held are looked up.
+"""
+
+from collections.abc import Collection, Iterable
+from typing import Final, NamedTuple
+from zlib import compress, decompress
+
+from projections.packs import Bucket
+
+SEGMENT_BYTES: Final = 16 * 1024
+"""Of tokens in a segment: unpacked in some 20 µs."""
+LOOSE_BYTES: Final = 4 * 1024
+"""Of tokens that are added now and then: beyond, they are packed."""
+REST_BYTES: Final = 1024
+"""And of a bucket that nothing comes to any more."""
+
+_LEVEL: Final = 1
+_SEGMENT_SIZE_BYTES: Final = 250
+_TEXT_SIZE_BYTES: Final = 600
+_SECOND_CHARS: Final = len("6:40")
+
+
+class Segment(NamedTuple):
+    """Tokens that follow each other in the log, packed."""
+
+    first: bytes
+    """The first of their seconds."""
+    last: bytes
+    """The last of them."""
+    tokens_bytes: int
+    packed: bytes
+
+
+class Text:
+    """The tokens of a bucket, in the order of the log."""
+
+    __slots__ = ("loose", "segments")
+
+    def __init__(self) -> None:
+        self.segments: list[Segment] = []
+        self.loose = bytearray(b" ")
+        """Those that came last, a blank before and after each."""
+
+    def holds(self, token: bytes) -> bool:
+        """Whether a reading is among them."""
+        # Its ends count: `0:05=18` is in `0:05=18.7`, and is another reading.
+        wanted = b" %b " % token
+        if wanted in self.loose:
+            return True
+        second = token[:_SECOND_CHARS]
+        return any(one.first <= second <= one.last and wanted in decompress(one.packed) for one in self.segments)
+
+    def pack(self) -> None:
+        """Pack what is loose."""
+        if tokens := self.loose.split():
+            first, last = bytes(min(tokens)[:_SECOND_CHARS]), bytes(max(tokens)[:_SECOND_CHARS])
+            self.segments.append(Segment(first, last, len(self.loose), compress(self.loose, _LEVEL)))
+            self.loose = bytearray(b" ")
+
+    def settle(self) -> None:
+        """Pack what is loose, in one segment with the last if that has room."""
+        if self.segments and self.segments[-1].tokens_bytes + len(self.loose) <= SEGMENT_BYTES:
+            self.loose[:1] = decompress(self.segments.pop().packed)
+        self.pack()
+
+    def extend(self, other: "Text") -> None:
+        """All of another text, which follows in the log."""
+        if other.segments:
+            self.settle()
+            self.segments += other.segments
+        self.loose += other.loose[1:]
+
+    def tokens(self) -> list[bytes]:
+        """All of them, in order."""
+        return b"".join([*(decompress(one.packed) for one in self.segments), self.loose]).split()
+
+    @property
+    def size_bytes(self) -> int:
+        """In memory, roughly."""
+        packed = sum(len(one.packed) + _SEGMENT_SIZE_BYTES for one in self.segments)
+        return _TEXT_SIZE_BYTES + len(self.loose) + packed
+
+
+class Texts:
+    """Of buckets, within a bound in bytes: those begun last."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self.size_bytes = 0
+        self._bytes_max = bytes_max
+        self._texts: dict[Bucket, Text] = {}
+        self._growing: set[Bucket] = set()
+        """Those that something was added to by the last flush."""
+
+    def __contains__(self, bucket: Bucket) -> bool:
+        return bucket in self._texts
+
+    def get(self, bucket: Bucket) -> Text | None:
+        """A bucket's, if it is held."""
+        return self._texts.get(bucket)
+
+    def begin(self, bucket: Bucket, tokens: bytes = b"") -> None:
+        """A bucket that is not held: its packs hold these tokens, a blank between two, and no others."""
+        text = self._texts[bucket] = Text()
+        begin = 0
+        while (end := tokens.find(b" ", begin + SEGMENT_BYTES)) >= 0:
+            text.loose += tokens[begin : end + 1]
+            text.pack()
+            begin = end + 1
+        if tokens:
+            text.loose += b"%b " % tokens[begin:]
+        self.size_bytes += text.size_bytes
+
+    def extend(self, flushed: Iterable[tuple[Bucket, Text]]) -> None:
+        """What a flush has written to packs; of buckets that are not held it is left out."""
+        growing: set[Bucket] = set()
+        for bucket, added in flushed:
+            if text := self._texts.get(bucket):
+                before_bytes = text.size_bytes
+                text.extend(added)
+                if len(text.loose) > LOOSE_BYTES:
+                    text.settle()
+                self.size_bytes += text.size_bytes - before_bytes
+                growing.add(bucket)
+        self._rest(self._growing - growing)
+        self._growing = growing
+
+    def trim(self) -> None:
+        """Keep to the bound: forget the buckets begun first."""
+        while self.size_bytes > self._bytes_max:
+            self.size_bytes -= self._texts.pop(next(iter(self._texts))).size_bytes
+
+    def _rest(self, buckets: Collection[Bucket]) -> None:
+        for bucket in buckets:
+            if (text := self._texts.get(bucket)) and (not text.segments or len(text.loose) > REST_BYTES):
+                self.size_bytes -= text.size_bytes
+                text.settle()
+                self.size_bytes += text.size_bytes
