@@ -214,6 +214,12 @@ class Decisions:
         """The dead letters of records after a position."""
         return (refusal.code for refusal in self._refusals if refusal.sequence_number > position)
 
+    def forget(self) -> None:
+        """Let go of everything: its parts know each other, and garbage is seldom collected (`telemetry/processes.py`)."""
+        for sensor in self.sensors.values():
+            sensor.hours.clear()
+        self.sensors.clear()
+
     def _sensor(self, sensor_id: str) -> SensorDecisions:
         sensor = self.sensors[sensor_id] = SensorDecisions()
         self.size_bytes += _SENSOR_BYTES
@@ -277,6 +283,8 @@ class Unflushed:
 
     def drop(self) -> None:
         """The flush is done: what it wrote need not be decided or folded again."""
+        if self.sealed:
+            self.sealed.forget()
         self.sealed = None
 
     def holds(self, reading: Reading, token: bytes) -> bool:

@@ -1,7 +1,9 @@
 """A flush of everything is spread over deliveries: totals go on, rows cover the log up to where it began, nothing is lost."""
 
+import gc
 from dataclasses import replace
 from itertools import pairwise
+from weakref import ref
 
 import pytest
 
@@ -171,3 +173,18 @@ def test_two_workers_in_the_middle_of_their_flushes_spoil_nothing() -> None:
     assert stores.refused
     check_tables(stores, LOG[:12])
     check_packs(stores, LOG[:12])
+
+
+def test_what_a_flush_has_written_is_let_go_of_at_once() -> None:
+    """Garbage is collected seldom in a record processor: what only a collection frees would pile up for minutes."""
+    stores, subject = WatchedStores(), projector()
+    run(subject.start(), stores)
+    gc.disable()
+    try:
+        run(subject.project([record(1, reading("a", 1), reading("b", 1))], caught_up=True), stores)
+        written = ref(subject._seen.unflushed.open)
+        run(subject.flush(), stores)
+        run(subject.project([record(2, reading("a", 2), reading("b", 2))], caught_up=True), stores)
+        assert written() is None
+    finally:
+        gc.enable()
