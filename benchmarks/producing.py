@@ -11,8 +11,8 @@ from typing import Any
 
 from benchmarks.figures import Figure, ratios
 from benchmarks.rig import Rig, Server, load
-from producer_api.commit import Answer, Entry
-from producer_api.writer import Writer
+from producer_api.writing.commit import Answer, Entry
+from producer_api.writing.writer import Writer
 from telemetry.aws import kinesis_client
 from telemetry.events import encode_event
 from telemetry.reading import Reading

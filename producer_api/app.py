@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from producer_api.envelope import Envelope
-from producer_api.health import livez, readyz
-from producer_api.home import home
+from producer_api.operating.health import livez, readyz
+from producer_api.pages.home import home
 from producer_api.problems import (
     UNAVAILABLE,
     http_error,
@@ -25,18 +27,27 @@ from producer_api.problems import (
     internal_error,
     invalid_question,
     invalid_reading,
+    not_yet_counted,
     problem,
+    unanswerable,
     unavailable,
+    unknown_sensor,
 )
-from producer_api.services import READ_S_MAX, Services, Shared
-from producer_api.stats import fleet_stats
+from producer_api.reading.asking import Asking
+from producer_api.reading.history import history
+from producer_api.reading.paths import sensor_in_path
+from producer_api.reading.readings import one_sensors_readings
+from producer_api.reading.sensors import list_sensors, one_sensor
+from producer_api.reading.stats import stats
+from producer_api.services import Services
+from producer_api.shared import READ_S_MAX, Shared
 from producer_api.stream_check import StreamCheck
-from producer_api.temperature import record_temperature
-from producer_api.writer import Writer
+from producer_api.writing.temperature import record_temperature
+from producer_api.writing.writer import Writer
 from projections.dynamodb_reads import LiveFleet
 from projections.generations import LiveNames, check_stream
 from telemetry.aws import dynamodb_client, kinesis_client
-from telemetry.errors import InvalidQuestion, InvalidReading, StoreUnavailable
+from telemetry.errors import InvalidQuestion, InvalidReading, NotYetCounted, StoreUnavailable, Unanswerable, UnknownSensor
 from telemetry.names import ResourceNames
 from telemetry.retry import patiently, tries
 from telemetry.settings import Settings
@@ -50,10 +61,17 @@ _READINESS_SHARED_S = 1.0
 _STREAM_PATIENCE_S = 20.0
 """How long the API waits at its start for a stream that cannot be asked, or lists no open shard yet."""
 
+_PACKED = [Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)]
+
 ROUTES = [
     Route("/", home),
     Route("/api/temperature", record_temperature, methods=["PUT"]),
-    Route("/api/stats", fleet_stats),
+    Route("/api/stats", stats),
+    Route("/api/stats/history", history, middleware=_PACKED),
+    Route("/api/sensors", list_sensors, middleware=_PACKED),
+    Route("/api/sensors/{rest:path}", sensor_in_path, middleware=_PACKED),
+    Route("/api/sensor", one_sensor),
+    Route("/api/readings", one_sensors_readings, middleware=_PACKED),
     Route("/livez", livez),
     Route("/readyz", readyz),
 ]
@@ -61,6 +79,9 @@ ROUTES = [
 ERRORS = {
     InvalidReading: invalid_reading,
     InvalidQuestion: invalid_question,
+    Unanswerable: unanswerable,
+    UnknownSensor: unknown_sensor,
+    NotYetCounted: not_yet_counted,
     HTTPException: http_error,
     ClientDisconnect: hung_up,
     **dict.fromkeys(UNAVAILABLE, unavailable),
@@ -77,6 +98,7 @@ def create_app(settings: Settings) -> ASGIApp:
         looking = asyncio.create_task(services.stream.keep_looking())
         yield {"services": services}
         looking.cancel()
+        services.asking.close()
         await services.writer.close()
 
     app = Starlette(routes=ROUTES, exception_handlers=ERRORS, lifespan=lifespan)
@@ -126,12 +148,13 @@ async def _open(settings: Settings) -> Services:
     stream = StreamCheck(check)
     await asyncio.wait([asyncio.create_task(stream.look())], timeout=READ_S_MAX)
     stream.require_ours()
-    fleet = Shared(LiveFleet(dynamodb, live).read, _STATS_SHARED_S)
+    looks = Shared(LiveFleet(dynamodb, live).read, _STATS_SHARED_S)
+    asking = Asking(looks, dynamodb, live.names, lambda: writer.shards)
     readiness: dict[str, Shared[object]] = {
         "stream": Shared(check, _READINESS_SHARED_S),
         "stats": Shared(LiveFleet(dynamodb, live).read, _READINESS_SHARED_S),
     }
-    return Services(settings, writer, stream, fleet, readiness)
+    return Services(settings, writer, stream, looks, asking, readiness)
 
 
 def _open_shards(kinesis: "KinesisClient", stream: str) -> ShardMap:

@@ -16,17 +16,21 @@ from starlette.responses import JSONResponse, Response
 
 from producer_api.envelope import EVERY_ANSWER, request_id_of
 from producer_api.outage import Outage
+from producer_api.urls import asked_again
 from telemetry.errors import (
     InvalidQuestion,
     InvalidReading,
     NotSetUp,
     NotStored,
+    NotYetCounted,
     Overloaded,
     Refused,
     StoreUnavailable,
+    Unanswerable,
     WrongStream,
 )
 from telemetry.logs import SparseLog
+from telemetry.reading import rfc3339
 from telemetry.retry import retry_after_s
 
 log = structlog.get_logger(__name__)
@@ -35,18 +39,32 @@ sparse_log = SparseLog(__name__)
 _MAYBE_STORED = "The reading may be stored. Send it again: it is safe, the same reading counts once."
 _READ_FAILED = "The projection cannot be read at the moment. Try again."
 
-UNAVAILABLE: Mapping[type[Exception], str] = {
-    Overloaded: "Too many readings are waiting, or the server is stopping. The reading was not stored; send it again.",
-    Refused: "The log does not take readings at the moment: this one was not stored. Send it again later.",
-    NotStored: _MAYBE_STORED,
-    StoreUnavailable: _READ_FAILED,
-    NotSetUp: "There are no statistics yet: the tables are not set up. Readings are stored all the same.",
-    WrongStream: "The stream is not the one that the statistics are made from. Until that is mended nothing is stored or told.",
-    ClientError: _READ_FAILED,
-    BotoCoreError: _READ_FAILED,
+UNAVAILABLE: Mapping[type[Exception], tuple[str, str]] = {
+    Overloaded: (
+        "overloaded",
+        "Too many readings are waiting, or the server is stopping. The reading was not stored; send it again.",
+    ),
+    Refused: (
+        "log-refuses",
+        "The log does not take readings at the moment: this one was not stored. Send it again later.",
+    ),
+    NotStored: ("not-confirmed", _MAYBE_STORED),
+    StoreUnavailable: ("projection-unavailable", _READ_FAILED),
+    NotSetUp: (
+        "not-set-up",
+        "There are no statistics yet: the tables are not set up. Readings are stored all the same.",
+    ),
+    WrongStream: (
+        "wrong-stream",
+        "The stream is not the one that the statistics are made from. Until that is mended nothing is stored or told.",
+    ),
+    ClientError: ("projection-unavailable", _READ_FAILED),
+    BotoCoreError: ("projection-unavailable", _READ_FAILED),
 }
-"""Errors answered 503 with Retry-After, and what the client is told; the first that fits."""
+"""Errors answered 503 with Retry-After: their code, and what the client is told; the first that fits."""
 
+NEXT_FLUSH_S: Mapping[str, int] = {"totals": 1, "windows": 6, "everything": 10}
+"""When what is not counted yet mostly is, by the mark that is waited for, in seconds (contract, "How answers agree")."""
 _PATH_CHARS_LOGGED = 200
 _MOMENT_S = 5.0
 """The least Retry-After where there are too many connections, or the server stops."""
@@ -55,15 +73,17 @@ _LASTS: Mapping[type[Exception], float] = {Refused: 10, WrongStream: 30}
 """The least Retry-After, in seconds, of what does not pass by itself."""
 
 
-def problem(status: int, detail: str, *, headers: Mapping[str, str] | None = None, **members: Any) -> Response:
+def problem(status: int, detail: str, code: str = "", *, headers: Mapping[str, str] | None = None, **members: Any) -> Response:
     """An `application/problem+json` answer. `message` repeats `detail`, as the original's clients expect, unless given."""
-    return JSONResponse(problem_members(status, detail) | members, status, headers, media_type="application/problem+json")
+    return JSONResponse(problem_members(status, detail, code) | members, status, headers, media_type="application/problem+json")
 
 
-def problem_members(status: int, detail: str) -> dict[str, Any]:
-    """The members that every problem has."""
+def problem_members(status: int, detail: str, code: str = "") -> dict[str, Any]:
+    """The members that every problem has. The code is for programs and stays; without one it is the status's."""
+    code = code or HTTPStatus(status).phrase.lower().replace(" ", "-")
     return {
-        "type": "about:blank",
+        "type": f"/docs/errors/{code}",
+        "code": code,
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
@@ -94,28 +114,52 @@ async def invalid_reading(_: Request, error: Exception) -> Response:
     """400: every bad field at once, under `message` as the original did and under `errors` as RFC 9457 suggests."""
     assert isinstance(error, InvalidReading)  # the table in app.py says so
     faults = [{"pointer": f"/{name}" if name != "body" else "", "detail": text} for name, text in error.fields.items()]
-    return problem(400, f"The reading was refused: {error}", message=error.fields, errors=faults)
+    return problem(400, f"The reading was refused: {error}", "invalid-reading", message=error.fields, errors=faults)
 
 
 async def invalid_question(_: Request, error: Exception) -> Response:
     """400: every bad parameter at once."""
     assert isinstance(error, InvalidQuestion)  # the table in app.py says so
     faults = [{"parameter": name, "detail": text} for name, text in error.parameters.items()]
-    return problem(400, f"The question was refused: {error}", errors=faults)
+    return problem(400, f"The question was refused: {error}", "invalid-question", errors=faults)
+
+
+async def unanswerable(request: Request, error: Exception) -> Response:
+    """422: a question that is well put and cannot be answered as asked, with a URL of one that can, if there is any near."""
+    assert isinstance(error, Unanswerable)  # the table in app.py says so
+    faults = [{"parameter": name, "detail": text} for name, text in error.parameters.items()]
+    nearest: dict[str, Any] = {"nearest": asked_again(request, **error.nearest)} if error.nearest else {}
+    return problem(422, f"The question cannot be answered as asked: {error}", error.code, errors=faults, **nearest)
+
+
+async def unknown_sensor(_: Request, error: Exception) -> Response:
+    """404: nothing of the sensor was ever counted."""
+    return problem(
+        404, f"No reading of {error} was counted so far. GET /api/sensors lists the sensors there are.", "unknown-sensor"
+    )
+
+
+async def not_yet_counted(_: Request, error: Exception) -> Response:
+    """503: the reading is in the log, and will be in the tables soon."""
+    assert isinstance(error, NotYetCounted)  # the table in app.py says so
+    as_of = None if error.as_of_us is None else rfc3339(error.as_of_us)
+    detail = "What `after` names is in the log and not counted yet. Ask again."
+    headers = {"Retry-After": str(NEXT_FLUSH_S[error.which])}
+    return problem(503, detail, "not-yet-counted", headers=headers, mark=error.which, asOf=as_of)
 
 
 async def unavailable(request: Request, error: Exception) -> Response:
     """503: AWS did not answer in time, or refused; or too much is waiting. The longer it lasts, the later to come back."""
-    detail = next(text for kind, text in UNAVAILABLE.items() if isinstance(error, kind))
+    code, detail = next(told for kind, told in UNAVAILABLE.items() if isinstance(error, kind))
     sparse_log.warning("unavailable", path=request.url.path[:_PATH_CHARS_LOGGED], error=str(error))
     least_s = next((seconds for kind, seconds in _LASTS.items() if isinstance(error, kind)), 1)
-    return problem(503, detail, headers={"Retry-After": str(retry_after_s(_lasted_s(request, error), least_s))})
+    return problem(503, detail, code, headers={"Retry-After": str(retry_after_s(_lasted_s(request, error), least_s))})
 
 
 def _lasted_s(request: Request, error: Exception) -> float:
     """For how long what failed this request has been failing others."""
     if services := getattr(request.state, "services", None):
-        outage: Outage = services.writer.outage if isinstance(error, NotStored) else services.fleet.outage
+        outage: Outage = services.writer.outage if isinstance(error, NotStored) else services.looks.outage
         return outage.lasted_s
     return 0.0
 
@@ -136,7 +180,7 @@ async def http_error(request: Request, error: Exception) -> Response:
 async def hung_up(request: Request, _: Exception) -> Response:
     """The client went away before it had sent everything, or was answered: nobody is there to read what is said."""
     sparse_log.info("client_hung_up", path=request.url.path[:_PATH_CHARS_LOGGED])
-    return problem(400, "The request ended before its body did.")
+    return problem(400, "The request ended before its body did.", "hung-up")
 
 
 async def internal_error(request: Request, error: Exception) -> Response:

@@ -5,6 +5,7 @@ is not made again, beyond what the client does by itself: whoever asked can ask 
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import batched, islice
 from typing import TYPE_CHECKING, Any
 
@@ -46,10 +47,11 @@ class AwsReads:
         request = _between(self._names.stats, ("scope", scope), ("window", first, last)) | ({"Limit": most} if most else {})
         return [read_row(item) for item in islice(self._query(request), most)]
 
-    def packs_between(self, sensor_id: str, first: str, last: str, most: int) -> Sequence[Pack]:
+    def packs_between(self, sensor_id: str, first: str, last: str, most: int, *, newest_first: bool = False) -> Sequence[Pack]:
         """A sensor's packs of the buckets between two, until they hold more than `most` readings."""
         packs: list[Pack] = []
-        for item in self._query(_between(self._names.readings, ("sensor_id", sensor_id), ("pack", first, last))):
+        request = _between(self._names.readings, ("sensor_id", sensor_id), ("pack", first, last))
+        for item in self._query(request | {"ScanIndexForward": not newest_first}):
             packs.append(read_pack(item))
             most -= len(packs[-1].readings)
             if most < 0:
@@ -121,6 +123,14 @@ class AwsReads:
         raise StoreUnavailable(f"{self._names.stats}: keys left unprocessed for {self._patience_s:g} s")
 
 
+@dataclass(frozen=True, eq=False)
+class LiveLook:
+    """What the fleet's totals said, and in which generation. Each is itself alone, so that much can be made of it once."""
+
+    pointer: Pointer
+    fleet: FleetStats
+
+
 class LiveFleet:
     """The fleet's totals in the live generation. For one thread at a time."""
 
@@ -130,12 +140,12 @@ class LiveFleet:
         self._pointer: Pointer | None = None
         self._fleet = FleetReader()
 
-    def read(self) -> FleetStats:
+    def read(self) -> LiveLook:
         """What it says now. Raises NotSetUp when there is no pointer."""
         pointer = self._live.pointer()
         if pointer != self._pointer:  # rows that are final in one generation, or of one stream, say nothing in another
             self._pointer, self._fleet = pointer, FleetReader()
-        return run(self._fleet.read(), AwsReads(self._dynamodb, self._live.names(pointer)))
+        return LiveLook(pointer, run(self._fleet.read(), AwsReads(self._dynamodb, self._live.names(pointer.generation))))
 
 
 def _equal(table: str, hash_key: tuple[str, str]) -> Any:

@@ -27,6 +27,23 @@ class FleetStats:
         return marks_of(self.shards, which)
 
 
+class KnownFleet:
+    """A fleet whose totals were read just now: its marks are known, and nothing need be asked for them."""
+
+    def __init__(self, fleet: FleetStats) -> None:
+        self._fleet = fleet
+
+    def total(self) -> ReadSteps[Answer[Stats]]:
+        """The stats of everything."""
+        return Answer(self._fleet.stats, self._fleet.marks(Which.TOTALS))
+        yield
+
+    def marks(self, which: Which) -> ReadSteps[Marks]:
+        """How far the shards were."""
+        return self._fleet.marks(which)
+        yield
+
+
 class FleetReader:
     """Reads every shard's progress row, and keeps those that are final: nothing in them but beat and gap moves any more.
 

@@ -98,9 +98,9 @@ class LiveNames:
             self._live, self._read_at_s = _require_pointer(self._dynamodb, self._names), time.monotonic()
         return self._live
 
-    def names(self, pointer: Pointer) -> ResourceNames:
-        """The names of the generation that a pointer points at."""
-        return ResourceNames(self._names.prefix, pointer.generation)
+    def names(self, generation: int) -> ResourceNames:
+        """The names of a generation."""
+        return ResourceNames(self._names.prefix, generation)
 
 
 def _require_pointer(dynamodb: "DynamoDBClient", names: ResourceNames) -> Pointer:

@@ -25,10 +25,10 @@ class MemoryReads:
         found.sort(key=lambda key: f"{key[1].window}#{key[0]}")
         return [(key[0], self._stores.rows[key]) for key in found[:most]]
 
-    def packs_between(self, sensor_id: str, first: str, last: str, most: int) -> Sequence[Pack]:
+    def packs_between(self, sensor_id: str, first: str, last: str, most: int, *, newest_first: bool = False) -> Sequence[Pack]:
         """A sensor's packs of the buckets between two, until they hold more than `most` readings."""
         packs = (pack for pack in self._stores.packs.values() if pack.bucket.sensor_id == sensor_id)
-        found = sorted((pack for pack in packs if first <= pack.bucket.time <= last), key=bounds)
+        found = sorted((pack for pack in packs if first <= pack.bucket.time <= last), key=bounds, reverse=newest_first)
         before = accumulate((len(pack.readings) for pack in found), initial=0)
         return [pack for pack, so_far in zip(found, before, strict=False) if so_far <= most]
 

@@ -1,126 +1,164 @@
-"""What was measured in a stretch of time: the fleet by windows, a sensor to the instant, days by quarters of an hour. Pure.
+"""What was measured in a stretch of time: the fleet by windows, a sensor to the instant. Pure.
 
 Each is told by steps that read the marks first and say in their answer on which they stand. All times are microseconds since
 1970; a stretch holds its beginning and not its end.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import date
-from functools import partial
+from operator import methodcaller
+from typing import Protocol
 
-from projections import fold, sheets
-from projections.fleet import FleetReader
+from projections import fold
 from projections.fold import Fold, Stats
-from projections.marks import Answer, Which, digest, row_version
+from projections.marks import Answer, Marks, Which, digest, row_version
 from projections.packs import Pack, bounds, bucket_of
-from projections.reads import PACKED_READINGS_MAX, ROWS_MAX, Reads, ReadSteps, look
+from projections.reads import PACKED_READINGS_MAX, ROWS_MAX, Page, ReadSteps, look
 from projections.rows import FLEET, TOTAL, Row, sensor_scope
-from projections.sheets import Sheet
 from projections.tiles import HOUR_US, Run, check_between, runs, tiles
-from telemetry.errors import InvalidQuestion
+from telemetry.errors import Unanswerable
 from telemetry.reading import Reading
 
-_TOO_LARGE = "It takes more than {} {} to answer this: ask for less time at once."
+_MORE_READINGS = 600
+"""Read beyond a page: ten minutes at one a second, so that a page seldom takes a second query."""
 
 
-def fleet_between(fleet: FleetReader, from_us: int, until_us: int) -> ReadSteps[Answer[Stats]]:
+class Fleet(Protocol):
+    """Whoever knows the fleet's totals: a reader, or what it read."""
+
+    def total(self) -> ReadSteps[Answer[Stats]]:
+        """The stats of everything; stands on the mark of the totals."""
+
+    def marks(self, which: Which) -> ReadSteps[Marks]:
+        """One of the marks, to be read before what it is to vouch for."""
+
+
+def fleet_between(fleet: Fleet, from_us: int, until_us: int, rows_max: int = ROWS_MAX) -> ReadSteps[Answer[Stats]]:
     """The stats of what all sensors measured in a stretch of whole minutes; stands on the mark of the windows.
 
-    Repeats are not among them: totals alone count these. Raises InvalidQuestion for other stretches, or when more than ROWS_MAX
+    Repeats are not among them: totals alone count these. Raises Unanswerable for other stretches, or when more than `rows_max`
     rows would have to be read.
     """
     windows = tiles(from_us, until_us)
     marks = yield from fleet.marks(Which.WINDOWS)
-    rows = yield from _rows_of(FLEET, windows)
-    return Answer(fold.merge(row.stats for _, row in rows), marks, _digest(rows))
+    rows = yield from rows_of(FLEET, windows, rows_max)
+    return Answer(fold.merge(row.stats for _, row in rows), marks, digest_of(rows))
 
 
-def fleet_sheets(fleet: FleetReader, first: date, last: date) -> ReadSteps[Answer[dict[date, Sheet]]]:
-    """The sheet of each UTC day from `first` to `last`, both included, in order; stands on the mark of the windows.
-
-    Days without a reading are left out. Raises InvalidQuestion as `fleet_between` does.
-    """
-    if first > last:
-        raise InvalidQuestion({"from": f"Expected a day not after {last}."})
-    marks = yield from fleet.marks(Which.WINDOWS)
-    rows = yield from _rows_of(FLEET, [Run(f"sheet#{first}", f"sheet#{last}")])
-    by_day: dict[date, list[Sheet]] = {}
-    for _, row in rows:
-        by_day.setdefault(date.fromisoformat(row.key.window.partition("#")[2]), []).append(row.sheet)
-    return Answer({day: sheets.merge(each) for day, each in by_day.items()}, marks, _digest(rows))
-
-
-def sensor_total(fleet: FleetReader, sensor_id: str) -> ReadSteps[Answer[Stats]]:
+def sensor_total(fleet: Fleet, sensor_id: str) -> ReadSteps[Answer[Stats]]:
     """The stats of everything a sensor measured, repeats among them; stands on the mark of everything.
 
     Those of an unknown sensor are empty.
     """
     marks = yield from fleet.marks(Which.EVERYTHING)
-    rows = yield from _rows_of(sensor_scope(sensor_id), [Run(TOTAL, TOTAL)])
-    return Answer(fold.merge(row.stats for _, row in rows), marks, _digest(rows))
+    rows = yield from rows_of(sensor_scope(sensor_id), [Run(TOTAL, TOTAL)])
+    return Answer(fold.merge(row.stats for _, row in rows), marks, digest_of(rows))
 
 
-def sensor_between(fleet: FleetReader, sensor_id: str, from_us: int, until_us: int) -> ReadSteps[Answer[Stats]]:
+def sensor_between(fleet: Fleet, sensor_id: str, from_us: int, until_us: int) -> ReadSteps[Answer[Stats]]:
     """The stats of what a sensor measured in any stretch, without repeats; stands on the mark of everything.
 
-    From rows of hours, and from packs what lies in hours cut by an end. Raises InvalidQuestion for a stretch of nothing, or
+    From rows of hours, and from packs what lies in hours cut by an end. Raises Unanswerable for a stretch of nothing, or
     when more than ROWS_MAX rows or PACKED_READINGS_MAX packed readings would have to be read.
     """
     check_between(from_us, until_us)
     first_us, last_us = -(-from_us // HOUR_US) * HOUR_US, until_us // HOUR_US * HOUR_US
     ends = [(from_us, first_us), (last_us, until_us)] if first_us <= last_us else [(from_us, until_us)]
     marks = yield from fleet.marks(Which.EVERYTHING)
-    rows = yield from _rows_of(sensor_scope(sensor_id), runs("hour", first_us, last_us))
+    rows = yield from rows_of(sensor_scope(sensor_id), runs("hour", first_us, last_us))
     packs: list[Pack] = []
     for begin_us, end_us in ends:
         if begin_us < end_us:
-            packs += yield from _packs_of(sensor_id, begin_us, end_us, PACKED_READINGS_MAX - _readings_in(packs))
+            packs += yield from packs_of(sensor_id, begin_us, end_us, PACKED_READINGS_MAX - readings_in(packs))
     ragged = Fold(Stats())
     for reading in {one for pack in packs for one in pack.readings}:
         if any(begin_us <= reading.measured_at_us < end_us for begin_us, end_us in ends):
             ragged.add(reading)
     stats = fold.merge([*(row.stats for _, row in rows), ragged.stats()])
-    return Answer(stats, marks, _digest(rows, packs))
+    return Answer(stats, marks, digest_of(rows, packs))
 
 
-def readings_between(fleet: FleetReader, sensor_id: str, from_us: int, until_us: int) -> ReadSteps[Answer[list[Reading]]]:
-    """A sensor's readings in any stretch, by time; stands on the mark of everything.
+def readings(
+    fleet: Fleet,
+    sensor_id: str,
+    from_us: int,
+    until_us: int,
+    *,
+    after: Reading | None = None,
+    limit: int = 1_000,
+    newest_first: bool = False,
+    bucket_max: int = PACKED_READINGS_MAX,
+) -> ReadSteps[Answer[Page[Reading]]]:
+    """At most `limit` of a sensor's readings in any stretch, those that follow `after`; stands on the mark of everything.
 
-    Raises InvalidQuestion when nothing lies in the stretch, or PACKED_READINGS_MAX is not enough.
+    In the order of `Reading`, or in the other. Read bucket by bucket, so a page costs the same wherever it lies. Raises
+    Unanswerable when nothing lies in the stretch, or a single bucket holds more than `bucket_max`.
     """
     check_between(from_us, until_us)
     marks = yield from fleet.marks(Which.EVERYTHING)
-    packs = yield from _packs_of(sensor_id, from_us, until_us, PACKED_READINGS_MAX)
-    found = {one for pack in packs for one in pack.readings if from_us <= one.measured_at_us < until_us}
-    return Answer(sorted(found), marks, _digest(packs=packs))
+    if after:
+        from_us, until_us = (from_us, after.measured_at_us + 1) if newest_first else (after.measured_at_us, until_us)
+    begin_us, end_us = from_us, until_us
+    found: set[Reading] = set()
+    read: list[Pack] = []
+    while begin_us < end_us and len(found) <= limit:
+        first, last = _buckets(sensor_id, begin_us, end_us)
+        most = limit + _MORE_READINGS
+        between = methodcaller("packs_between", sensor_id, first, last, most, newest_first=newest_first)
+        packs: Sequence[Pack] = yield from look(between)
+        cut = readings_in(packs) > most
+        if cut:
+            # Of the last bucket some packs may be missing.
+            bucket = packs[-1].bucket
+            if packs[0].bucket == bucket:
+                packs = yield from packs_of(sensor_id, bucket.first_us, bucket.last_us + 1, bucket_max)
+                begin_us, end_us = (begin_us, bucket.first_us) if newest_first else (bucket.last_us + 1, end_us)
+            else:
+                packs = [pack for pack in packs if pack.bucket != bucket]
+                begin_us, end_us = (begin_us, bucket.last_us + 1) if newest_first else (bucket.first_us, end_us)
+        read += packs
+        found.update(one for pack in packs for one in pack.readings if from_us <= one.measured_at_us < until_us)
+        if after:
+            found = {one for one in found if (one < after if newest_first else one > after)}
+        if not cut:
+            break
+    ordered = sorted(found, reverse=newest_first)
+    return Answer(Page(ordered[:limit], len(found) > limit), marks, digest_of(packs=read))
 
 
-def _rows_of(scope: str, windows: Iterable[Run]) -> ReadSteps[list[tuple[str, Row]]]:
-    """The rows of these windows, of every shard."""
+def rows_of(scope: str, windows: Iterable[Run], most: int = ROWS_MAX) -> ReadSteps[list[tuple[str, Row]]]:
+    """The rows of these windows, of every shard. Raises Unanswerable when they are more than `most`."""
     rows: list[tuple[str, Row]] = []
     for first, last in windows:
-        rows += yield from look(partial(_rows_between, scope, first, last, ROWS_MAX - len(rows) + 1))
-        if len(rows) > ROWS_MAX:
-            raise InvalidQuestion({"from": _TOO_LARGE.format(f"{ROWS_MAX:,}", "rows")})
+        rows += yield from look(methodcaller("rows_between", scope, first, last, most - len(rows) + 1))
+        if len(rows) > most:
+            raise _too_large(f"{most:,} rows")
     return rows
 
 
-def _rows_between(scope: str, first: str, last: str, most: int, reads: Reads) -> Sequence[tuple[str, Row]]:
-    return reads.rows_between(scope, first, last, most)
-
-
-def _packs_of(sensor_id: str, from_us: int, until_us: int, most: int) -> ReadSteps[Sequence[Pack]]:
-    """The packs of every bucket that the stretch touches."""
-    first, last = (bucket_of(Reading(time_us, sensor_id, 0)).time for time_us in (from_us, until_us - 1))
-    packs = yield from look(lambda reads: reads.packs_between(sensor_id, first, last, most))
-    if _readings_in(packs) > most:
-        raise InvalidQuestion({"from": _TOO_LARGE.format(f"{PACKED_READINGS_MAX:,}", "readings one by one")})
+def packs_of(sensor_id: str, from_us: int, until_us: int, most: int) -> ReadSteps[Sequence[Pack]]:
+    """A sensor's packs of every bucket that a stretch touches. Raises Unanswerable when they hold more than `most` readings."""
+    first, last = _buckets(sensor_id, from_us, until_us)
+    packs: Sequence[Pack] = yield from look(methodcaller("packs_between", sensor_id, first, last, most))
+    if readings_in(packs) > most:
+        raise _too_large(f"{PACKED_READINGS_MAX:,} readings one by one")
     return packs
 
 
-def _readings_in(packs: Iterable[Pack]) -> int:
+def _buckets(sensor_id: str, from_us: int, until_us: int) -> tuple[str, str]:
+    """The times of the first and the last bucket that a stretch touches."""
+    first, last = (bucket_of(Reading(time_us, sensor_id, 0)).time for time_us in (from_us, until_us - 1))
+    return first, last
+
+
+def readings_in(packs: Iterable[Pack]) -> int:
+    """How many readings packs hold, those that overlap counted twice."""
     return sum(len(pack.readings) for pack in packs)
 
 
-def _digest(rows: Iterable[tuple[str, Row]] = (), packs: Iterable[Pack] = ()) -> str:
+def digest_of(rows: Iterable[tuple[str, Row]] = (), packs: Iterable[Pack] = ()) -> str:
+    """What tells these apart from all others that could have been read."""
     return digest([*(row_version(*one) for one in rows), *map(bounds, packs)])
+
+
+def _too_large(what: str) -> Unanswerable:
+    return Unanswerable("question-too-large", {"from": f"It takes more than {what} to answer this: ask for less time at once."})

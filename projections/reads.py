@@ -13,6 +13,8 @@ from projections.rows import Row, RowKey
 
 ROWS_MAX: Final = 20_000
 """Rows that one question reads at most, beside the marks (contract, "Reading")."""
+ROWS_WITH_PERCENTILES_MAX: Final = 5_000
+"""Whose histograms are merged, which takes longer."""
 PACKED_READINGS_MAX: Final = 100_000
 """And readings out of packs."""
 
@@ -57,10 +59,10 @@ class Reads(Protocol):
         Only the first `most` of them, when it says how many.
         """
 
-    def packs_between(self, sensor_id: str, first: str, last: str, most: int) -> Sequence[Pack]:
-        """A sensor's packs of the buckets from `first` to `last`, both included (`Bucket.time`), in the order of time.
+    def packs_between(self, sensor_id: str, first: str, last: str, most: int, *, newest_first: bool = False) -> Sequence[Pack]:
+        """A sensor's packs of the buckets from `first` to `last`, both included (`Bucket.time`), in the order of time or against it.
 
-        Once they hold more than `most` readings, later ones may be left out.
+        Once they hold more than `most` readings, those that follow may be left out.
         """
 
     def sensors(self, scope: str, after: str, prefix: str, limit: int) -> Page[Listing]:

@@ -3,7 +3,6 @@
 From them come hours and anything longer in every zone whose offset is whole quarters, without reading a row an hour. Pure.
 """
 
-from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from projections.varints import append, numbers, zagzig, zigzag
@@ -57,19 +56,11 @@ class SheetFold:
     def absorb(self, minute: int, cell: Cell) -> None:
         """All readings of a minute of the day, by its number since 1970; none of them may be among these."""
         quarter = minute * MINUTE_US % DAY_US // QUARTER_US
-        self._cells[quarter] = _merged(self._cells[quarter], cell)
+        self._cells[quarter] = joined(self._cells[quarter], cell)
 
     def sheet(self) -> Sheet:
         """What there is so far."""
         return tuple(self._cells)
-
-
-def merge(sheets: Iterable[Sheet]) -> Sheet:
-    """The sheet of the union of disjoint sets: what those of several shards say of one day together."""
-    merged = list(EMPTY)
-    for sheet in sheets:
-        merged = [_merged(one, other) for one, other in zip(merged, sheet, strict=True)]
-    return tuple(merged)
 
 
 def encode(sheet: Sheet) -> bytes:
@@ -88,7 +79,8 @@ def decode(data: bytes) -> Sheet:
     return tuple(Cell(count, *(zagzig(next(written)) for _ in range(4))) if count else None for count in written)
 
 
-def _merged(one: Cell | None, other: Cell | None) -> Cell | None:
+def joined(one: Cell | None, other: Cell | None) -> Cell | None:
+    """What two disjoint sets of readings add up to together."""
     if one is None or other is None:
         return one or other
     return Cell(

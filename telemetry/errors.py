@@ -4,6 +4,9 @@
     ├── InvalidReading      the sender's mistake: every bad field with its fix
     ├── UndecodableEvent    bytes in the log that are not an event we know: goes to the dead letters
     ├── InvalidQuestion     the asker's mistake: every bad parameter with its fix
+    ├── Unanswerable        a question that is well put and cannot be answered as asked: why, and what is near
+    ├── UnknownSensor       nothing of a sensor was ever counted
+    ├── NotYetCounted       what the question waits for is in the log, and not in the tables yet
     ├── NotStored           the log did not confirm in time: the reading may or may not be stored
     │   ├── Overloaded      refused before anything was sent
     │   └── Refused         the log refused it: it is known not to be stored
@@ -63,6 +66,33 @@ class InvalidQuestion(TelemetryError):
     def __init__(self, parameters: Mapping[str, str]) -> None:
         super().__init__("; ".join(f"{name}: {text}" for name, text in parameters.items()))
         self.parameters = dict(parameters)
+
+
+class Unanswerable(TelemetryError):
+    """A question of the right form cannot be answered as asked.
+
+    `code` is for programs and stays; `parameters` maps each parameter that is in the way to what is wrong with it, `nearest`
+    those to be changed to what would be answered.
+    """
+
+    def __init__(self, code: str, parameters: Mapping[str, str], nearest: Mapping[str, str] | None = None) -> None:
+        super().__init__("; ".join(f"{name}: {text}" for name, text in parameters.items()))
+        self.code = code
+        self.parameters = dict(parameters)
+        self.nearest = dict(nearest or {})
+
+
+class UnknownSensor(TelemetryError):
+    """Nothing of this sensor was ever counted."""
+
+
+class NotYetCounted(TelemetryError):
+    """A position was not counted within the time that the asker would wait: `which` mark, and as of when (µs since 1970)."""
+
+    def __init__(self, which: str, as_of_us: int | None) -> None:
+        super().__init__(f"{which} as of {as_of_us}")
+        self.which = which
+        self.as_of_us = as_of_us
 
 
 class NotStored(TelemetryError):

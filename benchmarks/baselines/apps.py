@@ -9,19 +9,23 @@ import sys
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from producer_api.app import ERRORS, ROUTES
-from producer_api.commit import Receipt
 from producer_api.envelope import Envelope
 from producer_api.outage import Outage
-from producer_api.services import Services, Shared
+from producer_api.reading.asking import Asking
+from producer_api.services import Services
+from producer_api.shared import Shared
 from producer_api.stream_check import StreamCheck
+from producer_api.writing.commit import Receipt
+from projections.dynamodb_reads import LiveLook
 from projections.fleet import FleetStats
+from projections.generations import Pointer
 from telemetry.aws import kinesis_client
 from telemetry.names import ResourceNames
 from telemetry.settings import Settings
@@ -67,11 +71,12 @@ class OnePutPerRequest:
 
 def create_app(settings: Settings, writer: Any) -> ASGIApp:
     """The real routes and errors around another writer; statistics are always empty."""
-    stats = FleetStats({})
+    look = LiveLook(Pointer(1, ""), FleetStats({}))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Services]]:
-        yield {"services": Services(settings, writer, StreamCheck(dict), Shared(lambda: stats, 3600), {})}
+        looks = Shared(lambda: look, 3600)
+        yield {"services": Services(settings, writer, StreamCheck(dict), looks, cast("Asking", None), {})}
         await writer.close()
 
     return Envelope(Starlette(routes=ROUTES, exception_handlers=ERRORS, lifespan=lifespan))

@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
-from producer_api.commit import Receipt
+from producer_api.writing.commit import Receipt
 from telemetry.limits import HASH_KEY_MAX
 from telemetry.records import split_record
 from telemetry.shards import Shard, ShardMap, hash_key

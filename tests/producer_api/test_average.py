@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producer_api.stats import average_micro, stats_json
+from producer_api.reading.shapes import average_micro
+from producer_api.reading.stats import stats_json
 from projections.fold import Fold, Stats
 from telemetry.reading import Reading
 from tests.telemetry.strategies import TEMPERATURES_MICRO
@@ -44,7 +45,7 @@ def test_the_answer_is_what_decimal_arithmetic_says(temperatures_micro: list[int
 def test_sums_of_years_of_readings_lose_nothing(sum_micro: int, count: int) -> None:
     """Far beyond what a binary float holds."""
     mean = EXACT.divide(Decimal(sum_micro), Decimal(count * 10**6)).quantize(HUNDREDTH_CELSIUS, ROUND_HALF_EVEN, EXACT)
-    assert Decimal(average_micro(Stats(count, sum_micro))) / 10**6 == mean
+    assert Decimal(average_micro(count, sum_micro)) / 10**6 == mean
 
 
 @pytest.mark.parametrize(

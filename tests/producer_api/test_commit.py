@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from producer_api.commit import Answer, Entry, Failure, GroupCommit, Pending, Receipt, Unconfirmed
+from producer_api.writing.commit import Answer, Entry, Failure, GroupCommit, Pending, Receipt, Unconfirmed
 from telemetry.errors import Overloaded
 from telemetry.limits import PUT_RECORDS_BYTES_MAX, PUT_RECORDS_ENTRIES_MAX, RECORD_BYTES_MAX
 from telemetry.records import split_record

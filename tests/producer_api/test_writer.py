@@ -10,8 +10,8 @@ from unittest import mock
 import pytest
 from botocore.exceptions import CredentialRetrievalError, EndpointConnectionError, NoCredentialsError
 
-from producer_api.commit import GroupCommit, Receipt
-from producer_api.writer import _WORTH_A_CALL_EVENTS, Writer
+from producer_api.writing.commit import GroupCommit, Receipt
+from producer_api.writing.writer import _WORTH_A_CALL_EVENTS, Writer
 from telemetry.errors import NotStored, Overloaded, Refused, StoreUnavailable
 from telemetry.events import encode_event, event_id
 from telemetry.reading import Reading
@@ -113,7 +113,7 @@ async def test_what_arrives_together_goes_out_together(kinesis: FakeKinesis) -> 
 @scenario
 async def test_few_events_wait_for_the_call_under_way_and_many_do_not(kinesis: FakeKinesis) -> None:
     """One event short of what is worth a call waits; with that one more a second call goes out beside the first."""
-    with mock.patch("producer_api.writer._SLOW_CALL_S", 1000):
+    with mock.patch("producer_api.writing.writer._SLOW_CALL_S", 1000):
         async with writing(kinesis, in_flight_max=4) as writer:
             kinesis.held.clear()
             waiting = [asyncio.create_task(append_all(writer, ["first"]))]
@@ -328,7 +328,7 @@ async def test_e17_every_append_ends_by_its_deadline_whatever_happens_inside(kin
         asyncio.get_running_loop().set_exception_handler(lambda *_: None)
         with mock.patch.object(GroupCommit, "_pack", side_effect=IndexError), pytest.raises(NotStored):
             await asyncio.wait_for(writer.append("1", event("1")), 5)
-        with mock.patch("producer_api.writer._CALL_S_MAX", 0.1):
+        with mock.patch("producer_api.writing.writer._CALL_S_MAX", 0.1):
             await asyncio.wait_for(writer.close(), 5)
 
 

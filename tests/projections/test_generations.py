@@ -75,12 +75,12 @@ def test_live_names_follow_the_pointer_within_a_second(own_stack: Stack, clock: 
     """Names are kept for less than a second; then the pointer is read again."""
     pointer = check_stream(own_stack.kinesis, own_stack.dynamodb, own_stack.names)
     live = LiveNames(own_stack.dynamodb, own_stack.names)
-    assert live.names(live.pointer()) == ResourceNames(own_stack.names.prefix, 1)
+    assert live.names(live.pointer().generation) == ResourceNames(own_stack.names.prefix, 1)
     point_at(own_stack, Pointer(2, pointer.stream_created))
     clock.now_s = 0.9
-    assert live.names(live.pointer()) == ResourceNames(own_stack.names.prefix, 1)
+    assert live.names(live.pointer().generation) == ResourceNames(own_stack.names.prefix, 1)
     clock.now_s = 1.0
-    assert live.names(live.pointer()) == ResourceNames(own_stack.names.prefix, 2)
+    assert live.names(live.pointer().generation) == ResourceNames(own_stack.names.prefix, 2)
 
 
 def test_without_a_pointer_there_is_no_live_generation(own_stack: Stack, clock: SimpleNamespace) -> None:

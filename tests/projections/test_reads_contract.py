@@ -248,9 +248,9 @@ def test_what_is_final_in_one_generation_or_stream_is_forgotten_in_the_next(stac
     live = LiveNames(stack.dynamodb, stack.names)
     fleet = LiveFleet(stack.dynamodb, live)
     whole = fleet.read()
-    assert whole.stats == fleet_stats(stack.dynamodb, stack.names).stats
+    assert whole.fleet.stats == fleet_stats(stack.dynamodb, stack.names).stats
     stack.dynamodb.delete_item(TableName=stack.names.stats, Key={"scope": {"S": FLEET}, "window": {"S": "total#old"}})
-    assert fleet.read().stats.count == whole.stats.count
+    assert fleet.read().fleet.stats.count == whole.fleet.stats.count
     with mock.patch.object(live, "pointer", return_value=Pointer(1, "0.000")):
-        assert fleet.read().stats.count == whole.stats.count - 5
+        assert fleet.read().fleet.stats.count == whole.fleet.stats.count - 5
     stores.close()

@@ -10,12 +10,11 @@ from projections.fold import Stats, merge
 from projections.packs import bucket_of
 from projections.rows import FLEET, PROGRESS, TOTAL, Mark, Row, RowKey, row_keys, sensor_of
 from projections.sheets import EMPTY, Sheet
-from projections.sheets import merge as merge_sheets
 from telemetry.reading import Reading
 from tests.simulation.model_dynamodb import ModelTables
 from tests.simulation.model_kinesis import First, Line, ModelKinesis, ModelShard
 from tests.simulation.violation import Violation
-from tests.support.oracle import expected_seen_s, expected_sheets, expected_stats, without_repeats
+from tests.support.oracle import expected_seen_s, expected_sheets, expected_stats, merged_sheet, without_repeats
 
 
 class Invariants:
@@ -122,7 +121,7 @@ class Invariants:
                 stats.setdefault(key, []).append(without_repeats(row.stats))
         found = {key: merge(each) for key, each in stats.items()}
         _compare({key: each for key, each in found.items() if each.count}, expected_stats(log))
-        _compare({key: merge_sheets(each) for key, each in sheets.items()}, expected_sheets(log))
+        _compare({key: merged_sheet(each) for key, each in sheets.items()}, expected_sheets(log))
         self._check_directory()
         self.check_rows()
 

@@ -13,7 +13,7 @@ from functools import cache
 from random import Random
 from typing import NamedTuple
 
-from producer_api.commit import Entry, Receipt
+from producer_api.writing.commit import Entry, Receipt
 from projections.decoding import Record
 from telemetry.limits import HASH_KEY_MAX
 from telemetry.reading import Reading

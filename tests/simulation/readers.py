@@ -9,7 +9,7 @@ from projections.effects import Steps
 from projections.fleet import FleetReader
 from projections.fold import Stats
 from projections.marks import Answer
-from projections.packs import Pack
+from projections.packs import Pack, bounds
 from projections.ranges import fleet_between, sensor_between, sensor_total
 from projections.reads import Listing, Page, Reads, Silence
 from projections.rows import Row, RowKey, directory_scope
@@ -58,10 +58,11 @@ class ModelReads:
             self._found[text] = (shard, row)
             self._pause()
 
-    def packs_between(self, sensor_id: str, first: str, last: str, most: int) -> Sequence[Pack]:
+    def packs_between(self, sensor_id: str, first: str, last: str, most: int, *, newest_first: bool = False) -> Sequence[Pack]:
         """Query."""
-        packs = self._tables.packs.values()
-        return [pack for pack in packs if pack.bucket.sensor_id == sensor_id and first <= pack.bucket.time <= last]
+        packs = (pack for pack in self._tables.packs.values() if pack.bucket.sensor_id == sensor_id)
+        found = (pack for pack in packs if first <= pack.bucket.time <= last)
+        return sorted(found, key=bounds, reverse=newest_first)
 
     def sensors(self, scope: str, after: str, prefix: str, limit: int) -> Page[Listing]:
         """Query of the directory."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from producer_api.commit import Answer, Entry, GroupCommit, Pending, Receipt, Unconfirmed
+from producer_api.writing.commit import Answer, Entry, GroupCommit, Pending, Receipt, Unconfirmed
 from telemetry.errors import Overloaded
 from telemetry.events import encode_event
 from telemetry.reading import Reading

@@ -16,7 +16,7 @@ from projections.fold import Stats
 from projections.histogram import Histogram
 from projections.items import read_pack, read_row
 from projections.rows import Row, RowKey
-from projections.sheets import Sheet
+from projections.sheets import Sheet, joined
 from telemetry.reading import Reading
 from tests.support.stack import Stack
 
@@ -61,7 +61,12 @@ def merged_sheets(rows: Iterable[Row]) -> dict[RowKey, Sheet]:
     for row in rows:
         if row.key.is_sheet:
             found[row.key].append(row.sheet)
-    return {key: sheets.merge(each) for key, each in found.items()}
+    return {key: merged_sheet(each) for key, each in found.items()}
+
+
+def merged_sheet(found: Iterable[Sheet]) -> Sheet:
+    """What the sheets of several shards say of one day together."""
+    return tuple(reduce(joined, cells) for cells in zip(*found, strict=True))
 
 
 def expected_stats(readings: Iterable[Reading]) -> dict[RowKey, Stats]:

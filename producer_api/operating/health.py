@@ -10,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from producer_api.problems import problem
-from producer_api.services import Shared, services
+from producer_api.services import services
+from producer_api.shared import Shared
 from telemetry.errors import TelemetryError
 from telemetry.logs import SparseLog
 from telemetry.retry import SENSELESS, error_code

@@ -9,8 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from producer_api.bodies import read_body, require_json
 from producer_api.services import services
+from producer_api.writing.bodies import read_body, require_json
 from telemetry import strict_json
 from telemetry.errors import InvalidReading, NotStored
 from telemetry.events import encode_event, event_id

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from producer_api.commit import Answer, Entry, Failure, GroupCommit, Pending, Receipt, Unconfirmed
 from producer_api.outage import Outage
+from producer_api.writing.commit import Answer, Entry, Failure, GroupCommit, Pending, Receipt, Unconfirmed
 from telemetry.errors import NotStored, Overloaded, Refused, StoreUnavailable
 from telemetry.logs import SparseLog
 from telemetry.retry import backoff_s, clock_off, error_code, is_known_undone, may_pass
@@ -81,6 +81,11 @@ class Writer:
         self._tick: asyncio.TimerHandle | None = None
         self._closing = False
         self._drained = asyncio.Event()
+
+    @property
+    def shards(self) -> ShardMap:
+        """The stream's shards, as far as the writer knows them: those that are closed too."""
+        return self._group.shards
 
     async def append(self, sensor_id: str, event: bytes, hung_up: Callable[[], bool] = bool) -> Receipt:
         """Store one event under its sensor's key and return its place in the log.

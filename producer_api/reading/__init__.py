@@ -1,0 +1,1 @@
+"""GET under /api: what the projection says."""

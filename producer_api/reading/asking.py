@@ -1,0 +1,134 @@
+"""Questions to the tables: one read for all who ask the same at the same moment, on threads and with a deadline of their own.
+
+Marks are read first, rows after, so an answer holds all that its marks say (contract, "How answers agree").
+"""
+
+import asyncio
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from producer_api.shared import Shared
+from projections.dynamodb_reads import AwsReads, LiveLook
+from projections.effects import run
+from projections.fleet import KnownFleet
+from projections.marks import Answer, Marks, Which
+from projections.ranges import Fleet
+from projections.reads import ReadSteps
+from telemetry.errors import NotYetCounted, StoreUnavailable, Unanswerable
+from telemetry.names import ResourceNames
+from telemetry.shards import ShardMap
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+READ_S_MAX = 10.0
+"""How long a question may take, once what it waits for is counted."""
+THREADS = 8
+_POLLED_S = 0.1
+"""How often the marks are looked at for those who wait."""
+
+type Question[T] = Callable[[Fleet], ReadSteps[Answer[T]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in the log: what a receipt's X-Stream-Position names."""
+
+    shard_id: str
+    sequence_number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Told[T]:
+    """An answer, and the generation it is of."""
+
+    answer: Answer[T]
+    generation: int
+
+    @property
+    def value(self) -> T:
+        """What was asked for."""
+        return self.answer.value
+
+    @property
+    def marks(self) -> Marks:
+        """What the answer stands on."""
+        return self.answer.marks
+
+
+class Asking:
+    """Answers questions from the live generation's tables."""
+
+    def __init__(
+        self,
+        looks: Shared[LiveLook],
+        dynamodb: "DynamoDBClient",
+        names: Callable[[int], ResourceNames],
+        shards: Callable[[], ShardMap],
+    ) -> None:
+        self._looks = looks
+        self._dynamodb = dynamodb
+        self._names = names
+        self._shards = shards
+        self._threads = ThreadPoolExecutor(THREADS, "questions")
+        self._under_way: dict[Hashable, asyncio.Task[Told[Any]]] = {}
+
+    async def look(self) -> LiveLook:
+        """What the totals say now."""
+        return await self._looks.get()
+
+    async def ask[T](self, key: Hashable, question: Question[T], after: Sequence[Position] = (), wait_s: float = 0) -> Told[T]:
+        """The answer to a question. Who asks with the same key meanwhile gets the same answer.
+
+        With `after`, one that holds those positions. Raises NotYetCounted when it takes longer than `wait_s` until they are
+        counted, Unanswerable for positions of no shard, StoreUnavailable or boto3's errors when the tables do not answer.
+        """
+        until_s = asyncio.get_running_loop().time() + wait_s
+        while True:
+            told = await self._shared(key, question)
+            if self._holds(told.marks, after):
+                return told
+            await self._wait(told.marks.which, after, until_s)
+
+    async def _shared[T](self, key: Hashable, question: Question[T]) -> Told[T]:
+        task = self._under_way.get(key)
+        if task is None:
+            task = self._under_way[key] = asyncio.create_task(self._answer(question))
+            task.add_done_callback(lambda _: self._under_way.pop(key))
+        return await asyncio.shield(task)
+
+    async def _answer[T](self, question: Question[T]) -> Told[T]:
+        look = await self._looks.get()
+        reads = AwsReads(self._dynamodb, self._names(look.pointer.generation))
+        thread = asyncio.get_running_loop().run_in_executor(self._threads, lambda: run(question(KnownFleet(look.fleet)), reads))
+        try:
+            return Told(await asyncio.wait_for(asyncio.shield(thread), READ_S_MAX), look.pointer.generation)
+        except TimeoutError:
+            thread.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody asks for it any more
+            raise StoreUnavailable(f"no answer within {READ_S_MAX:g} s") from None
+
+    async def _wait(self, which: Which, after: Sequence[Position], until_s: float) -> None:
+        """Until the marks hold these positions. Raises NotYetCounted when that takes too long."""
+        loop = asyncio.get_running_loop()
+        while True:
+            marks = (await self._looks.get()).fleet.marks(which)
+            if self._holds(marks, after):
+                return
+            if loop.time() + _POLLED_S > until_s:
+                raise NotYetCounted(which.value, marks.as_of_us)
+            await asyncio.sleep(_POLLED_S)
+
+    def _holds(self, marks: Marks, after: Sequence[Position]) -> bool:
+        held = True
+        for position in after:
+            known = marks.holds(position.shard_id, position.sequence_number)
+            if known is None and position.shard_id not in self._shards().shards:
+                raise Unanswerable("unknown-shard", {"after": f"No shard {position.shard_id} is known, now or ever."})
+            held &= bool(known)
+        return held
+
+    def close(self) -> None:
+        """Take no more questions."""
+        self._threads.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,42 @@
+"""Cursors: the key of the last thing on a page, good in every process and generation, for the same question only."""
+
+import base64
+import binascii
+import json
+from hashlib import sha256
+from typing import Any, Final
+
+from producer_api.parameters import Parameter
+from telemetry.errors import InvalidQuestion
+
+_CHECK_BYTES: Final = 6
+_NOT_ONE: Final = "Not a cursor of this question: take `next` from the page before, as it stands."
+
+CURSOR: Final = Parameter[str | None](
+    "cursor", str, None, "Where the page begins: a page's `next` has it.", {"type": "string", "format": "cursor"}
+)  # fmt: skip
+
+
+def cursor_of(question: object, key: object) -> str:
+    """The text of a key, which JSON can write."""
+    data = json.dumps(key, ensure_ascii=False, separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(_check(question, data) + data).decode().rstrip("=")
+
+
+def key_of(question: object, cursor: str | None) -> Any:
+    """The key of a cursor; None without one. Raises InvalidQuestion for one that was altered, or is of another question."""
+    if cursor is None:
+        return None
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidQuestion({"cursor": _NOT_ONE}) from None
+    check, data = raw[:_CHECK_BYTES], raw[_CHECK_BYTES:]
+    if check != _check(question, data):
+        raise InvalidQuestion({"cursor": _NOT_ONE})
+    return json.loads(data)
+
+
+def _check(question: object, data: bytes) -> bytes:
+    """Not a secret: it tells mistakes, and a key does no harm to anybody."""
+    return sha256(repr(question).encode() + data).digest()[:_CHECK_BYTES]

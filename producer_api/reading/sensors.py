@@ -1,0 +1,135 @@
+"""GET /api/sensors, /api/sensors/{id} and /api/sensor: which sensors there are, and what each of them measured."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from functools import partial
+from typing import Any, Final
+from urllib.parse import unquote_to_bytes
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from producer_api.parameters import Asked, Parameter, asked, choice, whole
+from producer_api.reading.answers import as_of_text, etag_of, freshness, json_answer, not_modified, now_us
+from producer_api.reading.asking import Told
+from producer_api.reading.common import AFTER, REQUIRED_SENSOR_ID, WAIT
+from producer_api.reading.cursors import CURSOR, cursor_of, key_of
+from producer_api.reading.shapes import OneSensorShape, SensorShape, SensorsShape, average, celsius, plain
+from producer_api.services import services
+from producer_api.urls import asked_again
+from projections.fold import Stats
+from projections.ranges import sensor_total
+from projections.reads import Silence
+from projections.sensors import SensorPage, sensors, silent_sensors
+from projections.zones import UTC_ZONE
+from telemetry.errors import InvalidQuestion, UnknownSensor
+from telemetry.limits import MICRO
+from telemetry.reading import parse_sensor_id
+
+
+class Order(StrEnum):
+    """What a list of sensors is ordered by."""
+
+    ID = "id"
+    SILENT = "silent"
+
+
+ORDER: Final = choice("order", "By id; or silent: those first that have been silent longest.", Order.ID)
+PREFIX: Final = Parameter(
+    "prefix", parse_sensor_id, "", "What ids begin with; with order=id only.", {"type": "string", "format": "sensor-id"}
+)
+LIMIT: Final = whole("limit", "How many sensors a page holds at most.", 1, 1_000, 100)
+LIST_PARAMETERS = (PREFIX, ORDER, LIMIT, CURSOR)
+ONE_PARAMETERS = (AFTER, WAIT)
+
+
+async def list_sensors(request: Request) -> Response:
+    """A page of sensors."""
+    found = services(request)
+    found.stream.require_ours()
+    question = asked(request, LIST_PARAMETERS)
+    if question[PREFIX] and question[ORDER] is Order.SILENT:
+        raise InvalidQuestion({"prefix": "Taken with order=id only: leave one of them out."})
+    bound = ("sensors", question[ORDER], question[PREFIX])
+    key = key_of(bound, question[CURSOR])
+    whole_key = (*bound, str(key), question[LIMIT])
+    steps: Any
+    if question[ORDER] is Order.ID:
+        steps = partial(sensors, prefix=question[PREFIX], after=key or "", limit=question[LIMIT])
+    else:
+        steps = partial(silent_sensors, after=key and Silence(*key), limit=question[LIMIT])
+    told = await found.asking.ask(whole_key, steps)
+    now = now_us()
+    etag = etag_of(told, (*whole_key, told.marks.as_of_us, now // MICRO))
+    headers = freshness(told.marks.as_of_us) | {"ETag": etag}
+    follows = None
+    if told.value.after is not None:
+        follows = asked_again(request, cursor=cursor_of(bound, told.value.after))
+        headers["Link"] = f'<{follows}>; rel="next"'
+    if unchanged := not_modified(request, etag, headers):
+        return unchanged
+    return await json_answer(partial(_list_shape, told, now, follows), headers)
+
+
+async def one_sensor(request: Request) -> Response:
+    """The sensor that `sensorId` names."""
+    question = asked(request, (REQUIRED_SENSOR_ID, *ONE_PARAMETERS))
+    return await answer_sensor(request, required_id(question), question)
+
+
+async def answer_sensor(request: Request, sensor_id: str, question: Asked) -> Response:
+    """A sensor, or 404 when nothing of it was counted."""
+    found = services(request)
+    found.stream.require_ours()
+    key = ("sensor", sensor_id)
+    told = await found.asking.ask(key, partial(sensor_total, sensor_id=sensor_id), question[AFTER], question[WAIT])
+    if not told.value.count:
+        raise UnknownSensor(sensor_id)
+    now = now_us()
+    etag = etag_of(told, (*key, told.marks.as_of_us, now // MICRO))
+    headers = freshness(told.marks.as_of_us) | {"ETag": etag}
+    if unchanged := not_modified(request, etag, headers):
+        return unchanged
+    as_of = as_of_text(told.marks.as_of_us)
+    return await json_answer(lambda: OneSensorShape(**_members(sensor_id, told.value, now), as_of=as_of), headers)
+
+
+def _list_shape(told: Told[SensorPage[Any]], now: int, follows: str | None) -> SensorsShape:
+    listed = [SensorShape(**_members(one.sensor_id, one.stats, now)) for one in told.value.sensors]
+    return SensorsShape(listed, as_of_text(told.marks.as_of_us), follows)
+
+
+def required_id(question: Asked) -> str:
+    """The sensor that a question is about. Raises InvalidQuestion when it names none."""
+    if REQUIRED_SENSOR_ID not in question:
+        raise InvalidQuestion({"sensorId": "Expected the id of a sensor."})
+    return question[REQUIRED_SENSOR_ID]
+
+
+def id_in_path(raw: str) -> str:
+    """The sensor that a segment of a raw path names. Raises InvalidQuestion for what is no id."""
+    try:
+        return parse_sensor_id(_decoded(raw))
+    except ValueError as error:
+        raise InvalidQuestion({"sensorId": str(error)}) from None
+
+
+def _decoded(raw: str) -> str:
+    try:
+        return unquote_to_bytes(raw).decode()
+    except UnicodeDecodeError:
+        raise ValueError("Expected UTF-8 in the path.") from None
+
+
+def _members(sensor_id: str, stats: Stats, now: int) -> Mapping[str, Any]:
+    latest = stats.latest
+    return {
+        "sensor_id": sensor_id,
+        "count": stats.count,
+        "first": plain(stats.first, UTC_ZONE),
+        "latest": plain(latest, UTC_ZONE),
+        "minimum": stats.minimum and celsius(stats.minimum.temperature_micro),
+        "maximum": stats.maximum and celsius(stats.maximum.temperature_micro),
+        "average": average(stats.count, stats.sum_micro),
+        "silent_for_s": latest and max(0, now - latest.measured_at_us) // MICRO,
+    }

@@ -1,0 +1,1 @@
+"""PUT and batch: readings on their way to the stream."""
