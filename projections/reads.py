@@ -60,7 +60,7 @@ class Reads(Protocol):
         """
 
     def packs_between(self, sensor_id: str, first: str, last: str, most: int, *, newest_first: bool = False) -> Sequence[Pack]:
-        """A sensor's packs of the buckets from `first` to `last`, both included (`Bucket.time`), in the order of time or against it.
+        """A sensor's packs of the buckets from `first` to `last`, both included (`Bucket.time`), by time or against it.
 
         Once they hold more than `most` readings, those that follow may be left out.
         """

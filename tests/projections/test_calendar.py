@@ -84,7 +84,7 @@ def expected(zone: Zone, interval: Interval, from_us: int, until_us: int) -> lis
 @pytest.mark.parametrize("name", ODD_ZONES)
 def test_hours_and_days_are_what_the_clock_shows(name: str) -> None:
     """Around changes of the clock and elsewhere, each exactly."""
-    zone, chance = zone_of(name), Random(name)
+    zone, chance = zone_of(name), Random(name)  # noqa: S311  the same ones every time
     moments = changes(zone)
     some = [*chance.sample(moments, min(len(moments), 3)), chance.randrange(us("1970-01-03"), us("2100-01-01"))]
     for moment in some:
@@ -144,10 +144,10 @@ def test_offsets_change_when_the_database_says_so(name: str) -> None:
 
 
 @settings(max_examples=200)
-@given(st.sampled_from(ODD_ZONES), st.datetimes(datetime(1970, 1, 2), datetime(2060, 1, 1)))
-def test_a_time_on_the_clock_is_the_first_instant_of_it(name: str, local: datetime) -> None:
+@given(st.sampled_from(ODD_ZONES), st.integers(us("1970-01-02"), us("2060-01-01")))
+def test_a_time_on_the_clock_is_the_first_instant_of_it(name: str, clock_us: int) -> None:
     """Of two the first; of one that is skipped the instant of the change."""
-    zone, clock_us = zone_of(name), us(local.isoformat())
+    zone, local = zone_of(name), clock(UTC_ZONE, clock_us)
     at_us = instant(zone, clock_us)
     shown = clock(zone, at_us)
     if shown != local:
@@ -172,7 +172,8 @@ def test_a_time_on_the_clock_is_the_first_instant_of_it(name: str, local: dateti
         # Beirut's clock went from midnight to one.
         ("Asia/Beirut", "day", "2026-03-28T22:00", "2026-03-29T21:00", ["2026-03-29T01:00:00+03:00"]),
         # Monrovia was 44 minutes and 30 seconds behind until 1972.
-        ("Africa/Monrovia", "day", "1972-01-06T00:44:30", "1972-01-08T00:00", ["1972-01-06T00:00:30-00:44", "1972-01-07T00:44:30+00:00"]),
+        ("Africa/Monrovia", "day", "1972-01-06T00:44:30", "1972-01-08T00:00",
+         ["1972-01-06T00:00:30-00:44", "1972-01-07T00:44:30+00:00"]),
         ("+05:45", "month", "2026-01-31T18:15", "2026-02-28T18:15", ["2026-02-01T00:00:00+05:45"]),
     ],
 )  # fmt: skip
@@ -188,7 +189,7 @@ def test_the_calendars_known_oddities(asked: str, interval: str, from_: str, unt
 )
 def test_a_zone_that_is_none_is_refused_with_names_that_are_near(name: str) -> None:
     """So that whoever asked can go on."""
-    with pytest.raises(ValueError, match="Near to it|e\\.g\\."):
+    with pytest.raises(ValueError, match=r"Near to it|e\.g\."):
         zone_of(name)
 
 
@@ -197,4 +198,5 @@ def test_zones_are_found_in_any_case_and_keep_the_name_they_were_asked_by() -> N
     assert zone_of("eUrOpE/bErLiN").name == "eUrOpE/bErLiN"
     assert offset_at(zone_of("asia/calcutta"), us("2026-01-01")) == offset_at(zone_of("Asia/Kolkata"), us("2026-01-01"))
     assert rfc3339_in(UTC_ZONE, us("2026-01-01T00:00:00.250")) == "2026-01-01T00:00:00.25Z"
-    assert "Europe/Berlin" in str(pytest.raises(ValueError, zone_of, "berlin").value)
+    with pytest.raises(ValueError, match="Near to it: Europe/Berlin"):
+        zone_of("berlin")

@@ -1,7 +1,6 @@
 """Marks: how far an answer goes, what it holds for sure, and when it may have changed."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
@@ -11,16 +10,17 @@ from hypothesis import strategies as st
 
 from projections.effects import run
 from projections.fleet import FleetReader
+from projections.history import fleet_history, sensor_history
 from projections.marks import Answer, HashRange, Marks, ShardMark, Which, marks_of, uncovered
 from projections.memory import MemoryStores
 from projections.memory_reads import MemoryReads
 from projections.policy import FlushPolicy
 from projections.projector import ShardProjector
-from projections.ranges import fleet_between, fleet_sheets, readings_between, sensor_between, sensor_total
+from projections.ranges import fleet_between, readings, sensor_between, sensor_total
 from projections.reads import ReadSteps
 from projections.rows import PROGRESS, Mark, Progress, Row
 from projections.sensors import sensors, silent_sensors
-from projections.tiles import END_US
+from projections.tiles import END_US, HOUR_US
 from telemetry.limits import HASH_KEY_MAX
 from tests.projections.logs import NEVER, START_S, Clock, reading, record
 from tests.projections.logs import SHARD as WHOLE
@@ -29,7 +29,7 @@ from tests.projections.worlds import ask, finish
 LOW, HIGH, ALL = (0, 2**127 - 1), (2**127, HASH_KEY_MAX), (0, HASH_KEY_MAX)
 EDGES = [0, 1, 2**126, 2**127 - 1, 2**127, HASH_KEY_MAX]
 hash_ranges = st.tuples(st.sampled_from(EDGES), st.sampled_from(EDGES)).map(lambda pair: (min(pair), max(pair)))
-DAY = datetime.fromtimestamp(START_S, UTC).date()
+HOURS = range(START_S // 3600 * HOUR_US, (START_S // 3600 + 4) * HOUR_US, HOUR_US)
 
 
 def marks(**shards: ShardMark) -> Marks:
@@ -101,10 +101,13 @@ def test_an_etag_tells_question_and_positions_apart_and_nothing_else() -> None:
 
 QUESTIONS: dict[str, tuple[Which, Callable[[FleetReader], ReadSteps[Answer[Any]]]]] = {
     "fleet": (Which.WINDOWS, lambda fleet: fleet_between(fleet, 0, END_US)),
-    "sheets": (Which.WINDOWS, lambda fleet: fleet_sheets(fleet, DAY, DAY)),
+    "history": (Which.WINDOWS, lambda fleet: fleet_history(fleet, HOURS)),
+    "history with percentiles": (Which.WINDOWS, lambda fleet: fleet_history(fleet, HOURS, percentiles=True)),
     "sensor": (Which.EVERYTHING, lambda fleet: sensor_total(fleet, "a")),
     "sensor's range": (Which.EVERYTHING, lambda fleet: sensor_between(fleet, "a", 0, END_US)),
-    "readings": (Which.EVERYTHING, lambda fleet: readings_between(fleet, "a", 0, END_US)),
+    "sensor's history": (Which.EVERYTHING, lambda fleet: sensor_history(fleet, "a", HOURS)),
+    "sensor's cut hours": (Which.EVERYTHING, lambda fleet: sensor_history(fleet, "a", [one + 1 for one in HOURS])),
+    "readings": (Which.EVERYTHING, lambda fleet: readings(fleet, "a", 0, END_US)),
     "sensors": (Which.EVERYTHING, sensors),
     "silent": (Which.EVERYTHING, silent_sensors),
 }

@@ -15,8 +15,13 @@ ALLOWED = {
     "cli": {"telemetry", "projections", "replay", "consumer"},
     "infra": {"telemetry", "projections"},
 }
-READ_SIDE = {f"projections.{name}" for name in ("dynamodb_reads", "fleet", "fold", "generations", "marks")} | {
-    f"projections.{name}" for name in ("percentiles", "ranges", "reads", "sensors", "tiles")
+READ_SIDE = {
+    f"projections.{name}"
+    for names in (
+        ("calendar", "dynamodb_reads", "effects", "fleet", "fold", "generations", "histogram", "history", "marks"),
+        ("percentiles", "ranges", "reads", "sensors", "tiles", "zones"),
+    )
+    for name in names
 }
 
 
@@ -78,7 +83,7 @@ def test_the_pure_modules_import_no_clock_no_thread_and_no_client() -> None:
         *("effects", "entries", "decoding", "texts", "seen", "slices", "counting", "sensor_rows"),
         *("fleet_rows", "flushing", "projector"),
     )
-    reading = ("reads", "marks", "fleet", "tiles", "ranges", "percentiles", "sensors")
+    reading = ("reads", "marks", "fleet", "zones", "calendar", "tiles", "ranges", "history", "percentiles", "sensors")
     pure = [*(f"projections/{name}.py" for name in (*values, *writing, *reading)), "producer_api/writing/commit.py"]
     impure = {"time", "threading", "asyncio", "random", "socket", "boto3", "botocore", "concurrent"}
     wrong = [
