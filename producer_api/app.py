@@ -58,19 +58,26 @@ if TYPE_CHECKING:
 
 _STATS_SHARED_S = 0.05
 _READINESS_SHARED_S = 1.0
+_SHARDS_SHARED_S = 0.05
 _STREAM_PATIENCE_S = 20.0
 """How long the API waits at its start for a stream that cannot be asked, or lists no open shard yet."""
+
+_EXPOSED = (
+    *("Content-Disposition", "ETag", "Link", "Retry-After", "X-As-Of", "X-Event-Id", "X-Projection-Lag-Ms", "X-Request-Id"),
+    "X-Stream-Position",
+)
+"""Headers that pages of other origins may read, beside those that all may."""
 
 _PACKED = [Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)]
 
 ROUTES = [
     Route("/", home),
     Route("/api/temperature", record_temperature, methods=["PUT"]),
-    Route("/api/stats", stats),
+    Route("/api/stats", stats, middleware=_PACKED),
     Route("/api/stats/history", history, middleware=_PACKED),
     Route("/api/sensors", list_sensors, middleware=_PACKED),
     Route("/api/sensors/{rest:path}", sensor_in_path, middleware=_PACKED),
-    Route("/api/sensor", one_sensor),
+    Route("/api/sensor", one_sensor, middleware=_PACKED),
     Route("/api/readings", one_sensors_readings, middleware=_PACKED),
     Route("/livez", livez),
     Route("/readyz", readyz),
@@ -121,7 +128,7 @@ def _for_browsers(app: ASGIApp, origins: str) -> ASGIApp:
         allow_origins=origins.split(","),
         allow_methods=["GET", "HEAD", "PUT"],
         allow_headers=["*"],
-        expose_headers=["Retry-After", "X-Event-Id", "X-Request-Id", "X-Stream-Position"],
+        expose_headers=_EXPOSED,
     )
 
 
@@ -149,7 +156,7 @@ async def _open(settings: Settings) -> Services:
     await asyncio.wait([asyncio.create_task(stream.look())], timeout=READ_S_MAX)
     stream.require_ours()
     looks = Shared(LiveFleet(dynamodb, live).read, _STATS_SHARED_S)
-    asking = Asking(looks, dynamodb, live.names, lambda: writer.shards)
+    asking = Asking(looks, dynamodb, live.names, Shared(partial(list_shards, kinesis, names.stream), _SHARDS_SHARED_S))
     readiness: dict[str, Shared[object]] = {
         "stream": Shared(check, _READINESS_SHARED_S),
         "stats": Shared(LiveFleet(dynamodb, live).read, _READINESS_SHARED_S),

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, cast
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
-from telemetry.errors import InvalidQuestion
+from telemetry.errors import InvalidQuestion, Unanswerable
 
 type Schema = Mapping[str, Any]
 
@@ -24,13 +25,15 @@ class Parameter[T]:
 
     name: str
     parse: Callable[[str], T]
-    """Raises ValueError, whose text tells the asker what is expected."""
+    """Raises ValueError, whose text tells the asker what is expected; Unanswerable for what is well put and known to nobody."""
     default: T
     """What it is when it is left out."""
     description: str
     schema: Schema = field(default_factory=lambda: {"type": "string"})
     """JSON Schema of its text."""
     example: str | None = None
+    times: int = 1
+    """How often it may be given; if more than once, it is a tuple, and each text a tuple of one."""
 
 
 class Asked:
@@ -47,28 +50,54 @@ class Asked:
 
 
 def asked(request: Request, parameters: Sequence[Parameter[Any]]) -> Asked:
-    """The parameters of a request. Raises InvalidQuestion with everything that is wrong with them."""
+    """The parameters of a request. Raises InvalidQuestion with everything that is wrong with them, or else Unanswerable."""
     known = {parameter.name: parameter for parameter in parameters}
-    given = request.query_params.multi_items()
+    given = _given(request)
     values: dict[str, Any] = {}
     faults: dict[str, str] = {}
+    unanswerable: Unanswerable | None = None
     for name, times in Counter(name for name, _ in given).items():
         if name not in known:
             faults[name] = _unknown(name, known)
-        elif times > 1:
-            faults[name] = "Given more than once: write it once."
+        elif times > known[name].times:
+            faults[name] = _too_often(known[name].times)
     for name, text in given:
         if name in faults:
             continue
         try:
-            if not text:
-                raise ValueError("Empty: leave it out, or write a value.")
-            values[name] = known[name].parse(text)
+            value = known[name].parse(_checked(text))
+            values[name] = (*values.get(name, ()), *value) if known[name].times > 1 else value
         except ValueError as error:
             faults[name] = str(error)
+        except Unanswerable as error:
+            unanswerable = error
     if faults:
-        raise InvalidQuestion(faults)
+        raise InvalidQuestion({_readable(name): text for name, text in faults.items()})
+    if unanswerable:
+        raise unanswerable
     return Asked(values)
+
+
+def _given(request: Request) -> list[tuple[str, str]]:
+    """Names and values; what is not UTF-8 stays in them as surrogates."""
+    query: bytes = request.scope["query_string"]
+    return parse_qsl(query.decode(errors="surrogateescape"), keep_blank_values=True, errors="surrogateescape")
+
+
+def _checked(text: str) -> str:
+    if not text:
+        raise ValueError("Empty: leave it out, or write a value.")
+    if text != _readable(text):
+        raise ValueError("Expected UTF-8, each byte of it that is not ASCII as %XX.")
+    return text
+
+
+def _readable(text: str) -> str:
+    return text.encode(errors="surrogateescape").decode(errors="replace")
+
+
+def _too_often(times: int) -> str:
+    return "Given more than once: write it once." if times == 1 else f"Given more than {times} times."
 
 
 def _unknown(name: str, known: Mapping[str, object]) -> str:

@@ -75,6 +75,7 @@ _LASTS: Mapping[type[Exception], float] = {Refused: 10, WrongStream: 30}
 
 def problem(status: int, detail: str, code: str = "", *, headers: Mapping[str, str] | None = None, **members: Any) -> Response:
     """An `application/problem+json` answer. `message` repeats `detail`, as the original's clients expect, unless given."""
+    headers = {"Cache-Control": "no-store", **(headers or {})}
     return JSONResponse(problem_members(status, detail, code) | members, status, headers, media_type="application/problem+json")
 
 
@@ -128,7 +129,7 @@ async def unanswerable(request: Request, error: Exception) -> Response:
     """422: a question that is well put and cannot be answered as asked, with a URL of one that can, if there is any near."""
     assert isinstance(error, Unanswerable)  # the table in app.py says so
     faults = [{"parameter": name, "detail": text} for name, text in error.parameters.items()]
-    nearest: dict[str, Any] = {"nearest": asked_again(request, **error.nearest)} if error.nearest else {}
+    nearest: dict[str, Any] = {"nearest": asked_again(request, error.nearest)} if error.nearest else {}
     return problem(422, f"The question cannot be answered as asked: {error}", error.code, errors=faults, **nearest)
 
 

@@ -4,6 +4,7 @@ Each is told by steps that read the marks first and say in their answer on which
 1970; a stretch holds its beginning and not its end.
 """
 
+import sys
 from collections.abc import Iterable, Sequence
 from operator import methodcaller
 from typing import Protocol
@@ -11,12 +12,12 @@ from typing import Protocol
 from projections import fold
 from projections.fold import Fold, Stats
 from projections.marks import Answer, Marks, Which, digest, row_version
-from projections.packs import Pack, bounds, bucket_of
+from projections.packs import Bucket, Pack, bounds, bucket_of
 from projections.reads import PACKED_READINGS_MAX, ROWS_MAX, Page, ReadSteps, look
-from projections.rows import FLEET, TOTAL, Row, sensor_scope
+from projections.rows import FLEET, TOTAL, Row, sensor_scope, window_us
 from projections.tiles import HOUR_US, Run, check_between, runs, tiles
 from telemetry.errors import Unanswerable
-from telemetry.reading import Reading
+from telemetry.reading import Reading, rfc3339
 
 _MORE_READINGS = 600
 """Read beyond a page: ten minutes at one a second, so that a page seldom takes a second query."""
@@ -86,20 +87,25 @@ def readings(
     after: Reading | None = None,
     limit: int = 1_000,
     newest_first: bool = False,
-    bucket_max: int = PACKED_READINGS_MAX,
+    whole_buckets: bool = False,
 ) -> ReadSteps[Answer[Page[Reading]]]:
     """At most `limit` of a sensor's readings in any stretch, those that follow `after`; stands on the mark of everything.
 
-    In the order of `Reading`, or in the other. Read bucket by bucket, so a page costs the same wherever it lies. Raises
-    Unanswerable when nothing lies in the stretch, or a single bucket holds more than `bucket_max`.
+    In the order of `Reading`, or in the other. Read bucket by bucket, so a page costs the same wherever it lies. With
+    `whole_buckets`, for streams, all of a bucket that was begun, which may be more than `limit`; what
+    follows may be none then. Raises Unanswerable when
+    nothing lies in the stretch, or else a single bucket holds more than PACKED_READINGS_MAX.
     """
     check_between(from_us, until_us)
     marks = yield from fleet.marks(Which.EVERYTHING)
-    if after:
-        from_us, until_us = (from_us, after.measured_at_us + 1) if newest_first else (after.measured_at_us, until_us)
+    if after and newest_first:
+        until_us = min(until_us, after.measured_at_us + 1)
+    elif after:
+        from_us = max(from_us, after.measured_at_us)
     begin_us, end_us = from_us, until_us
     found: set[Reading] = set()
     read: list[Pack] = []
+    cut = False
     while begin_us < end_us and len(found) <= limit:
         first, last = _buckets(sensor_id, begin_us, end_us)
         most = limit + _MORE_READINGS
@@ -110,7 +116,7 @@ def readings(
             # Of the last bucket some packs may be missing.
             bucket = packs[-1].bucket
             if packs[0].bucket == bucket:
-                packs = yield from packs_of(sensor_id, bucket.first_us, bucket.last_us + 1, bucket_max)
+                packs = yield from _bucket(bucket, unlimited=whole_buckets)
                 begin_us, end_us = (begin_us, bucket.first_us) if newest_first else (bucket.last_us + 1, end_us)
             else:
                 packs = [pack for pack in packs if pack.bucket != bucket]
@@ -122,7 +128,18 @@ def readings(
         if not cut:
             break
     ordered = sorted(found, reverse=newest_first)
-    return Answer(Page(ordered[:limit], len(found) > limit), marks, digest_of(packs=read))
+    page = Page(ordered, cut and begin_us < end_us) if whole_buckets else Page(ordered[:limit], len(found) > limit)
+    return Answer(page, marks, digest_of(packs=read))
+
+
+def _bucket(bucket: Bucket, *, unlimited: bool) -> ReadSteps[Sequence[Pack]]:
+    """All packs of a bucket."""
+    most = sys.maxsize if unlimited else PACKED_READINGS_MAX
+    packs: Sequence[Pack] = yield from look(methodcaller("packs_between", bucket.sensor_id, bucket.time, bucket.time, most))
+    if readings_in(packs) > most:
+        what = f"Ten minutes from {rfc3339(bucket.first_us)} on hold more than {most:,} readings: take them as CSV or NDJSON."
+        raise Unanswerable("question-too-large", {"format": what}, {"format": "csv", "limit": None})
+    return packs
 
 
 def rows_of(scope: str, windows: Iterable[Run], most: int = ROWS_MAX) -> ReadSteps[list[tuple[str, Row]]]:
@@ -131,7 +148,9 @@ def rows_of(scope: str, windows: Iterable[Run], most: int = ROWS_MAX) -> ReadSte
     for first, last in windows:
         rows += yield from look(methodcaller("rows_between", scope, first, last, most - len(rows) + 1))
         if len(rows) > most:
-            raise _too_large(f"{most:,} rows")
+            # What lies before the window that was read last is not too much.
+            window, begin = rows[-1][1].key.window, rows[0][1].key.window
+            raise _too_large(f"{most:,} rows", window_us(window)[0] if window != begin else None)
     return rows
 
 
@@ -140,7 +159,8 @@ def packs_of(sensor_id: str, from_us: int, until_us: int, most: int) -> ReadStep
     first, last = _buckets(sensor_id, from_us, until_us)
     packs: Sequence[Pack] = yield from look(methodcaller("packs_between", sensor_id, first, last, most))
     if readings_in(packs) > most:
-        raise _too_large(f"{PACKED_READINGS_MAX:,} readings one by one")
+        until_us = packs[-1].bucket.first_us
+        raise _too_large(f"{PACKED_READINGS_MAX:,} readings one by one", until_us if until_us > from_us else None)
     return packs
 
 
@@ -160,5 +180,8 @@ def digest_of(rows: Iterable[tuple[str, Row]] = (), packs: Iterable[Pack] = ()) 
     return digest([*(row_version(*one) for one in rows), *map(bounds, packs)])
 
 
-def _too_large(what: str) -> Unanswerable:
-    return Unanswerable("question-too-large", {"from": f"It takes more than {what} to answer this: ask for less time at once."})
+def _too_large(what: str, until_us: int | None) -> Unanswerable:
+    """For a question of which what lies before an instant, if one is known, could be told."""
+    nearest = {} if until_us is None else {"to": rfc3339(until_us)}
+    said = f"It takes more than {what} to answer this: ask for less time at once."
+    return Unanswerable("question-too-large", {"from": said}, nearest)

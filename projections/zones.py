@@ -6,7 +6,7 @@ every process and every test tells the same.
 
 import re
 import zoneinfo
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from difflib import get_close_matches
 from functools import cache, lru_cache
@@ -50,14 +50,23 @@ class Piece(NamedTuple):
 UTC_ZONE: Final = Zone("UTC", UTC)
 
 
+class UnknownZone(ValueError):
+    """No zone has this name; `near` are names that it may be meant for."""
+
+    def __init__(self, near: Sequence[str]) -> None:
+        known = f"Near to it: {', '.join(near)}" if near else "e.g. Europe/Berlin, +05:45"
+        super().__init__(f"Expected an IANA time zone or an offset. {known}")
+        self.near = near
+
+
 def zone_of(name: str) -> Zone:
-    """A zone by its IANA name in any case, or by its offset, `+05:45`. Raises ValueError with names that are near."""
+    """A zone by its IANA name in any case, or by its offset, `+05:45`. Raises UnknownZone."""
     if match := _OFFSET.fullmatch(name):
         offset = timedelta(hours=int(match[2]), minutes=int(match[3]))
         return Zone(name, timezone(-offset if match[1] == "-" else offset))
     if known := _names().get(name.lower()):
         return Zone(name, UTC if known == "UTC" else zoneinfo.ZoneInfo(known))
-    raise ValueError(f"Expected an IANA time zone or an offset. {_near(name)}")
+    raise UnknownZone(_near(name))
 
 
 def pieces(zone: Zone, from_us: int, until_us: int) -> Iterator[Piece]:
@@ -142,9 +151,9 @@ def _names() -> dict[str, str]:
     }
 
 
-def _near(name: str) -> str:
+def _near(name: str) -> Sequence[str]:
     asked = name.lower().replace(" ", "_")
     names = _names()
     cities = [known for lower, known in names.items() if asked and asked == lower.rpartition("/")[2]]
     near = sorted(cities) + [names[lower] for lower in get_close_matches(asked, names, 3) if names[lower] not in cities]
-    return f"Near to it: {', '.join(near[:3])}" if near else "e.g. Europe/Berlin, +05:45"
+    return near[:3]

@@ -72,10 +72,10 @@ class Unanswerable(TelemetryError):
     """A question of the right form cannot be answered as asked.
 
     `code` is for programs and stays; `parameters` maps each parameter that is in the way to what is wrong with it, `nearest`
-    those to be changed to what would be answered.
+    those to be changed, or left out (None), to what would be answered.
     """
 
-    def __init__(self, code: str, parameters: Mapping[str, str], nearest: Mapping[str, str] | None = None) -> None:
+    def __init__(self, code: str, parameters: Mapping[str, str], nearest: Mapping[str, str | None] | None = None) -> None:
         super().__init__("; ".join(f"{name}: {text}" for name, text in parameters.items()))
         self.code = code
         self.parameters = dict(parameters)

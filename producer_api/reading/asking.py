@@ -66,7 +66,7 @@ class Asking:
         looks: Shared[LiveLook],
         dynamodb: "DynamoDBClient",
         names: Callable[[int], ResourceNames],
-        shards: Callable[[], ShardMap],
+        shards: Shared[ShardMap],
     ) -> None:
         self._looks = looks
         self._dynamodb = dynamodb
@@ -88,7 +88,7 @@ class Asking:
         until_s = asyncio.get_running_loop().time() + wait_s
         while True:
             told = await self._shared(key, question)
-            if self._holds(told.marks, after):
+            if await self._holds(told.marks, after):
                 return told
             await self._wait(told.marks.which, after, until_s)
 
@@ -104,9 +104,8 @@ class Asking:
         reads = AwsReads(self._dynamodb, self._names(look.pointer.generation))
         thread = asyncio.get_running_loop().run_in_executor(self._threads, lambda: run(question(KnownFleet(look.fleet)), reads))
         try:
-            return Told(await asyncio.wait_for(asyncio.shield(thread), READ_S_MAX), look.pointer.generation)
+            return Told(await asyncio.wait_for(thread, READ_S_MAX), look.pointer.generation)
         except TimeoutError:
-            thread.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody asks for it any more
             raise StoreUnavailable(f"no answer within {READ_S_MAX:g} s") from None
 
     async def _wait(self, which: Which, after: Sequence[Position], until_s: float) -> None:
@@ -114,17 +113,17 @@ class Asking:
         loop = asyncio.get_running_loop()
         while True:
             marks = (await self._looks.get()).fleet.marks(which)
-            if self._holds(marks, after):
+            if await self._holds(marks, after):
                 return
             if loop.time() + _POLLED_S > until_s:
                 raise NotYetCounted(which.value, marks.as_of_us)
             await asyncio.sleep(_POLLED_S)
 
-    def _holds(self, marks: Marks, after: Sequence[Position]) -> bool:
+    async def _holds(self, marks: Marks, after: Sequence[Position]) -> bool:
         held = True
         for position in after:
             known = marks.holds(position.shard_id, position.sequence_number)
-            if known is None and position.shard_id not in self._shards().shards:
+            if known is None and position.shard_id not in (await self._shards.get()).shards:
                 raise Unanswerable("unknown-shard", {"after": f"No shard {position.shard_id} is known, now or ever."})
             held &= bool(known)
         return held

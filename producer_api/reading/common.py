@@ -1,15 +1,16 @@
 """Parameters that several questions have, and how stretches of time are understood."""
 
 import re
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from producer_api.parameters import Asked, Parameter, flag
 from producer_api.reading.asking import Position
 from producer_api.reading.times import FROM, TO, TZ
-from projections.tiles import MINUTE_US
+from projections.tiles import END_US, MINUTE_US, check_between
 from projections.zones import Zone
-from telemetry.limits import MICRO
-from telemetry.reading import parse_sensor_id
+from telemetry.limits import MICRO, TIME_US_MIN
+from telemetry.reading import parse_sensor_id, rfc3339
 
 _POSITION: Final = re.compile(r"([A-Za-z0-9_.-]{1,128}):(\d{1,129})", re.ASCII)
 _POSITIONS_MAX: Final = 50
@@ -25,14 +26,10 @@ REQUIRED_SENSOR_ID: Final = Parameter[str](
 PERCENTILES: Final = flag("percentiles", "Whether windows tell p50, p95 and p99, and how exact these are.")
 
 
-def _parse_positions(text: str) -> tuple[Position, ...]:
-    parts = text.split(",")
-    if len(parts) > _POSITIONS_MAX:
-        raise ValueError(f"Expected at most {_POSITIONS_MAX} positions.")
-    found = [_POSITION.fullmatch(part) for part in parts]
-    if None in found:
-        raise ValueError("Expected positions as X-Stream-Position has them, shardId-…:49…, separated by commas.")
-    return tuple(Position(match[1], int(match[2])) for match in found if match)
+def _parse_position(text: str) -> tuple[Position, ...]:
+    if not (match := _POSITION.fullmatch(text)):
+        raise ValueError("Expected a position as X-Stream-Position has it: shardId-…:49…")
+    return (Position(match[1], int(match[2])),)
 
 
 def _parse_wait(text: str) -> float:
@@ -43,10 +40,11 @@ def _parse_wait(text: str) -> float:
 
 AFTER: Final = Parameter[tuple[Position, ...]](
     "after",
-    _parse_positions,
+    _parse_position,
     (),
-    "Positions in the log that the answer must hold, as X-Stream-Position names them, separated by commas.",
-    {"type": "string", "format": "positions"},
+    "A position in the log that the answer must hold, as X-Stream-Position names it.",
+    {"type": "string", "format": "position"},
+    times=_POSITIONS_MAX,
 )
 WAIT: Final = Parameter[float](
     "wait",
@@ -63,6 +61,8 @@ class Stretch(NamedTuple):
     from_us: int | None
     until_us: int | None
     zone: Zone
+    fixed: Mapping[str, str]
+    """What was counted back from the clock, written out: so that a page's `next` goes on with the same stretch."""
 
     @property
     def bounded(self) -> bool:
@@ -71,7 +71,10 @@ class Stretch(NamedTuple):
 
 
 def stretch_of(asked: Asked, now_us: int, *, whole_minutes: bool) -> Stretch:
-    """What `from`, `to` and `tz` mean together."""
+    """What `from`, `to` and `tz` mean together. Raises Unanswerable when nothing lies between, or beyond all years."""
     zone, floor_us = asked[TZ], MINUTE_US if whole_minutes else MICRO
     from_us, until_us = (None if one is None else one.at(zone, now_us, floor_us) for one in (asked[FROM], asked[TO]))
-    return Stretch(from_us, until_us, zone)
+    check_between(TIME_US_MIN if from_us is None else from_us, END_US if until_us is None else until_us)
+    ends = (("from", asked[FROM], from_us), ("to", asked[TO], until_us))
+    fixed = {name: rfc3339(time_us) for name, one, time_us in ends if time_us is not None and one and one.ago_us is not None}
+    return Stretch(from_us, until_us, zone, fixed)

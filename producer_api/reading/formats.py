@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from producer_api.parameters import Asked, Parameter, choice
+from telemetry.errors import Unanswerable
 
 
 class Format(StrEnum):
@@ -27,15 +28,10 @@ MEDIA_TYPES: Final[Mapping[Format, str]] = {
     Format.CSV: "text/csv; charset=utf-8; header=present",
     Format.NDJSON: "application/x-ndjson",
 }
-_ACCEPTED: Final = {
-    "application/json": Format.JSON,
-    "application/*": Format.JSON,
-    "*/*": Format.JSON,
-    "text/csv": Format.CSV,
-    "text/*": Format.CSV,
-    "application/x-ndjson": Format.NDJSON,
-    "application/ndjson": Format.NDJSON,
-    "application/jsonl": Format.NDJSON,
+_NAMES: Final[Mapping[Format, frozenset[str]]] = {
+    Format.JSON: frozenset({"application/json"}),
+    Format.CSV: frozenset({"text/csv"}),
+    Format.NDJSON: frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"}),
 }
 _SPREADSHEET_TRIGGERS: Final = ("=", "+", "-", "@", "\t", "\r")
 _UNSAFE_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9._-]+")
@@ -59,20 +55,28 @@ FOR: Final = Parameter(
 
 
 def format_of(request: Request, asked: Asked) -> Format:
-    """What was asked for by parameter, or else by Accept. Raises 406 when nothing fits."""
-    if FORMAT in asked:
-        return asked[FORMAT]
-    accept = request.headers.get("Accept")
-    if not accept:
+    """What was asked for by parameter, or else by Accept.
+
+    Raises 406 when nothing fits, Unanswerable when what is for spreadsheets is not CSV.
+    """
+    form = asked[FORMAT] if FORMAT in asked else _accepted(",".join(request.headers.getlist("Accept")))
+    if asked[FOR] and form is not Format.CSV:
+        raise Unanswerable("csv-only", {"for": "Taken with format=csv only."}, {"format": Format.CSV.value})
+    return form
+
+
+def _accepted(accept: str) -> Format:
+    if not accept.strip():
         return Format.JSON
-    wanted = sorted(_preferences(accept), key=lambda one: (-one[0], [*Format].index(one[1])))
-    if not wanted or wanted[0][0] == 0:
+    weights = _weights(accept)
+    form = max(Format, key=lambda one: weights.get(one, 0.0))  # the first of those that weigh most
+    if not weights.get(form):
         raise HTTPException(406, "This is told as application/json, text/csv or application/x-ndjson. Ask for one of these.")
-    return wanted[0][1]
+    return form
 
 
-def _preferences(accept: str) -> Iterable[tuple[float, Format]]:
-    """Each format that is accepted, with its weight: the most specific range that names it decides."""
+def _weights(accept: str) -> Mapping[Format, float]:
+    """Each format that is named, with its weight: the most specific range that names it decides."""
     weights: dict[Format, tuple[int, float]] = {}
     for part in accept.split(","):
         media, *parameters = (piece.strip().lower() for piece in part.split(";"))
@@ -81,13 +85,13 @@ def _preferences(accept: str) -> Iterable[tuple[float, Format]]:
             quality = max(0.0, min(float(weight), 1.0))
         except ValueError:
             quality = 0.0
-        for form, own in MEDIA_TYPES.items():
-            kind = own.partition(";")[0]
-            names = {kind, *(name for name, known in _ACCEPTED.items() if known is form and "*" not in name)}
-            rank = 3 if media in names else 2 if media == f"{kind.partition('/')[0]}/*" else 1 if media == "*/*" else 0
-            if rank and rank >= weights.get(form, (0, 0.0))[0]:
+        for form, names in _NAMES.items():
+            kind = MEDIA_TYPES[form].partition("/")[0]
+            rank = 3 if media in names else 2 if media == f"{kind}/*" else 1 if media == "*/*" else 0
+            # Of several names of one format the one that is liked best.
+            if rank and (rank, quality) > weights.get(form, (0, 0.0)):
                 weights[form] = (rank, quality)
-    return [(quality, form) for form, (_, quality) in weights.items()]
+    return {form: quality for form, (_, quality) in weights.items()}
 
 
 class CsvWriter:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from decimal import Decimal
 from enum import StrEnum
 from functools import partial
 from typing import Final
@@ -10,13 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from producer_api.parameters import Asked, asked, choice, whole
-from producer_api.reading.answers import as_of_text, etag_of, freshness, json_answer, not_modified, now_us
+from producer_api.reading.answers import as_of_text, body_answer, etag_of, freshness, json_answer, not_modified, now_us
 from producer_api.reading.asking import Asking, Told
 from producer_api.reading.common import AFTER, REQUIRED_SENSOR_ID, WAIT, Stretch, stretch_of
 from producer_api.reading.cursors import CURSOR, cursor_of, key_of
 from producer_api.reading.formats import FOR, FORMAT, MEDIA_TYPES, CsvWriter, Format, attachment, format_of
 from producer_api.reading.sensors import required_id
-from producer_api.reading.shapes import ENCODER, PlainReading, ReadingsShape, celsius
+from producer_api.reading.shapes import ENCODER, PlainReading, ReadingsShape, SensorReading, celsius
 from producer_api.reading.times import FROM, TO, TZ
 from producer_api.services import services
 from producer_api.urls import asked_again
@@ -27,8 +28,7 @@ from projections.zones import Zone, rfc3339_in
 from telemetry.reading import Reading
 
 _STREAMED_AT_ONCE: Final = 5_000
-_STREAMED_BUCKET_MAX: Final = 10_000_000
-"""Streams are unlimited; ten minutes of a sensor are read at once, and that many no sensor sends."""
+"""About so many readings of a stream are in memory: the ten minutes that make them up are read whole."""
 
 
 class Order(StrEnum):
@@ -39,7 +39,13 @@ class Order(StrEnum):
 
 
 ORDER: Final = choice("order", "asc: earliest first; desc: latest first.", Order.ASC)
-LIMIT: Final = whole("limit", "How many readings a page of JSON holds at most.", 1, 10_000, 1_000)
+LIMIT: Final = whole(
+    "limit",
+    "How many readings a page holds at most. Left out, CSV and NDJSON have no pages: they are streams of all readings.",
+    1,
+    10_000,
+    1_000,
+)
 PARAMETERS = (FROM, TO, TZ, ORDER, LIMIT, CURSOR, FORMAT, FOR, AFTER, WAIT)
 
 
@@ -57,28 +63,33 @@ async def answer_readings(request: Request, sensor_id: str, question: Asked) -> 
     stretch = stretch_of(question, now_us(), whole_minutes=False)
     newest_first = question[ORDER] is Order.DESC
     bound = ("readings", sensor_id, newest_first)
-    key = key_of(bound, question[CURSOR])
+    key = key_of(bound, question[CURSOR], tuple[int, int])
     after = key and Reading(key[0], sensor_id, key[1])
     pages = _Pages(found.asking, sensor_id, stretch, newest_first)
-    limit = question[LIMIT] if form is Format.JSON else _STREAMED_AT_ONCE
-    told = await pages.get(after, limit, question)
-    etag = etag_of(told, (*bound, stretch.from_us, stretch.until_us, stretch.zone.name, after, limit, form, question[FOR]))
+    streamed = form is not Format.JSON and LIMIT not in question
+    told = await pages.get(after, None if streamed else question[LIMIT], question)
     headers = freshness(told.marks.as_of_us)
+    writer = _Writer(form, sensor_id, stretch.zone, spreadsheet=question[FOR])
     if form is not Format.JSON:
-        # A stream has no ETag: what follows its first page is read later.
         headers["Content-Disposition"] = attachment(f"{sensor_id}.{form.value}")
-        lines = _lines(pages, told, stretch.zone, _Writer(form, spreadsheet=question[FOR]))
+    if streamed:
+        # A stream has no ETag: what follows its first page is read later.
+        lines = _lines(pages, told, writer) if request.method == "GET" else _nothing()
         return StreamingResponse(lines, headers=headers, media_type=MEDIA_TYPES[form])
-    headers["ETag"] = etag
     follows = None
     if told.value.more:
         last = told.value.items[-1]
-        cursor = cursor_of(bound, (last.measured_at_us, last.temperature_micro))
-        follows = asked_again(request, "/api/readings", sensorId=sensor_id, cursor=cursor)
+        changed = {"sensorId": sensor_id, "cursor": cursor_of(bound, (last.measured_at_us, last.temperature_micro))}
+        follows = asked_again(request, {**stretch.fixed, **changed}, "/api/readings")
         headers["Link"] = f'<{follows}>; rel="next"'
-    if unchanged := not_modified(request, etag, headers):
+    known_by = (*bound, stretch.from_us, stretch.until_us, stretch.zone.name, after, question[LIMIT], form, question[FOR])
+    headers["ETag"] = etag_of(told, known_by)
+    if unchanged := not_modified(request, headers["ETag"], headers):
         return unchanged
-    return await json_answer(partial(_page_shape, sensor_id, told, stretch.zone, follows), headers)
+    if form is Format.JSON:
+        return await json_answer(partial(_page_shape, sensor_id, told, stretch.zone, follows), headers)
+    body = await asyncio.to_thread(writer.lines, told.value.items)
+    return body_answer(writer.header() + body, MEDIA_TYPES[form], headers)
 
 
 class _Pages:
@@ -95,11 +106,9 @@ class _Pages:
             newest_first=newest_first,
         )
 
-    async def get(self, after: Reading | None, limit: int, question: Asked | None = None) -> Told[Page[Reading]]:
-        """The page after a reading."""
-        steps = partial(self._question, after=after, limit=limit)
-        if limit == _STREAMED_AT_ONCE:
-            steps = partial(steps, bucket_max=_STREAMED_BUCKET_MAX)
+    async def get(self, after: Reading | None, limit: int | None, question: Asked | None = None) -> Told[Page[Reading]]:
+        """The page after a reading; of a stream when it has no limit."""
+        steps = partial(self._question, after=after, limit=limit or _STREAMED_AT_ONCE, whole_buckets=limit is None)
         positions, wait_s = (question[AFTER], question[WAIT]) if question else ((), 0.0)
         return await self._asking.ask(("readings", *self._key, after, limit), steps, positions, wait_s)
 
@@ -107,35 +116,42 @@ class _Pages:
 class _Writer:
     """Readings as lines."""
 
-    def __init__(self, form: Format, *, spreadsheet: bool) -> None:
+    def __init__(self, form: Format, sensor_id: str, zone: Zone, *, spreadsheet: bool) -> None:
         self._csv = CsvWriter(spreadsheet=spreadsheet) if form is Format.CSV else None
+        self._sensor_id = sensor_id
+        self._zone = zone
 
     def header(self) -> bytes:
         """What stands before the first line."""
-        return self._csv.header(PlainReading.__struct_fields__) if self._csv else b""
+        return self._csv.header(["sensorId", "timestamp", "temperature"]) if self._csv else b""
 
-    def lines(self, found: Sequence[Reading], zone: Zone) -> bytes:
-        """A line each."""
-        shapes = (_shape(reading, zone) for reading in found)
+    def lines(self, found: Sequence[Reading]) -> bytes:
+        """A line each, which says whose reading it is: lines of several sensors may come together."""
+        shapes = (SensorReading(self._sensor_id, *_told(reading, self._zone)) for reading in found)
         if self._csv:
-            return self._csv.lines((one.timestamp, one.temperature) for one in shapes)
+            return self._csv.lines((one.sensor_id, one.timestamp, one.temperature) for one in shapes)
         return b"".join(ENCODER.encode(one) + b"\n" for one in shapes)
 
 
-async def _lines(pages: _Pages, told: Told[Page[Reading]], zone: Zone, writer: _Writer) -> AsyncIterator[bytes]:
+async def _lines(pages: _Pages, told: Told[Page[Reading]], writer: _Writer) -> AsyncIterator[bytes]:
     """All pages. What fails after the first byte breaks the connection, which no client takes for the end."""
     yield writer.header()
     while True:
-        yield await asyncio.to_thread(writer.lines, told.value.items, zone)
+        yield await asyncio.to_thread(writer.lines, told.value.items)
         if not told.value.more:
             return
-        told = await pages.get(told.value.items[-1], _STREAMED_AT_ONCE)
+        told = await pages.get(told.value.items[-1], None)
+
+
+async def _nothing() -> AsyncIterator[bytes]:
+    """A stream's headers alone are asked for."""
+    yield b""
 
 
 def _page_shape(sensor_id: str, told: Told[Page[Reading]], zone: Zone, follows: str | None) -> ReadingsShape:
-    shapes = [_shape(reading, zone) for reading in told.value.items]
+    shapes = [PlainReading(*_told(reading, zone)) for reading in told.value.items]
     return ReadingsShape(sensor_id, shapes, as_of_text(told.marks.as_of_us), follows)
 
 
-def _shape(reading: Reading, zone: Zone) -> PlainReading:
-    return PlainReading(rfc3339_in(zone, reading.measured_at_us), celsius(reading.temperature_micro))
+def _told(reading: Reading, zone: Zone) -> tuple[str, Decimal]:
+    return rfc3339_in(zone, reading.measured_at_us), celsius(reading.temperature_micro)

@@ -22,7 +22,7 @@ from projections.ranges import sensor_total
 from projections.reads import Silence
 from projections.sensors import SensorPage, sensors, silent_sensors
 from projections.zones import UTC_ZONE
-from telemetry.errors import InvalidQuestion, UnknownSensor
+from telemetry.errors import InvalidQuestion, Unanswerable, UnknownSensor
 from telemetry.limits import MICRO
 from telemetry.reading import parse_sensor_id
 
@@ -49,26 +49,37 @@ async def list_sensors(request: Request) -> Response:
     found.stream.require_ours()
     question = asked(request, LIST_PARAMETERS)
     if question[PREFIX] and question[ORDER] is Order.SILENT:
-        raise InvalidQuestion({"prefix": "Taken with order=id only: leave one of them out."})
+        raise Unanswerable("by-id-only", {"prefix": "Taken with order=id only."}, {"order": Order.ID.value, "cursor": None})
     bound = ("sensors", question[ORDER], question[PREFIX])
-    key = key_of(bound, question[CURSOR])
-    whole_key = (*bound, str(key), question[LIMIT])
     steps: Any
     if question[ORDER] is Order.ID:
-        steps = partial(sensors, prefix=question[PREFIX], after=key or "", limit=question[LIMIT])
+        last_id = _last_id(key_of(bound, question[CURSOR], str))
+        steps = partial(sensors, prefix=question[PREFIX], after=last_id, limit=question[LIMIT])
     else:
-        steps = partial(silent_sensors, after=key and Silence(*key), limit=question[LIMIT])
+        last = key_of(bound, question[CURSOR], Silence)
+        steps = partial(silent_sensors, after=last, limit=question[LIMIT])
+    whole_key = (*bound, question[CURSOR], question[LIMIT])
     told = await found.asking.ask(whole_key, steps)
     now = now_us()
     etag = etag_of(told, (*whole_key, told.marks.as_of_us, now // MICRO))
     headers = freshness(told.marks.as_of_us) | {"ETag": etag}
     follows = None
     if told.value.after is not None:
-        follows = asked_again(request, cursor=cursor_of(bound, told.value.after))
+        follows = asked_again(request, {"cursor": cursor_of(bound, told.value.after)})
         headers["Link"] = f'<{follows}>; rel="next"'
     if unchanged := not_modified(request, etag, headers):
         return unchanged
     return await json_answer(partial(_list_shape, told, now, follows), headers)
+
+
+def _last_id(key: str | None) -> str:
+    """The id in a cursor; nothing without one."""
+    if key is None:
+        return ""
+    try:
+        return parse_sensor_id(key)
+    except ValueError as error:
+        raise InvalidQuestion({"cursor": str(error)}) from None
 
 
 async def one_sensor(request: Request) -> Response:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from producer_api.parameters import Parameter
-from projections.zones import UTC_ZONE, Zone, instant, zone_of
+from projections.zones import UTC_ZONE, UnknownZone, Zone, instant, zone_of
+from telemetry.errors import Unanswerable
 from telemetry.limits import MICRO
 from telemetry.reading import parse_timestamp
 
@@ -14,7 +15,9 @@ _UNIT_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _EPOCH_MS: Final = re.compile(r"\d{13}", re.ASCII)
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d|\d{8}", re.ASCII)
 _WITH_OFFSET: Final = re.compile(r".*\d[Tt ]\d.*(?:[Zz]|[+-]\d\d(?::?\d\d)?)", re.ASCII)
-_LOST_PLUS: Final = re.compile(r".*[Tt]\d\d:?\d\d.* \d\d(?::?\d\d)?", re.ASCII)
+_LOST_PLUS: Final = re.compile(r".*[Tt ]\d\d:?\d\d.* \d\d(?::?\d\d)?", re.ASCII)
+_LOST_PLUS_OF_ZONE: Final = re.compile(r" \d\d:?\d\d", re.ASCII)
+_PLUS_LOST: Final = "A blank stands where an offset's plus was: write + as %2B."
 _FORMS: Final = "a date, a date and time, now, -15m (s, m, h, d, w), or 13 digits of epoch milliseconds"
 
 
@@ -51,8 +54,18 @@ def parse_moment(text: str) -> Moment:
     if _DATE.fullmatch(text):
         return Moment(clock_us=_parsed(text + ("T00:00" if "-" in text else "T0000")))
     if _LOST_PLUS.fullmatch(text):
-        raise ValueError("A blank stands where an offset's plus was: write + as %2B.")
+        raise ValueError(_PLUS_LOST)
     return Moment(instant_us=_parsed(text)) if _WITH_OFFSET.fullmatch(text) else Moment(clock_us=_parsed(text))
+
+
+def parse_zone(text: str) -> Zone:
+    """A zone as a question names it. Raises Unanswerable for one that nobody knows, with one that is near if any is."""
+    if _LOST_PLUS_OF_ZONE.fullmatch(text):
+        raise ValueError(_PLUS_LOST)
+    try:
+        return zone_of(text)
+    except UnknownZone as error:
+        raise Unanswerable("unknown-zone", {"tz": str(error)}, {"tz": error.near[0]} if error.near else None) from None
 
 
 def _parsed(text: str) -> int:
@@ -79,7 +92,7 @@ TO: Final = Parameter[Moment | None](
 )  # fmt: skip
 TZ: Final = Parameter[Zone](
     "tz",
-    zone_of,
+    parse_zone,
     UTC_ZONE,
     "The time zone, by its IANA name in any case or its offset: of times without one, of windows, and of times in the answer.",
     {"type": "string", "format": "time-zone", "default": "UTC"},

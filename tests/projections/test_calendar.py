@@ -1,12 +1,9 @@
 """The calendar of zones against a clock that is looked at minute by minute, and rules read from the database by other means."""
 
-import importlib.resources
-import struct
 import zoneinfo
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby, pairwise
 from random import Random
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -15,20 +12,10 @@ from hypothesis import strategies as st
 from projections.calendar import Interval, Window, windows
 from projections.zones import UTC_ZONE, Zone, instant, offset_at, pieces, rfc3339_in, zone_of
 from telemetry.limits import TIME_US_MAX
+from tests.projections.odd_zones import ODD_ZONES, changes
 
 SECOND_US, MINUTE_US, HOUR_US, DAY_US = 10**6, 60 * 10**6, 3600 * 10**6, 86_400 * 10**6
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-ODD_ZONES = [
-    # Of whole, half and quarter hours, with clocks that change in both directions, and with oddities of their own.
-    "UTC", "Europe/Berlin", "Europe/London", "Europe/Dublin", "Europe/Lisbon", "Europe/Moscow", "Europe/Istanbul",
-    "Europe/Kirov", "Africa/Casablanca", "Africa/Cairo", "Africa/Monrovia", "Africa/Lagos", "Africa/Juba", "Asia/Beirut",
-    "Asia/Tehran", "Asia/Kabul", "Asia/Kolkata", "Asia/Kathmandu", "Asia/Yangon", "Asia/Pyongyang", "Asia/Tokyo",
-    "Asia/Gaza", "Asia/Manila", "Australia/Lord_Howe", "Australia/Eucla", "Australia/Adelaide", "Australia/Sydney",
-    "Pacific/Chatham", "Pacific/Apia", "Pacific/Fakaofo", "Pacific/Kwajalein", "Pacific/Marquesas", "Pacific/Kiritimati",
-    "Pacific/Norfolk", "America/St_Johns", "America/New_York", "America/Caracas", "America/Sao_Paulo", "America/Santiago",
-    "America/Scoresbysund", "America/Havana", "Antarctica/Troll", "Antarctica/Casey", "+05:45", "-09:30",
-]  # fmt: skip
 
 
 def us(text: str) -> int:
@@ -40,27 +27,6 @@ def us(text: str) -> int:
 def clock(zone: Zone, time_us: int) -> datetime:
     """What the zone's clock shows at an instant, by datetime alone."""
     return (EPOCH + timedelta(microseconds=time_us)).astimezone(zone.rules).replace(tzinfo=None)
-
-
-def changes(zone: Zone) -> list[int]:
-    """When the zone's offset changes from 1970 on, as far as the database lists it, read from its bytes (RFC 8536)."""
-    if not isinstance(zone.rules, ZoneInfo):
-        return []
-    data = importlib.resources.files("tzdata").joinpath("zoneinfo", *zone.rules.key.split("/")).read_bytes()
-    counts = struct.unpack(">6l", data[20:44])
-    skip = 44 + counts[3] * 5 + counts[4] * 6 + counts[5] + counts[2] * 8 + counts[1] + counts[0]
-    _, _, leaps, times, types, _ = struct.unpack(">6l", data[skip + 20 : skip + 44])
-    assert not leaps
-    at = skip + 44
-    moments = struct.unpack(f">{times}q", data[at : at + 8 * times])
-    kinds = data[at + 8 * times : at + 9 * times]
-    offsets = [struct.unpack(">l", data[at + 9 * times + 6 * n : at + 9 * times + 6 * n + 4])[0] for n in range(types)]
-    found, before = [], None
-    for moment, kind in zip(moments, kinds, strict=True):
-        if moment >= 0 and before is not None and offsets[kind] != before:
-            found.append(moment * SECOND_US)
-        before = offsets[kind]
-    return found
 
 
 def expected(zone: Zone, interval: Interval, from_us: int, until_us: int) -> list[Window]:

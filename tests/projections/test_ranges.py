@@ -1,7 +1,9 @@
 """Questions about stretches of time, against the raw readings: filtered, sorted and added up by other means."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -17,7 +19,7 @@ from projections.ranges import readings as readings_of
 from projections.tiles import END_US, tiles
 from telemetry.errors import Unanswerable
 from telemetry.limits import TIME_US_MAX
-from telemetry.reading import Reading
+from telemetry.reading import Reading, parse_timestamp
 from tests.projections.logs import SHARD, expected_stats, record
 from tests.projections.worlds import filled, life, value
 
@@ -77,16 +79,78 @@ def test_a_sensor_in_any_stretch(log: list[Reading], one_us: int, other_us: int)
     assert value(stores, lambda fleet: sensor_total(fleet, "a")) == expected(list(mine), repeats)
 
 
+dense = st.builds(
+    Reading,
+    st.one_of(st.integers(0, 3 * HOUR_US), st.integers(0, 10 * MINUTE_US), st.integers(0, 20)).map(lambda us: START_US + us),
+    st.just("a"),
+    st.integers(-2, 2),
+)
+"""Mostly in few buckets, and some at one instant."""
+
+
+def overlapping(log: Sequence[Reading], ends: Sequence[int]) -> MemoryStores:
+    """The packs of several workers that read the same log, each from its beginning to another end."""
+    stores = MemoryStores()
+    records = [record(number, one) for number, one in enumerate(log, 1)]
+    for until in ends:
+        alone = MemoryStores()
+        run(life(SHARD, records[:until]), alone)
+        stores.packs |= alone.packs
+    return stores
+
+
 def test_readings_in_packs_that_overlap_count_once() -> None:
     """As after a crash, when the next worker flushes at another place; packs are believed whoever wrote them."""
-    stores = MemoryStores()
-    log = [record(number, Reading(START_US + number, "a", number)) for number in range(1, 5)]
-    for until in (2, 4):
-        alone = MemoryStores()
-        run(life(SHARD, log[:until]), alone)
-        stores.packs |= alone.packs
+    stores = overlapping([Reading(START_US + number, "a", number) for number in range(1, 5)], [2, 4])
     stats = value(stores, lambda fleet: sensor_between(fleet, "a", START_US, START_US + 4))
     assert (len(stores.packs), stats.count, stats.sum_micro) == (2, 3, 1 + 2 + 3)
+
+
+def pages(stores: MemoryStores, from_us: int, until_us: int, **asked: Any) -> Iterator[Sequence[Reading]]:
+    """One page after the other."""
+    after: Reading | None = None
+    more = True
+    while more:
+        steps = partial(readings_of, sensor_id="a", from_us=from_us, until_us=until_us, after=after, **asked)
+        page, more = value(stores, steps)
+        yield page
+        after = page[-1] if page else None
+
+
+@settings(max_examples=100)
+@given(st.lists(dense, max_size=60), st.lists(st.integers(0, 60), max_size=2), st.integers(1, 12), st.data())
+def test_pages_of_readings_are_the_sorted_set(log: list[Reading], ends: list[int], limit: int, data: st.DataObject) -> None:
+    """In both orders, whatever a page holds, across packs that overlap and buckets that are larger than a page."""
+    from_us, until_us = (START_US + end_us for end_us in sorted(data.draw(st.tuples(offsets_us, offsets_us))))
+    newest_first, streamed = data.draw(st.booleans()), data.draw(st.booleans())
+    asked = {"limit": limit, "newest_first": newest_first, "whole_buckets": streamed}
+    with mock.patch("projections.ranges._MORE_READINGS", 3):
+        found = list(pages(overlapping(log, [*ends, len(log)]), from_us, until_us + 1, **asked))
+    assert all(len(page) > limit if streamed else len(page) == limit for page in found[:-1])
+    inside = {one for one in log if from_us <= one.measured_at_us <= until_us}
+    assert [one for page in found for one in page] == sorted(inside, reverse=newest_first)
+
+
+def test_a_page_goes_on_within_the_stretch_that_is_asked_for() -> None:
+    """Wherever the reading that it follows lies."""
+    log = [Reading(START_US + number, "a", number) for number in range(6)]
+    stores = filled(log)
+    for after, wanted in ((log[0], log[2:4]), (log[2], log[3:4]), (log[5], [])):
+        steps = partial(readings_of, sensor_id="a", from_us=START_US + 2, until_us=START_US + 4, after=after)
+        assert value(stores, steps) == (wanted, False)
+    page = value(stores, lambda fleet: readings_of(fleet, "a", START_US + 2, START_US + 4, after=log[5], newest_first=True))
+    assert page == (log[3:1:-1], False)
+
+
+def test_a_bucket_that_is_too_large_for_a_page_is_refused_and_streamed() -> None:
+    """The answer says how to get it."""
+    log = [Reading(START_US + number, "a", number) for number in range(6)]
+    stores = filled(log)
+    with mock.patch("projections.ranges.PACKED_READINGS_MAX", 5), mock.patch("projections.ranges._MORE_READINGS", 0):
+        with pytest.raises(Unanswerable, match="more than 5 readings") as refused:
+            value(stores, lambda fleet: readings_of(fleet, "a", 0, END_US, limit=2))
+        assert refused.value.nearest == {"format": "csv", "limit": None}
+        assert list(pages(stores, 0, END_US, limit=2, whole_buckets=True)) == [log, []]
 
 
 # --- Tiles ---
@@ -155,8 +219,10 @@ def test_a_question_that_takes_too_many_rows_is_refused() -> None:
     stores = filled(Reading(START_US + number * MINUTE_US, "a", 0) for number in range(4))
     until_us = START_US + 4 * MINUTE_US
     assert value(stores, lambda fleet: fleet_between(fleet, START_US, until_us, 4)).count == 4
-    with pytest.raises(Unanswerable, match="more than 3 rows"):
+    with pytest.raises(Unanswerable, match="more than 3 rows") as refused:
         value(stores, lambda fleet: fleet_between(fleet, START_US, until_us, 3))
+    nearest_us = parse_timestamp(refused.value.nearest["to"])
+    assert value(stores, lambda fleet: fleet_between(fleet, START_US, nearest_us, 3)).count == 3
 
 
 def test_a_question_that_takes_too_many_packed_readings_is_refused() -> None:
