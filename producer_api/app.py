@@ -25,6 +25,7 @@ from producer_api.problems import (
     http_error,
     hung_up,
     internal_error,
+    invalid_batch,
     invalid_question,
     invalid_reading,
     not_yet_counted,
@@ -42,12 +43,21 @@ from producer_api.reading.stats import stats
 from producer_api.services import Services
 from producer_api.shared import READ_S_MAX, Shared
 from producer_api.stream_check import StreamCheck
+from producer_api.writing.batch import record_batch
 from producer_api.writing.temperature import record_temperature
 from producer_api.writing.writer import Writer
 from projections.dynamodb_reads import LiveFleet
 from projections.generations import LiveNames, check_stream
 from telemetry.aws import dynamodb_client, kinesis_client
-from telemetry.errors import InvalidQuestion, InvalidReading, NotYetCounted, StoreUnavailable, Unanswerable, UnknownSensor
+from telemetry.errors import (
+    InvalidBatch,
+    InvalidQuestion,
+    InvalidReading,
+    NotYetCounted,
+    StoreUnavailable,
+    Unanswerable,
+    UnknownSensor,
+)
 from telemetry.names import ResourceNames
 from telemetry.retry import patiently, tries
 from telemetry.settings import Settings
@@ -73,6 +83,7 @@ _PACKED = [Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)]
 ROUTES = [
     Route("/", home),
     Route("/api/temperature", record_temperature, methods=["PUT"]),
+    Route("/api/temperature/batch", record_batch, methods=["POST"], middleware=_PACKED),
     Route("/api/stats", stats, middleware=_PACKED),
     Route("/api/stats/history", history, middleware=_PACKED),
     Route("/api/sensors", list_sensors, middleware=_PACKED),
@@ -85,6 +96,7 @@ ROUTES = [
 
 ERRORS = {
     InvalidReading: invalid_reading,
+    InvalidBatch: invalid_batch,
     InvalidQuestion: invalid_question,
     Unanswerable: unanswerable,
     UnknownSensor: unknown_sensor,
@@ -126,7 +138,7 @@ def _for_browsers(app: ASGIApp, origins: str) -> ASGIApp:
     return _ForBrowsers(
         app,
         allow_origins=origins.split(","),
-        allow_methods=["GET", "HEAD", "PUT"],
+        allow_methods=["GET", "HEAD", "PUT", "POST"],
         allow_headers=["*"],
         expose_headers=_EXPOSED,
     )

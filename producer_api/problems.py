@@ -18,6 +18,7 @@ from producer_api.envelope import EVERY_ANSWER, request_id_of
 from producer_api.outage import Outage
 from producer_api.urls import asked_again
 from telemetry.errors import (
+    InvalidBatch,
     InvalidQuestion,
     InvalidReading,
     NotSetUp,
@@ -118,6 +119,12 @@ async def invalid_reading(_: Request, error: Exception) -> Response:
     return problem(400, f"The reading was refused: {error}", "invalid-reading", message=error.fields, errors=faults)
 
 
+async def invalid_batch(_: Request, error: Exception) -> Response:
+    """400: the body as a whole is no batch; nothing of it was stored."""
+    assert isinstance(error, InvalidBatch)  # the table in app.py says so
+    return problem(400, f"This is no batch, and nothing was stored: {error}", "invalid-batch")
+
+
 async def invalid_question(_: Request, error: Exception) -> Response:
     """400: every bad parameter at once."""
     assert isinstance(error, InvalidQuestion)  # the table in app.py says so
@@ -153,16 +160,17 @@ async def unavailable(request: Request, error: Exception) -> Response:
     """503: AWS did not answer in time, or refused; or too much is waiting. The longer it lasts, the later to come back."""
     code, detail = next(told for kind, told in UNAVAILABLE.items() if isinstance(error, kind))
     sparse_log.warning("unavailable", path=request.url.path[:_PATH_CHARS_LOGGED], error=str(error))
-    least_s = next((seconds for kind, seconds in _LASTS.items() if isinstance(error, kind)), 1)
-    return problem(503, detail, code, headers={"Retry-After": str(retry_after_s(_lasted_s(request, error), least_s))})
+    return problem(503, detail, code, headers={"Retry-After": come_back_s(request, type(error))})
 
 
-def _lasted_s(request: Request, error: Exception) -> float:
-    """For how long what failed this request has been failing others."""
+def come_back_s(request: Request, failure: type[Exception]) -> str:
+    """The Retry-After of a request that failed so: the longer this has been failing others, the later."""
+    least_s = next((seconds for kind, seconds in _LASTS.items() if issubclass(failure, kind)), 1)
+    lasted_s = 0.0
     if services := getattr(request.state, "services", None):
-        outage: Outage = services.writer.outage if isinstance(error, NotStored) else services.looks.outage
-        return outage.lasted_s
-    return 0.0
+        outage: Outage = services.writer.outage if issubclass(failure, NotStored) else services.looks.outage
+        lasted_s = outage.lasted_s
+    return str(retry_after_s(lasted_s, least_s))
 
 
 async def http_error(request: Request, error: Exception) -> Response:

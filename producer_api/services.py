@@ -1,13 +1,14 @@
 """What the endpoints share: made in `app.py`'s lifespan, handed to each request as typed state."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
 from producer_api.reading.asking import Asking
 from producer_api.shared import Shared
 from producer_api.stream_check import StreamCheck
+from producer_api.writing.sending import Turns
 from producer_api.writing.writer import Writer
 from projections.dynamodb_reads import LiveLook
 from telemetry.settings import Settings
@@ -25,6 +26,8 @@ class Services:
     asking: Asking
     readiness: Mapping[str, Shared[object]]
     """What must answer for the API to be ready, by name, beside what the writer meets."""
+    turns: Turns = field(default_factory=Turns)
+    """Of batches."""
 
 
 def services(request: Request) -> Services:

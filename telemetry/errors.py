@@ -2,6 +2,7 @@
 
     TelemetryError
     ├── InvalidReading      the sender's mistake: every bad field with its fix
+    ├── InvalidBatch        the sender's mistake: what was sent is no batch of readings
     ├── UndecodableEvent    bytes in the log that are not an event we know: goes to the dead letters
     ├── InvalidQuestion     the asker's mistake: every bad parameter with its fix
     ├── Unanswerable        a question that is well put and cannot be answered as asked: why, and what is near
@@ -33,6 +34,10 @@ class InvalidReading(TelemetryError):
     def __init__(self, fields: Mapping[str, str]) -> None:
         super().__init__("; ".join(f"{name}: {text}" for name, text in fields.items()))
         self.fields = dict(fields)
+
+
+class InvalidBatch(TelemetryError):
+    """What was sent is no batch, so that nothing can be said of its readings one by one."""
 
 
 class ReasonCode(StrEnum):

@@ -23,6 +23,8 @@ type Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
 UPCASTERS: Final[Mapping[str, Upcaster]] = {}
 """Old type → a function that returns the event as the next newer type. One small step each; they chain."""
 
+_QUOTED: Final = json.JSONEncoder(ensure_ascii=False).encode
+
 
 def event_id(reading: Reading) -> str:
     """Sixteen text-safe characters that a retry of the same reading repeats: CloudEvents' own meaning of a duplicate.
@@ -33,11 +35,14 @@ def event_id(reading: Reading) -> str:
     return urlsafe_b64encode(hashlib.blake2b(identity.encode(), digest_size=12).digest()).decode()
 
 
-def encode_event(reading: Reading, received_at_us: int) -> bytes:
-    """The event of a reading accepted at `received_at_us` (microseconds since 1970), one line without its newline."""
+def encode_event(reading: Reading, received_at_us: int, known_id: str = "") -> bytes:
+    """The event of a reading accepted at `received_at_us` (microseconds since 1970), one line without its newline.
+
+    `known_id` is the reading's `event_id`, where it is known already.
+    """
     return (
-        f'{{"specversion":"1.0","type":"{TEMPERATURE_RECORDED}","source":"{SOURCE}","id":"{event_id(reading)}",'
-        f'"subject":{json.dumps(reading.sensor_id, ensure_ascii=False)},"time":"{rfc3339(reading.measured_at_us)}",'
+        f'{{"specversion":"1.0","type":"{TEMPERATURE_RECORDED}","source":"{SOURCE}","id":"{known_id or event_id(reading)}",'
+        f'"subject":{_QUOTED(reading.sensor_id)},"time":"{rfc3339(reading.measured_at_us)}",'
         f'"receivedtime":"{rfc3339(received_at_us)}","data":{{"temperature":{decimal_text(reading.temperature_micro)}}}}}'
     ).encode()
 
@@ -57,10 +62,11 @@ def decode_event(line: bytes, upcasters: Mapping[str, Upcaster] = UPCASTERS) -> 
         raise UndecodableEvent(ReasonCode.NOT_JSON, f"not JSON: {error}") from None
     if not isinstance(event, dict) or event.get("specversion") != "1.0":
         raise UndecodableEvent(ReasonCode.NOT_AN_EVENT, "not a CloudEvents 1.0 object")
-    return _reading(_newest(event, upcasters))
+    return _reading(newest(event, upcasters))
 
 
-def _newest(event: dict[str, Any], upcasters: Mapping[str, Upcaster]) -> dict[str, Any]:
+def newest(event: dict[str, Any], upcasters: Mapping[str, Upcaster] = UPCASTERS) -> dict[str, Any]:
+    """An event as its newest type. Raises UndecodableEvent for a type that is not ours."""
     while (kind := event.get("type")) != TEMPERATURE_RECORDED:
         if not isinstance(kind, str) or not kind:
             raise UndecodableEvent(ReasonCode.NOT_AN_EVENT, f"type: Expected a string. e.g. {TEMPERATURE_RECORDED}")

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 from telemetry.limits import (
@@ -163,8 +164,14 @@ def _why_not_a_time(value: Any) -> str:
 
 def rfc3339(time_us: int) -> str:
     """RFC 3339 in UTC, with as many decimals as are needed: `2021-11-26T18:10:00Z`, `…:00.25Z`."""
-    text = sortable_time(time_us)[:-1].rstrip("0").rstrip(".")
-    return text + "Z"
+    second, fraction_us = divmod(time_us, MICRO)
+    return f"{_second(second)}.{fraction_us:06}".rstrip("0") + "Z" if fraction_us else f"{_second(second)}Z"
+
+
+@lru_cache(maxsize=1024)
+def _second(time_s: int) -> str:
+    """Written to the second. What is written together is mostly of few seconds."""
+    return datetime.fromtimestamp(time_s, UTC).isoformat()[:19]
 
 
 def sortable_time(time_us: int) -> str:

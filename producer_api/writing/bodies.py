@@ -14,9 +14,14 @@ _PACKED_EXTRA_BYTES = 1024
 """What packing may add to a body that cannot be made smaller."""
 
 
+def media_type(request: Request) -> str:
+    """What a body says it is, without parameters; empty when it says nothing."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 def require_json(request: Request) -> None:
     """Refuse a body that says it is something else than JSON; one that says nothing may pass."""
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = media_type(request)
     if kind and kind != "application/json" and not kind.endswith("+json"):
         raise HTTPException(415, f"Expected Content-Type application/json, not {kind[:64]!r}.")
 

@@ -25,6 +25,10 @@ _CALL_EVENT_BYTES_MAX: Final = PUT_RECORDS_BYTES_MAX // 2
 """Events in one call before gzip; leaves room for the keys, which count too."""
 
 
+_CALL_MEMBERS_MAX: Final = 1_000
+"""What one call takes of the waiting. Each costs the event loop some 10 µs in all, for which everybody else waits."""
+
+
 class Receipt(NamedTuple):
     """Where the log holds an event."""
 
@@ -54,7 +58,7 @@ class Failure(Enum):
 
 @dataclass(slots=True, eq=False)
 class Pending:
-    """An event somebody waits for."""
+    """An event somebody waits for; or several of one sensor, a line each, which are stored together and in their order."""
 
     sensor_id: str
     event: bytes
@@ -64,6 +68,10 @@ class Pending:
     """Called once: with the receipt, or with what is known when the deadline passed, or trying became useless."""
     hung_up: Callable[[], bool] = bool
     """Whether nobody waits for it any more."""
+    events: int = 1
+    """How many it is."""
+    patient: bool = False
+    """Whoever sends it can wait for room, and so leaves half of it to those who cannot."""
     key: int = field(init=False)
     share: str = ""
     """The shard whose share of the queue it takes."""
@@ -134,7 +142,7 @@ class GroupCommit:
 
     @property
     def waiting(self) -> int:
-        """Events that the next call could take."""
+        """What the next call could take: events, or those of one sensor that are sent together."""
         return len(self._waiting)
 
     @property
@@ -143,14 +151,15 @@ class GroupCommit:
         return not self._arrivals
 
     def add(self, pending: Pending) -> None:
-        """Take an event in. Raises Overloaded when the queue, or its shard's share of it, is full."""
+        """Take an event in. Raises Overloaded when the queue, or its shard's share of it, is full: for the patient at half."""
         pending.share = self.shards.owner(pending.key).shard_id
         # One shard that takes nothing may fill its share; the others' events find room beside them.
-        share_max = math.ceil(2 * self._events_max / (len(self.shards.open) + 1))
-        if self._held >= self._events_max or self._shares[pending.share] >= share_max:
+        events_max = math.ceil(self._events_max / 2) if pending.patient else self._events_max
+        share_max = math.ceil(2 * events_max / (len(self.shards.open) + 1))
+        if self._held >= events_max or self._shares[pending.share] >= share_max:
             raise Overloaded("Too many readings are waiting to be stored.")
-        self._held += 1
-        self._shares[pending.share] += 1
+        self._held += pending.events
+        self._shares[pending.share] += pending.events
         self._waiting.append(pending)
         self._arrivals.append(pending)
 
@@ -204,8 +213,8 @@ class GroupCommit:
         return False
 
     def _let_go(self, pending: Pending) -> None:
-        self._held -= 1
-        self._shares[pending.share] -= 1
+        self._held -= pending.events
+        self._shares[pending.share] -= pending.events
 
     def _at_home(self, pending: Pending, answer: Answer) -> bool:
         """Whether a stored event lies in a shard its sensor hashes into: one put under its own key always does."""
@@ -231,11 +240,12 @@ class GroupCommit:
             heapq.heappush(self._resting, (ready_s, next(self._numbers), pending))
 
     def _take(self) -> Iterator[Pending]:
-        size_bytes = 0
-        while self._waiting and size_bytes < _CALL_EVENT_BYTES_MAX:
+        size_bytes = members = 0
+        while self._waiting and size_bytes < _CALL_EVENT_BYTES_MAX and members < _CALL_MEMBERS_MAX:
             pending = self._waiting.popleft()
             if self._keep(pending):
                 size_bytes += len(pending.event)
+                members += 1
                 yield pending
 
     def _pack(self, events: Iterable[Pending]) -> Iterator[Entry]:
@@ -259,14 +269,14 @@ def _entry(shard_id: str, events: Sequence[Pending], explicit_hash_key: str | No
 
 
 def _cut(events: Iterable[Pending]) -> Iterator[list[Pending]]:
-    """Events in runs of about the size a packed record should have."""
+    """Events in runs of at most the size a packed record should have."""
     run: list[Pending] = []
     size_bytes = 0
     for pending in events:
-        run.append(pending)
-        size_bytes += len(pending.event)
-        if size_bytes >= PACKED_EVENT_BYTES_TARGET:
+        if run and size_bytes + len(pending.event) > PACKED_EVENT_BYTES_TARGET:
             yield run
             run, size_bytes = [], 0
+        run.append(pending)
+        size_bytes += len(pending.event)
     if run:
         yield run

@@ -93,19 +93,27 @@ class Writer:
         `hung_up` tells whether nobody waits for the answer any more. Raises Overloaded when the queue is full or closing,
         Refused when the log took it at no try, NotStored when it is not known whether it did; each within the deadline.
         """
-        if self._closing:
-            raise Overloaded("The server is stopping.")
         future: asyncio.Future[Receipt | Unconfirmed] = self._loop.create_future()
-        self._group.add(Pending(sensor_id, event, self._loop.time() + self._deadline_s, _teller(future), hung_up))
-        # Before anything that may fail: whatever happens inside, the tick tells everybody in time.
-        self._tick_on()
-        self._pump_soon()
+        self.send(Pending(sensor_id, event, self.deadline(), _teller(future), hung_up))
         told = await future
         if isinstance(told, Receipt):
             return told
         if told is Unconfirmed.NOT_STORED:
             raise Refused(f"The log refused the reading: {self.outage.code or 'no call was answered in time'}.")
         raise NotStored("The log did not confirm the reading in time.")
+
+    def deadline(self) -> float:
+        """By when something that is sent now is told of, on the loop's clock."""
+        return self._loop.time() + self._deadline_s
+
+    def send(self, pending: Pending) -> None:
+        """Send something on its way; it is told what came of it by its deadline. Raises Overloaded, and then tells nothing."""
+        if self._closing:
+            raise Overloaded("The server is stopping.")
+        self._group.add(pending)
+        # Before anything that may fail: whatever happens inside, the tick tells everybody in time.
+        self._tick_on()
+        self._pump_soon()
 
     async def close(self) -> None:
         """Refuse new events, finish those held, and let the threads go; takes no longer than the deadline and a call."""
@@ -126,13 +134,14 @@ class Writer:
             self._loop.call_soon(self._pump)
 
     def _pump(self) -> None:
-        """Start as many calls as are allowed and needed."""
+        """Start a call if one is allowed and needed; others have a turn before the next."""
         self._pump_is_due = False
-        while self._may_call() and (entries := self._group.next_call(self._loop.time())):
+        if self._may_call() and (entries := self._group.next_call(self._loop.time())):
             self._calls += 1
             self._called_s = self._loop.time()
             call = self._loop.run_in_executor(self._threads, self._put, entries)
             call.add_done_callback(partial(self._returned, entries))
+            self._pump_soon()
         if not len(self._group):
             self._drained.set()
 
@@ -173,7 +182,7 @@ class Writer:
         counters.calls += 1
         for answer in answers:
             counters.records += 1
-            counters.events += len(answer.entry.events)
+            counters.events += sum(pending.events for pending in answer.entry.events)
             counters.bytes += len(answer.entry.data) + len(answer.entry.partition_key.encode())
             counters.failed_records += answer.receipt is None
             counters.surprises += answer.surprising

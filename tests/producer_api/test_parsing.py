@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from producer_api.writing.temperature import parse_reading
+from producer_api.writing.parsing import parse_reading
 from telemetry.errors import InvalidReading
 from telemetry.reading import Reading, rfc3339
 from telemetry.settings import Settings
