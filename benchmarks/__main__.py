@@ -38,6 +38,7 @@ MEASUREMENTS: dict[str, tuple[Callable[[Rig], Iterator[Figure]], ...]] = {
     "P18": (steady.share_of_a_core,),
     "P19": (steady.under_doubt,),
     "P20": (one_key.of_fleet_rows, one_key.of_the_index, closed_shards.read_units),
+    "P23": (producing.batches,),
     "grow": (producing.growth,),
 }
 

@@ -22,15 +22,22 @@ _RETRY_S = 0.2
 _START = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def requests(host: str, readings: int, sensors: int, get: str | None) -> Iterator[bytes]:
-    """Readings of `sensors` sensors in turn, or GETs of a path."""
+def requests(host: str, readings: int, sensors: int, get: str | None, batch: int = 0) -> Iterator[bytes]:
+    """Readings of `sensors` sensors in turn, alone or so many in a batch, or GETs of a path."""
+    together: list[str] = []
     for number in range(readings):
         if get:
             yield f"GET {get} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
             continue
         at = (_START + timedelta(seconds=number // sensors)).isoformat()
         body = f'{{"sensorId": "sensor-{number % sensors:05}", "temperature": {15 + number % 977 / 100}, "timestamp": "{at}"}}'
-        head = f"PUT /api/temperature HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+        path = "PUT /api/temperature"
+        if batch:
+            together.append(body)
+            if len(together) < batch and number + 1 < readings:
+                continue
+            path, body, together = "POST /api/temperature/batch", f"[{','.join(together)}]", []
+        head = f"{path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
         yield f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
 
 
@@ -117,16 +124,18 @@ def main() -> int:
     parser.add_argument("--sensors", type=int, default=200)
     parser.add_argument("--per-s", type=float, default=0, help="about so many in all, with pauses; else as fast as they go")
     parser.add_argument("--get")
+    parser.add_argument("--batch", type=int, default=0, help="readings in a request; 0 for single PUTs")
     a = parser.parse_args()
-    made = requests(urlsplit(a.url).netloc, a.readings, a.sensors, a.get)
+    made = requests(urlsplit(a.url).netloc, a.readings, a.sensors, a.get, a.batch)
     prepared = made if a.per_s else list(made)  # at full speed nothing is made on the way
     cpu_s = time.process_time()
     seconds, tally = uvloop.run(run(a.url, a.clients, a.clients / a.per_s if a.per_s else 0, prepared))
     latencies = sorted(tally.latencies_s)
+    readings = a.readings if a.batch else len(latencies)
     result = {
         "seconds": seconds,
-        "readings": len(latencies),
-        "per_s": len(latencies) / seconds,
+        "readings": readings,
+        "per_s": readings / seconds,
         "p50_s": latencies[len(latencies) // 2],
         "p99_s": latencies[len(latencies) * 99 // 100],
         "retries": tally.retries,

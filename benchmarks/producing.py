@@ -1,4 +1,4 @@
-"""P1 to P6 and P14: the API and its writer."""
+"""P1 to P6, P14 and P23: the API and its writer."""
 
 import asyncio
 import gzip
@@ -22,6 +22,8 @@ from tests.support.stack import Stack
 
 APP = "benchmarks.baselines.apps"
 PAIRS = 5
+A_FULL_SHARD_PER_S = 34_000
+"""Readings in a megabyte, packed."""
 WARM_UP = {"clients": 16, "readings": 100}
 
 
@@ -56,6 +58,27 @@ def stats_against_no_op(rig: Rig) -> Iterator[Figure]:
     """P14: the query that all requests of 50 ms share, against a constant."""
     figure = Figure("P14", "GET /api/stats/s ÷ no-op, 64 clients", "×", 0.6, 0.9, [])
     yield _pairs(rig, figure, (APP, "no-op"), {"clients": 64, "readings": 5000, "get": "/api/stats"})
+
+
+def batches(rig: Rig) -> Iterator[Figure]:
+    """P23: one API process, given readings in batches of 5,000 and in single PUTs; then what one in a batch costs it."""
+    rates: dict[str, list[float]] = {"batches": [], "PUTs": []}
+    cpu: dict[str, list[float]] = {"batches": [], "PUTs": []}
+    for _ in range(PAIRS):
+        with rig.stack() as stack, rig.server(stack, "producer_api") as server:
+            for what, options in (
+                ("PUTs", {"clients": 64, "readings": 8_000}),
+                ("batches", {"clients": 4, "readings": 100_000, "batch": 5_000}),
+            ):
+                _run(server, options, rates[what], cpu[what])
+    beside: dict[str, Any] = {f"{what} readings per s": statistics.median(rates[what]) for what in rates}
+    yield Figure(
+        "P23", "readings/s in batches of 5,000 ÷ single PUTs", "×", 8, None, ratios(rates["batches"], rates["PUTs"]), beside
+    )
+    shares = [per_million / 1e6 * A_FULL_SHARD_PER_S * 100 for per_million in cpu["batches"]]
+    beside = {"PUTs CPU s per million": statistics.median(cpu["PUTs"])}
+    what = "share of a core at 34,000 readings/s in batches"
+    yield Figure("P23", what, "%", 150, 100, shares, beside, smaller_is_better=True)
 
 
 def _pairs(rig: Rig, figure: Figure, theirs: Sequence[str], options: dict[str, Any]) -> Figure:

@@ -371,7 +371,7 @@ def proxied(stack: Stack, proxy: FaultProxy, log_of_proxied: Path) -> Iterator[h
 def test_a_batch_of_unknown_fate_is_sent_again_whole_and_counts_once(
     proxied: httpx.Client, proxy: FaultProxy, stack: Stack
 ) -> None:
-    """As many as may be, stored without an answer: 503 within the deadline, with Retry-After and the same body; then all are stored."""
+    """Stored without an answer: 503 within the deadline, with Retry-After and the same body; then all are stored."""
     items = [reading(f"unknown-{number % 300}", number / 100, number // 300) for number in range(4999)]
     proxy.rules = [Rule(drop_after, operation="PutRecords")]
     start_s = time.monotonic()

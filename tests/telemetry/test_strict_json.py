@@ -88,6 +88,64 @@ def test_fractions_are_exact_decimals() -> None:
     assert str(strict_json.loads(b"0.1000000000000000055511151231257827")) == "0.1000000000000000055511151231257827"
 
 
+@given(st.lists(VALUES), st.sampled_from([None, 1]))
+def test_an_array_is_the_same_item_by_item(items: list[Any], indent: int | None) -> None:
+    """Whatever stands between the items."""
+    text = json.dumps(items, indent=indent).encode()
+    assert list(strict_json.array_items(b" \r\n" + text + b"\t")) == strict_json.loads(text) == items
+
+
+@pytest.mark.parametrize(
+    ("item", "reason"),
+    [
+        (b'{"a": 1, "a": 2}', "the name 'a' appears twice"),
+        (b'{"a": [{"b": NaN}]}', "NaN is not a JSON number"),
+        (b"1e99999999999999999999", "a number has an exponent beyond all use"),
+        (b"9" * 5000, "a number is beyond the limit of 4300 digits"),
+        (b"[" * 501 + b"]" * 501, "nested too deeply"),
+    ],
+    ids=lambda value: value[:20] if isinstance(value, str) else "",
+)
+def test_an_item_that_is_no_more_than_syntax_spoils_itself_only(item: bytes, reason: str) -> None:
+    """Those before and after it are read; it is told why, with its own text."""
+    assert list(strict_json.array_items(b"[1, " + item + b" ,2]")) == [1, strict_json.Spoilt(reason, item), 2]
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        (b"", "Expecting"),
+        (b"{}", "Expecting"),
+        (b"[1,]", "Expecting value"),
+        (b"[,1]", "Expecting value"),
+        (b"[1 2]", "Expecting ',' delimiter"),
+        (b"[1", "Expecting ',' delimiter"),
+        (b"[1] 2", "Extra data"),
+        (b'[{"a": NaN, "b": }]', "Expecting value"),
+        (b'["\xff"]', "not UTF-8 at byte 2"),
+        ("[]".encode("utf-16"), "UTF-16"),
+        (b"[" * 100_000, "nested too deeply"),
+        (b'[{"a": NaN, "b":' + b"[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_what_is_no_array_is_refused_with_a_reason(document: bytes, reason: str) -> None:
+    """Where the mistake is come upon."""
+    with pytest.raises(ValueError, match=reason):
+        list(strict_json.array_items(document))
+
+
+@given(st.binary() | st.text().map(lambda text: f"[{text}]".encode("utf-8", "surrogatepass")))
+def test_no_array_is_worse_than_a_value_error(data: bytes) -> None:
+    """And where both ways read it, they read the same."""
+    try:
+        items = list(strict_json.array_items(data))
+    except ValueError as error:
+        str(error).encode()  # its text can be sent
+        return
+    if not any(isinstance(item, strict_json.Spoilt) for item in items):
+        assert strict_json.loads(data) == items
+
+
 @given(st.binary() | st.text().map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_no_bytes_are_worse_than_a_value_error(data: bytes) -> None:
     """Whatever comes in."""
