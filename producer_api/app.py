@@ -19,6 +19,7 @@ from starlette.types import ASGIApp
 
 from producer_api.envelope import Envelope
 from producer_api.operating.health import livez, readyz
+from producer_api.pages.errors import error_page
 from producer_api.pages.home import home
 from producer_api.problems import (
     UNAVAILABLE,
@@ -90,6 +91,7 @@ ROUTES = [
     Route("/api/sensors/{rest:path}", sensor_in_path, middleware=_PACKED),
     Route("/api/sensor", one_sensor, middleware=_PACKED),
     Route("/api/readings", one_sensors_readings, middleware=_PACKED),
+    Route("/docs/errors/{code}", error_page),
     Route("/livez", livez),
     Route("/readyz", readyz),
 ]

@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 
 from producer_api.envelope import EVERY_ANSWER, request_id_of
 from producer_api.outage import Outage
+from producer_api.pages.errors import code_of
 from producer_api.urls import asked_again
 from telemetry.errors import (
     InvalidBatch,
@@ -82,7 +83,7 @@ def problem(status: int, detail: str, code: str = "", *, headers: Mapping[str, s
 
 def problem_members(status: int, detail: str, code: str = "") -> dict[str, Any]:
     """The members that every problem has. The code is for programs and stays; without one it is the status's."""
-    code = code or HTTPStatus(status).phrase.lower().replace(" ", "-")
+    code = code or code_of(status)
     return {
         "type": f"/docs/errors/{code}",
         "code": code,

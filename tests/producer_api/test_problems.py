@@ -1,6 +1,7 @@
 """An error nobody foresaw: told as a problem, logged with its route, never shown."""
 
 import asyncio
+import re
 
 import httpx
 import pytest
@@ -12,7 +13,10 @@ from structlog.testing import capture_logs
 
 from producer_api.app import ERRORS
 from producer_api.envelope import Envelope
+from producer_api.pages.errors import CODES, code_of, error_page
+from producer_api.problems import UNAVAILABLE
 from telemetry.errors import Overloaded, Refused, StoreUnavailable, WrongStream
+from tests.tidy.tree import ROOT
 
 
 def answer_to(error: Exception) -> httpx.Response:
@@ -67,3 +71,28 @@ def test_what_passes_is_a_503_that_says_when_to_come_again(error: Exception, det
     assert int(answer.headers["retry-after"]) >= 1
     assert answer.json()["detail"] == detail
     assert str(error) not in answer.text
+
+
+def test_every_code_that_a_problem_can_have_has_a_page() -> None:
+    """Those that are written anywhere in the product, and those of the statuses that are answered; and no others."""
+    sources = [path.read_text() for folder in ("producer_api", "projections") for path in (ROOT / folder).rglob("*.py")]
+    sources = [text for text in sources if "CODES: Final" not in text]
+    told = {told[0] for told in UNAVAILABLE.values()}
+    for text in sources:
+        told |= set(re.findall(r'Unanswerable\(\s*"([a-z-]+)"', text))
+        told |= set(re.findall(r'"((?:invalid|unknown|not-yet|hung)-[a-z-]+)"', text))
+    told |= {code_of(status) for status in (400, 404, 405, 406, 408, 413, 415, 431, 500, 501, 503)}
+    assert told == set(CODES)
+
+
+def test_a_codes_page_says_what_it_means() -> None:
+    """And there is none of what is no code."""
+
+    async def ask() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(Starlette(routes=[Route("/docs/errors/{code}", error_page)]))
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+            return [await client.get(f"/docs/errors/{code}") for code in ("not-confirmed", "nothing")]
+
+    page, nothing = asyncio.run(ask())
+    assert (page.status_code, CODES["not-confirmed"] in page.text) == (200, True)
+    assert nothing.status_code == 404
