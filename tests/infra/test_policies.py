@@ -6,6 +6,7 @@ The calls are those of a running API and consumer, written down by LocalStack; t
 import copy
 import json
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,9 @@ def lines(stack: Stack, calls_file: Path, tmp_path_factory: pytest.TempPathFacto
             assert stack.dynamodb.scan(TableName=stack.names.dead_letters)["Items"]
 
         eventually(settled, within_s=90)
+        eventually(partial(_flushed, stack), within_s=60)
+    # A consumer that did not see them itself looks repeats up in their packs.
+    with running_api(_as("api", stack), log) as url, running("consumer", _as("consumer", stack), log):
         _look_up(stack, url)
         assert httpx.get(f"{url}/api/stats").status_code == 200
     written = calls_file.read_text().replace(stack.names.prefix, NAMES.prefix)
@@ -73,19 +77,19 @@ def lines(stack: Stack, calls_file: Path, tmp_path_factory: pytest.TempPathFacto
 
 
 def _look_up(stack: Stack, url: str) -> None:
-    """Send readings again once they are flushed: they are looked up in their packs."""
-
-    def flushed() -> None:
-        rows = fleet_stats(stack.dynamodb, stack.names).shards.values()
-        assert all(row.position == row.progress.flushed.position for row in rows)
+    """Send readings again: they are looked up in their packs."""
 
     def repeated() -> None:
         assert fleet_stats(stack.dynamodb, stack.names).stats.duplicates > before
 
-    eventually(flushed, within_s=60)
     before = fleet_stats(stack.dynamodb, stack.names).stats.duplicates
     send_all(url, workload(1, PUTS, 20)[:20], clients=8)
     eventually(repeated, within_s=60)
+
+
+def _flushed(stack: Stack) -> None:
+    rows = fleet_stats(stack.dynamodb, stack.names).shards.values()
+    assert all(row.position == row.progress.flushed.position for row in rows)
 
 
 def _as(process: str, stack: Stack) -> dict[str, str]:
