@@ -18,6 +18,8 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from producer_api.envelope import Envelope
+from producer_api.live.hub import Hub
+from producer_api.live.stream import live
 from producer_api.operating.health import livez, readyz
 from producer_api.pages.errors import error_page
 from producer_api.pages.home import home
@@ -92,6 +94,7 @@ ROUTES = [
     Route("/api/sensor", one_sensor, middleware=_PACKED),
     Route("/api/readings", one_sensors_readings, middleware=_PACKED),
     Route("/docs/errors/{code}", error_page),
+    Route("/api/live", live),
     Route("/livez", livez),
     Route("/readyz", readyz),
 ]
@@ -175,7 +178,7 @@ async def _open(settings: Settings) -> Services:
         "stream": Shared(check, _READINESS_SHARED_S),
         "stats": Shared(LiveFleet(dynamodb, live).read, _READINESS_SHARED_S),
     }
-    return Services(settings, writer, stream, looks, asking, readiness)
+    return Services(settings, writer, stream, looks, asking, Hub(asking, settings.live_streams_max), readiness)
 
 
 def _open_shards(kinesis: "KinesisClient", stream: str) -> ShardMap:

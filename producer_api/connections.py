@@ -118,10 +118,11 @@ class Connection(HttpToolsProtocol):
                 self.transport.close()
 
     def on_message_begin(self) -> None:
-        """A request begins. Its state can tell whether anybody still waits for the answer."""
+        """A request begins. Its state can tell whether anybody still waits for the answer, and whether the server stops."""
         super().on_message_begin()
         self._in_head = True
         self.scope["state"]["hung_up"] = self.transport.is_closing
+        self.scope["state"]["stopping"] = lambda: self._guard.stopping
 
     def on_headers_complete(self) -> None:
         """A head is whole: the application may begin, unless the head offers another protocol and is about to be read again."""

@@ -28,6 +28,7 @@ from telemetry.errors import (
     Overloaded,
     Refused,
     StoreUnavailable,
+    TooManyStreams,
     Unanswerable,
     WrongStream,
 )
@@ -59,6 +60,10 @@ UNAVAILABLE: Mapping[type[Exception], tuple[str, str]] = {
     WrongStream: (
         "wrong-stream",
         "The stream is not the one that the statistics are made from. Until that is mended nothing is stored or told.",
+    ),
+    TooManyStreams: (
+        "too-many-streams",
+        "As many live streams are open as this process serves. Try again later, or ask /api/stats.",
     ),
     ClientError: ("projection-unavailable", _READ_FAILED),
     BotoCoreError: ("projection-unavailable", _READ_FAILED),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from starlette.requests import Request
 
+from producer_api.live.hub import Hub
 from producer_api.reading.asking import Asking
 from producer_api.shared import Shared
 from producer_api.stream_check import StreamCheck
@@ -24,6 +25,8 @@ class Services:
     looks: Shared[LiveLook]
     """At the fleet's totals."""
     asking: Asking
+    hub: Hub
+    """Of live streams."""
     readiness: Mapping[str, Shared[object]]
     """What must answer for the API to be ready, by name, beside what the writer meets."""
     turns: Turns = field(default_factory=Turns)

@@ -8,6 +8,7 @@
     ├── Unanswerable        a question that is well put and cannot be answered as asked: why, and what is near
     ├── UnknownSensor       nothing of a sensor was ever counted
     ├── NotYetCounted       what the question waits for is in the log, and not in the tables yet
+    ├── TooManyStreams      no place for another live stream
     ├── NotStored           the log did not confirm in time: the reading may or may not be stored
     │   ├── Overloaded      refused before anything was sent
     │   └── Refused         the log refused it: it is known not to be stored
@@ -98,6 +99,10 @@ class NotYetCounted(TelemetryError):
         super().__init__(f"{which} as of {as_of_us}")
         self.which = which
         self.as_of_us = as_of_us
+
+
+class TooManyStreams(TelemetryError):
+    """As many live streams are open, or as many different questions under way, as a process serves."""
 
 
 class NotStored(TelemetryError):

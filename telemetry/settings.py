@@ -84,6 +84,9 @@ class Settings(BaseModel):
     connections_max: Annotated[
         int, Field(ge=1, le=1_000_000, description="Connections open at once; beyond, idle ones give way, or new ones get 503.")
     ] = 2000
+    live_streams_max: Annotated[
+        int, Field(ge=0, le=100_000, description="Live streams open at once, of CONNECTIONS_MAX; more get 503.")
+    ] = 1000
     public_url: Annotated[
         str | None,
         Field(

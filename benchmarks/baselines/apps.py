@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from producer_api.app import ERRORS, ROUTES
 from producer_api.envelope import Envelope
+from producer_api.live.hub import Hub
 from producer_api.outage import Outage
 from producer_api.reading.asking import Asking
 from producer_api.services import Services
@@ -76,7 +77,7 @@ def create_app(settings: Settings, writer: Any) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Services]]:
         looks = Shared(lambda: look, 3600)
-        yield {"services": Services(settings, writer, StreamCheck(dict), looks, cast("Asking", None), {})}
+        yield {"services": Services(settings, writer, StreamCheck(dict), looks, cast("Asking", None), cast("Hub", None), {})}
         await writer.close()
 
     return Envelope(Starlette(routes=ROUTES, exception_handlers=ERRORS, lifespan=lifespan))

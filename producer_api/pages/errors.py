@@ -23,6 +23,7 @@ CODES: Final[Mapping[str, str]] = {
     "unknown-shard": "`after` names a shard that this stream never had. Take positions from X-Stream-Position as they stand.",
     "unknown-sensor": "No reading of this sensor was counted so far. One that was just sent is, in some seconds.",
     "not-yet-counted": "What `after` names is in the log and not counted yet. Ask again after Retry-After, or wait longer.",
+    "too-many-streams": "As many live streams are open as the server serves. Ask again after Retry-After, or poll /api/stats.",
     "overloaded": "Too many readings are waiting, or the server is stopping. The reading was not stored: send it again.",
     "log-refuses": "The log does not take readings at the moment. The reading was not stored: send it again later.",
     "not-confirmed": "The log did not confirm in time. The reading may be stored; sending it again is safe.",

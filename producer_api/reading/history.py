@@ -6,7 +6,6 @@ from enum import StrEnum
 from functools import partial
 from typing import Final
 
-from msgspec.structs import asdict
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,14 +15,13 @@ from producer_api.reading.asking import Told
 from producer_api.reading.common import AFTER, PERCENTILES, SENSOR_ID, WAIT, Stretch, stretch_of
 from producer_api.reading.cursors import CURSOR, cursor_of, key_of
 from producer_api.reading.formats import FOR, FORMAT, MEDIA_TYPES, CsvWriter, Format, attachment, format_of
-from producer_api.reading.shapes import ENCODER, HistoryShape, WindowShape, WindowWithPercentiles, average, celsius
+from producer_api.reading.shapes import ENCODER, HistoryShape, WindowShape, WindowWithPercentiles
+from producer_api.reading.telling import window_shape
 from producer_api.reading.times import FROM, TO, TZ
 from producer_api.reading.windows import History, Wanted, page
 from producer_api.services import services
 from producer_api.urls import asked_again
 from projections.calendar import Interval
-from projections.histogram import percentile
-from projections.history import Measured
 from projections.zones import Zone, rfc3339_in
 
 WINDOWS_MAX: Final = 5_000
@@ -90,33 +88,9 @@ def _state(told: Told[History]) -> object:
 
 
 def _windows(told: Told[History], zone: Zone, question: Asked) -> Iterator[WindowShape]:
-    as_of_us = told.marks.as_of_us
     for one, uncut in zip(told.value.measured, told.value.uncut, strict=True):
-        cell = one.cell
-        if cell is None and question[GAPS] is Gaps.OMIT:
-            continue
-        window = WindowShape(
-            rfc3339_in(zone, one.window.start_us),
-            rfc3339_in(zone, one.window.end_us),
-            cell.readings if cell else 0,
-            cell and celsius(cell.minimum_micro),
-            cell and average(cell.readings, cell.sum_micro),
-            cell and celsius(cell.maximum_micro),
-            partial=not uncut,
-            open=as_of_us is None or one.window.end_us > as_of_us,
-        )
-        yield _with_percentiles(window, one) if one.histogram is not None else window
-
-
-def _with_percentiles(window: WindowShape, measured: Measured) -> WindowWithPercentiles:
-    known = asdict(window)
-    if not (cell := measured.cell) or not measured.histogram:
-        return WindowWithPercentiles(**known, p50=None, p95=None, p99=None, within=None)
-    (p50, half), *others = (
-        percentile(measured.histogram, permille, cell.minimum_micro, cell.maximum_micro) for permille in (500, 950, 990)
-    )
-    p95, p99 = (celsius(value) for value, _ in others)
-    return WindowWithPercentiles(**known, p50=celsius(p50), p95=p95, p99=p99, within=celsius(half))
+        if one.cell is not None or question[GAPS] is Gaps.NULL:
+            yield window_shape(one, zone, told.marks.as_of_us, uncut=uncut)
 
 
 def _shape(told: Told[History], stretch: Stretch, question: Asked, follows: str | None) -> HistoryShape:

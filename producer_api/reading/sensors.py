@@ -1,11 +1,11 @@
 """GET /api/sensors, /api/sensors/{id} and /api/sensor: which sensors there are, and what each of them measured."""
 
-from collections.abc import Mapping
 from enum import StrEnum
 from functools import partial
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
+from msgspec.structs import asdict
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,14 +14,13 @@ from producer_api.reading.answers import as_of_text, etag_of, freshness, json_an
 from producer_api.reading.asking import Told
 from producer_api.reading.common import AFTER, REQUIRED_SENSOR_ID, WAIT
 from producer_api.reading.cursors import CURSOR, cursor_of, key_of
-from producer_api.reading.shapes import OneSensorShape, SensorShape, SensorsShape, average, celsius, plain
+from producer_api.reading.shapes import OneSensorShape, SensorsShape
+from producer_api.reading.telling import sensor_shape
 from producer_api.services import services
 from producer_api.urls import asked_again
-from projections.fold import Stats
 from projections.ranges import sensor_total
 from projections.reads import Silence
 from projections.sensors import SensorPage, sensors, silent_sensors
-from projections.zones import UTC_ZONE
 from telemetry.errors import InvalidQuestion, Unanswerable, UnknownSensor
 from telemetry.limits import MICRO
 from telemetry.reading import parse_sensor_id
@@ -102,11 +101,11 @@ async def answer_sensor(request: Request, sensor_id: str, question: Asked) -> Re
     if unchanged := not_modified(request, etag, headers):
         return unchanged
     as_of = as_of_text(told.marks.as_of_us)
-    return await json_answer(lambda: OneSensorShape(**_members(sensor_id, told.value, now), as_of=as_of), headers)
+    return await json_answer(lambda: OneSensorShape(**asdict(sensor_shape(sensor_id, told.value, now)), as_of=as_of), headers)
 
 
 def _list_shape(told: Told[SensorPage[Any]], now: int, follows: str | None) -> SensorsShape:
-    listed = [SensorShape(**_members(one.sensor_id, one.stats, now)) for one in told.value.sensors]
+    listed = [sensor_shape(one.sensor_id, one.stats, now) for one in told.value.sensors]
     return SensorsShape(listed, as_of_text(told.marks.as_of_us), follows)
 
 
@@ -130,17 +129,3 @@ def _decoded(raw: str) -> str:
         return unquote_to_bytes(raw).decode()
     except UnicodeDecodeError:
         raise ValueError("Expected UTF-8 in the path.") from None
-
-
-def _members(sensor_id: str, stats: Stats, now: int) -> Mapping[str, Any]:
-    latest = stats.latest
-    return {
-        "sensor_id": sensor_id,
-        "count": stats.count,
-        "first": plain(stats.first, UTC_ZONE),
-        "latest": plain(latest, UTC_ZONE),
-        "minimum": stats.minimum and celsius(stats.minimum.temperature_micro),
-        "maximum": stats.maximum and celsius(stats.maximum.temperature_micro),
-        "average": average(stats.count, stats.sum_micro),
-        "silent_for_s": latest and max(0, now - latest.measured_at_us) // MICRO,
-    }

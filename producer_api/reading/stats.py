@@ -6,20 +6,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from producer_api.parameters import Asked, asked, flag
-from producer_api.reading.answers import as_of_text, body_answer, etag_of, freshness, json_answer, lag_ms, not_modified, now_us
+from producer_api.reading.answers import body_answer, etag_of, freshness, json_answer, not_modified, now_us
 from producer_api.reading.asking import Question, Told
 from producer_api.reading.common import AFTER, SENSOR_ID, WAIT, Stretch, stretch_of
-from producer_api.reading.shapes import DetailShape, average, average_micro, celsius, deviation, percentiles_shape, whole
+from producer_api.reading.shapes import average_micro
+from producer_api.reading.telling import detail_shape
 from producer_api.reading.times import FROM, TO, TZ
 from producer_api.services import services
 from projections.dynamodb_reads import LiveLook
 from projections.fold import Stats
 from projections.marks import Answer, Which
-from projections.percentiles import percentiles
 from projections.ranges import Fleet, fleet_between, sensor_between, sensor_total
 from projections.reads import ROWS_MAX, ROWS_WITH_PERCENTILES_MAX, ReadSteps
 from projections.tiles import END_US
-from projections.zones import rfc3339_in
 from telemetry.reading import decimal_text
 
 DETAIL = flag(
@@ -82,27 +81,3 @@ def stats_json(stats: Stats) -> str:
     maximum, minimum = decimal_text(stats.maximum.temperature_micro), decimal_text(stats.minimum.temperature_micro)
     middle = decimal_text(average_micro(stats.count, stats.sum_micro))
     return f'{{"Maximum": {maximum}, "Minimum": {minimum}, "Average": {middle}}}\n'
-
-
-def detail_shape(told: Told[Stats], stretch: Stretch) -> DetailShape:
-    """Everything that is known of a set of readings."""
-    stats, zone, as_of_us = told.value, stretch.zone, told.marks.as_of_us
-    return DetailShape(
-        Maximum=stats.maximum and celsius(stats.maximum.temperature_micro),
-        Minimum=stats.minimum and celsius(stats.minimum.temperature_micro),
-        Average=average(stats.count, stats.sum_micro),
-        Count=stats.count,
-        Sum=celsius(stats.sum_micro),
-        StandardDeviation=deviation(stats),
-        Duplicates=None if stretch.bounded else stats.duplicates,
-        MaximumReading=whole(stats.maximum, zone),
-        MinimumReading=whole(stats.minimum, zone),
-        First=whole(stats.first, zone),
-        Latest=whole(stats.latest, zone),
-        Percentiles=percentiles_shape(percentiles(stats)),
-        From=None if stretch.from_us is None else rfc3339_in(zone, stretch.from_us),
-        To=None if stretch.until_us is None else rfc3339_in(zone, stretch.until_us),
-        AsOf=as_of_text(as_of_us),
-        LagMs=None if as_of_us is None else lag_ms(as_of_us),
-        Generation=told.generation,
-    )

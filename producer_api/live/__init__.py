@@ -1,0 +1,1 @@
+"""What changes, told while it changes."""

@@ -1,0 +1,157 @@
+"""Live streams: who listens to what, one look a second for all of them, and none when nobody listens.
+
+No buffer of what was told before: a stream begins with the whole state, so any process serves any client.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+from msgspec import Struct
+
+from producer_api.live.topics import Snapshot, Topic, differences, freshness, snapshot_of, stands_at
+from producer_api.reading.answers import now_us
+from producer_api.reading.asking import Asking
+from producer_api.reading.shapes import ENCODER
+from telemetry.errors import TelemetryError, TooManyStreams
+from telemetry.logs import SparseLog
+from telemetry.retry import SENSELESS
+
+TOPICS_MAX: Final = 200
+UNSENT_BYTES_MAX: Final = 64 * 1024
+_LOOK_S: Final = 1.0
+_FRESHNESS_S: Final = 5.0
+_CLOSING_S: Final = 5.0
+"""Over which all streams close when the process is asked to stop, so that their clients do not come back all at once."""
+
+log = SparseLog(__name__)
+
+
+@dataclass(eq=False)
+class Stream:
+    """One client that listens."""
+
+    stopping: Callable[[], bool]
+    """Whether the server was asked to stop."""
+    unsent: asyncio.Queue[bytes | None] = field(default_factory=asyncio.Queue)
+    """Messages in order; None ends it."""
+    unsent_bytes: int = 0
+
+    def tell(self, message: bytes) -> None:
+        """Send a message; one who does not take what was sent is left."""
+        self.unsent_bytes += len(message)
+        self.unsent.put_nowait(message if self.unsent_bytes <= UNSENT_BYTES_MAX else None)
+
+    async def messages(self) -> AsyncIterator[bytes]:
+        """What was told, until the end."""
+        while (message := await self.unsent.get()) is not None:
+            yield message
+            self.unsent_bytes -= len(message)
+
+
+@dataclass
+class _Told:
+    """A topic, who listens, and what they know."""
+
+    streams: set[Stream]
+    snapshot: Snapshot
+    stands_at: object
+
+
+class Hub:
+    """All streams of a process."""
+
+    def __init__(self, asking: Asking, streams_max: int) -> None:
+        self._asking = asking
+        self._streams_max = streams_max
+        self._topics: dict[Topic, _Told] = {}
+        self._beginning: dict[Topic, asyncio.Task[_Told]] = {}
+        self._looking: asyncio.Task[None] | None = None
+
+    @property
+    def streams(self) -> int:
+        """How many listen."""
+        return sum(len(told.streams) for told in self._topics.values())
+
+    async def snapshot(self, topic: Topic) -> bytes:
+        """The message that a stream begins with."""
+        return message_of("snapshot", (await self._told(topic)).snapshot)
+
+    async def listen(self, topic: Topic, stopping: Callable[[], bool]) -> AsyncIterator[bytes]:
+        """The state, and what changes from then on. Raises TooManyStreams, and what asking raises, before the first message."""
+        if self.streams >= self._streams_max or (topic not in self._topics and len(self._topics) >= TOPICS_MAX):
+            raise TooManyStreams
+        told, stream = await self._told(topic), Stream(stopping)
+        # Nothing is awaited in between: what is told from now on follows this state.
+        stream.tell(message_of("snapshot", told.snapshot))
+        stream.unsent_bytes = 0
+        self._topics[topic] = told
+        told.streams.add(stream)
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look_on())
+        return self._messages(topic, told, stream)
+
+    async def _messages(self, topic: Topic, told: _Told, stream: Stream) -> AsyncIterator[bytes]:
+        try:
+            yield f"retry: {random.randint(1_000, 5_000)}\n\n".encode()  # noqa: S311  so that clients do not come back all at once
+            async for message in stream.messages():
+                yield message
+        finally:
+            told.streams.discard(stream)
+            if not told.streams and self._topics.get(topic) is told:
+                del self._topics[topic]
+
+    async def _told(self, topic: Topic) -> _Told:
+        if told := self._topics.get(topic):
+            return told
+        if (task := self._beginning.get(topic)) is None:
+            task = self._beginning[topic] = asyncio.create_task(self._begin(topic))
+            task.add_done_callback(lambda _: self._beginning.pop(topic))
+        return await asyncio.shield(task)
+
+    async def _begin(self, topic: Topic) -> _Told:
+        look, now = await self._asking.look(), now_us()
+        return _Told(set(), await snapshot_of(topic, look, self._asking, now), stands_at(look, topic, now))
+
+    async def _look_on(self) -> None:
+        """While anybody listens."""
+        looks = 0
+        while self._topics:
+            await asyncio.sleep(_LOOK_S)
+            looks += 1
+            try:
+                await self._tell_all(with_freshness=looks % round(_FRESHNESS_S / _LOOK_S) == 0)
+            except (ClientError, BotoCoreError, TelemetryError, *SENSELESS) as error:
+                # Whoever listens sees that nothing comes, and shows it.
+                log.warning("live_streams_wait", error=str(error))
+
+    async def _tell_all(self, *, with_freshness: bool) -> None:
+        look = await self._asking.look()
+        for topic, told in list(self._topics.items()):
+            now = now_us()
+            if (stands := stands_at(look, topic, now)) != told.stands_at:
+                after = await snapshot_of(topic, look, self._asking, now)
+                messages = [message_of(*event) for event in differences(told.snapshot, after)]
+                told.snapshot, told.stands_at = after, stands
+                for message in messages:
+                    _tell(told, message)
+            if with_freshness:
+                _tell(told, message_of("freshness", freshness(look, topic)))
+            for stream in list(told.streams):
+                if stream.stopping():
+                    told.streams.discard(stream)
+                    later_s = random.uniform(0, _CLOSING_S - _LOOK_S)  # noqa: S311  as above
+                    asyncio.get_running_loop().call_later(later_s, stream.unsent.put_nowait, None)
+
+
+def message_of(name: str, data: Struct) -> bytes:
+    """A server-sent event."""
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), ENCODER.encode(data))
+
+
+def _tell(told: _Told, message: bytes) -> None:
+    for stream in list(told.streams):
+        stream.tell(message)
