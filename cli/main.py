@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from cli.failures import NOTHING_MATCHED, told
-from consumer.doctor import diagnose
-from consumer.observation import observe
+from operations.doctor import diagnose
+from operations.observation import observe
 from projections.generations import check_stream
 from replay.events import Choice, Passed, replay
 from replay.log import read_log

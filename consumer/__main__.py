@@ -18,11 +18,11 @@ import structlog
 
 from consumer.daemon import Daemon
 from consumer.leases import make_leases, rewind_leases
-from consumer.observation import observe
 from consumer.oversight import AwsWorld, Oversight
 from consumer.properties import patience
 from consumer.status import StatusFile, worker_path
 from consumer.supervisor import supervise
+from operations.observation import observe
 from projections.generations import Pointer, check_stream, retention_s
 from telemetry.aws import dynamodb_client, kinesis_client
 from telemetry.errors import TelemetryError

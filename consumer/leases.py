@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from consumer.observation import Observation
+from operations.observation import Observation
 from projections.rows import PROGRESS, Row
 from telemetry.shards import Shard
 

@@ -11,10 +11,11 @@ from typing import Any, Protocol
 import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
+from consumer.leader import remove_leader
 from consumer.leases import make_leases, take_lease
-from consumer.observation import Observation, observe, remove_leader
 from consumer.status import StatusFile
 from consumer.watch import Patience, Verdict, Watch
+from operations.observation import Observation, observe
 from projections.generations import Pointer, check_stream
 from telemetry.aws import dynamodb_client, kinesis_client
 from telemetry.errors import StoreUnavailable

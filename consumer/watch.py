@@ -4,9 +4,10 @@ Nobody else's clock is trusted: whatever changes from look to look is alive, wha
 """
 
 from collections.abc import Hashable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from consumer.observation import Leader, Observation
+from operations.movement import Unchanged, everybody, place, signs
+from operations.observation import Leader, Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,29 +48,13 @@ class Verdict:
     """Our shards that have."""
 
 
-@dataclass(slots=True)
-class _Unchanged:
-    """Since when each thing has been as it is."""
-
-    _seen: dict[Hashable, tuple[Hashable, float]] = field(default_factory=dict)
-
-    def for_s(self, thing: Hashable, state: Hashable, now_s: float) -> float:
-        known = self._seen.get(thing)
-        if known is None or known[0] != state:
-            self._seen[thing] = known = state, now_s
-        return now_s - known[1]
-
-    def forget(self) -> None:
-        self._seen.clear()
-
-
 class Watch:
     """Watches on behalf of one worker."""
 
     def __init__(self, worker_id: str, patience: Patience) -> None:
         self._worker_id = worker_id
         self._patience = patience
-        self._unchanged = _Unchanged()
+        self._unchanged = Unchanged()
         self._looked_s = 0.0
         self._last: dict[Hashable, Hashable] = {}
         self.begin()
@@ -84,7 +69,7 @@ class Watch:
         if now_s - self._looked_s > self._patience.gap_s:
             self._unchanged.forget()
         self._looked_s = now_s
-        silent_s = {worker: self._silent_s(seen, worker, now_s) for worker in {self._worker_id} | _everybody(seen)}
+        silent_s = {worker: self._silent_s(seen, worker, now_s) for worker in {self._worker_id} | everybody(seen)}
         still_s = {shard_id: self._still_s(seen, shard_id, now_s) for shard_id in seen.leases}
         stalled = [
             f"{shard_id} has not moved for {still_s[shard_id]:.0f} s"
@@ -149,13 +134,13 @@ class Watch:
 
     def _silent_s(self, seen: Observation, worker: str, now_s: float) -> float:
         """For how long nothing of a worker has changed. Each lease counts by itself: to lose one is no sign of life."""
-        return min(self._note(worker, name, state, now_s) for name, state in _signs(seen, worker).items())
+        return min(self._note(worker, name, state, now_s) for name, state in signs(seen, worker).items())
 
     def _still_s(self, seen: Observation, shard_id: str, now_s: float) -> float:
         """For how long a shard has stood where it is, in the same hands, and with its turn come."""
         owner = seen.leases[shard_id].owner
         held_s = self._unchanged.for_s(("held", shard_id), (owner, seen.is_due(shard_id)), now_s)
-        place_s = self._note(shard_id, "place", _place(seen, shard_id), now_s, ours=owner == self._worker_id)
+        place_s = self._note(shard_id, "place", place(seen, shard_id), now_s, ours=owner == self._worker_id)
         return min(held_s, place_s)
 
     def _note(self, whose: str, name: str, state: Hashable, now_s: float, *, ours: bool = True) -> float:
@@ -164,19 +149,3 @@ class Watch:
             self._changed.add(whose)
         self._last[whose, name] = state
         return self._unchanged.for_s((whose, name), state, now_s)
-
-
-def _everybody(seen: Observation) -> set[str]:
-    owners = {lease.owner for lease in seen.leases.values() if lease.owner}
-    return owners | seen.workers.keys() | ({seen.leader.owner} if seen.leader else set())
-
-
-def _signs(seen: Observation, worker: str) -> dict[str, Hashable]:
-    """What changes while a worker's daemon lives: its own time stamp, and the counters of its leases."""
-    return {"beat": seen.workers.get(worker), **{shard_id: seen.leases[shard_id].counter for shard_id in seen.held(worker)}}
-
-
-def _place(seen: Observation, shard_id: str) -> Hashable:
-    """What changes while a shard is projected or, when idle, every ten seconds (`FlushPolicy.renew_every_s`)."""
-    row = seen.progress.get(shard_id)
-    return row and (row.position, row.progress.beat)

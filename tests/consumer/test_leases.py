@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from consumer.leases import make_leases, rewind_leases
-from consumer.observation import Observation, observe
+from operations.observation import Observation, observe
 from projections.rows import PROGRESS, Mark, Progress, Row
 from telemetry.shards import Shard, ShardMap, list_shards
 from tests.support.stack import Stack

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from consumer.observation import Leader, Lease, Observation
 from consumer.oversight import Oversight
 from consumer.status import StatusFile, main, read_status, worker_path
 from consumer.watch import Patience
+from operations.observation import Leader, Lease, Observation
 from projections.rows import PROGRESS, Row
 from telemetry.errors import StreamMissing, TelemetryError, WrongStream
 from telemetry.settings import Settings

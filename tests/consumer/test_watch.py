@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from consumer.observation import Leader, Lease, Observation, Worker
 from consumer.watch import Patience, Verdict, Watch
+from operations.observation import Leader, Lease, Observation, Worker
 from projections.rows import PROGRESS, Progress, Row
 from telemetry.shards import Shard, ShardMap
 

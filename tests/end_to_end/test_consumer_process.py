@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 
 from consumer.leases import make_leases
-from consumer.observation import observe
+from operations.observation import observe
 from projections.queries import fleet_stats
 from tests.support.logs import log_lines
 from tests.support.processes import children, running, running_api, stop

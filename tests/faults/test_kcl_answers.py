@@ -10,9 +10,9 @@ import pytest
 
 from consumer.daemon import Daemon
 from consumer.leases import make_leases
-from consumer.observation import Observation
 from consumer.properties import render_properties
 from infra.local.downloads import ensure_node
+from operations.observation import Observation
 from telemetry.limits import HASH_KEY_MAX
 from telemetry.names import ResourceNames
 from telemetry.settings import Settings

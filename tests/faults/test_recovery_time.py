@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from consumer.observation import observe
+from operations.observation import observe
 from projections.queries import fleet_stats
 from tests.faults.conftest import Trial
 from tests.faults.instances import Consumer, restart_reasons

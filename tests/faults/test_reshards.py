@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from consumer.observation import observe
+from operations.observation import observe
 from projections.queries import fleet_stats
 from telemetry.shards import Shard, list_shards
 from tests.faults import faults

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from consumer.observation import observe
+from operations.observation import observe
 from tests.faults.conftest import Trial
 from tests.faults.instances import Consumer, restart_reasons
 from tests.support.waiting import eventually

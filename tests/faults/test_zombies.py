@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from consumer.observation import observe
+from operations.observation import observe
 from projections.queries import fleet_stats
 from tests.faults.conftest import Trial
 from tests.faults.faults import Request

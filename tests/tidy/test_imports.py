@@ -9,10 +9,11 @@ from tests.tidy.tree import PARTS, modules
 ALLOWED = {
     "telemetry": set(),
     "projections": {"telemetry"},
-    "consumer": {"telemetry", "projections"},
-    "producer_api": {"telemetry", "projections"},
+    "operations": {"telemetry", "projections"},
+    "consumer": {"telemetry", "projections", "operations"},
+    "producer_api": {"telemetry", "projections", "operations"},
     "replay": {"telemetry", "projections"},
-    "cli": {"telemetry", "projections", "replay", "consumer"},
+    "cli": {"telemetry", "projections", "replay", "operations", "consumer"},
     "infra": {"telemetry", "projections"},
 }
 READ_SIDE = {
@@ -41,7 +42,7 @@ def ours(path: Path) -> str:
 
 
 def test_a_part_imports_only_what_lies_before_it() -> None:
-    """telemetry ← projections ← consumer; telemetry ← producer_api; replay and cli above them."""
+    """telemetry ← projections ← operations ← consumer and producer_api; replay and cli above them."""
     wrong = [
         f"{path} imports {name}: {ours(path)}/ may import {sorted(ALLOWED[ours(path)]) or 'nothing'} of ours"
         for path, tree in modules().items()
@@ -60,6 +61,19 @@ def test_the_api_uses_only_the_read_side_of_the_projections() -> None:
         if ours(path) == "producer_api"
         for name in imported(tree)
         if name.startswith("projections.") and ".".join(name.split(".")[:2]) not in READ_SIDE
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_api_uses_only_the_status_of_the_operations() -> None:
+    """What a person is told to do, and what acts, stays out of the API."""
+    status = {f"operations.{name}" for name in ("exposition", "observation", "restarts", "verdicts")}
+    wrong = [
+        f"{path} imports {name}: it is not what /api/status is made of"
+        for path, tree in modules().items()
+        if ours(path) == "producer_api"
+        for name in imported(tree)
+        if name.startswith("operations.") and ".".join(name.split(".")[:2]) not in status
     ]
     assert not wrong, "\n".join(wrong)
 
@@ -84,7 +98,9 @@ def test_the_pure_modules_import_no_clock_no_thread_and_no_client() -> None:
         *("fleet_rows", "flushing", "projector"),
     )
     reading = ("reads", "marks", "fleet", "zones", "calendar", "tiles", "ranges", "history", "percentiles", "sensors")
+    operations = ("doctor", "movement", "verdicts")
     pure = [*(f"projections/{name}.py" for name in (*values, *writing, *reading)), "producer_api/writing/commit.py"]
+    pure += [f"operations/{name}.py" for name in operations]
     impure = {"time", "threading", "asyncio", "random", "socket", "boto3", "botocore", "concurrent"}
     wrong = [
         f"{name} imports {module}: hand it in as an argument"

@@ -72,7 +72,7 @@ def test_nothing_under_kcl_prints() -> None:
     printing = [
         f"{path}:{line}"
         for path, tree in modules().items()
-        if path.parts[0] in ("consumer", "projections", "telemetry")
+        if path.parts[0] in ("consumer", "operations", "projections", "telemetry")
         for line in calls(tree, "print")
     ]
     assert not printing, f"log instead: {printing}"

@@ -6,7 +6,10 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("telemetry", "producer_api", "consumer", "projections", "replay", "cli", "infra", "benchmarks", "tests")
+PARTS = (
+    *("telemetry", "producer_api", "consumer", "projections", "operations", "replay", "cli", "infra"),
+    *("benchmarks", "tests"),
+)
 
 
 @cache

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from consumer.observation import Observation
+from operations.observation import Observation
 from telemetry.limits import MICRO
 from telemetry.reading import rfc3339
 

@@ -5,9 +5,7 @@ Progress is read from our own rows: KCL's iterator age can be 0 while a shard is
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import ClientError
+from typing import TYPE_CHECKING, Any, Final
 
 from projections.queries import fleet_stats
 from projections.rows import Row
@@ -18,7 +16,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kinesis import KinesisClient
 
-_LEADER_KEY: Any = {"key": {"S": "Leader"}}
+LEADER_KEY: Final[Any] = {"key": {"S": "Leader"}}
+"""Of the leader's lock in KCL's own table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +95,18 @@ class Observation:
         return shard_id in self.progress and self.progress[shard_id].progress.ended
 
 
-def observe(kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: ResourceNames) -> Observation:
-    """Look at everything once; strongly consistent. Raises boto3's errors."""
+def observe(
+    kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: ResourceNames, progress: Mapping[str, Row] | None = None
+) -> Observation:
+    """Look at everything once; strongly consistent. Raises boto3's errors.
+
+    Who follows the fleet's rows anyway (`projections/fleet.py`) hands its `progress` in.
+    """
     leases = {key: lease for key, lease in map(_lease, _scan(dynamodb, names.application)) if lease}
     workers = {key: worker for key, worker in map(_worker, _scan(dynamodb, names.workers)) if worker}
-    lock: Any = dynamodb.get_item(TableName=names.coordinator, Key=_LEADER_KEY, ConsistentRead=True).get("Item", {})
-    progress = fleet_stats(dynamodb, names).shards
-    return Observation(list_shards(kinesis, names.stream), leases, workers, _leader(lock), progress)
+    lock: Any = dynamodb.get_item(TableName=names.coordinator, Key=LEADER_KEY, ConsistentRead=True).get("Item", {})
+    rows = fleet_stats(dynamodb, names).shards if progress is None else progress
+    return Observation(list_shards(kinesis, names.stream), leases, workers, _leader(lock), rows)
 
 
 # KCL's tables also hold what is none of these: a newer one keeps workers and leader beside the leases, and marks of its own.
@@ -134,22 +138,6 @@ def _text(item: Any, name: str) -> str:
 def _number(item: Any, name: str) -> int | None:
     text = str(item.get(name, {}).get("N", ""))
     return int(text) if text.isdecimal() else None
-
-
-def remove_leader(dynamodb: "DynamoDBClient", names: ResourceNames, leader: Leader) -> bool:
-    """Remove the lock of a leader, unless it was renewed or moved since it was seen; says whether it did."""
-    try:
-        dynamodb.delete_item(
-            TableName=names.coordinator,
-            Key=_LEADER_KEY,
-            ConditionExpression="recordVersionNumber = :seen AND ownerName = :owner",
-            ExpressionAttributeValues={":seen": {"S": leader.version}, ":owner": {"S": leader.owner}},
-        )
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-            raise
-        return False
-    return True
 
 
 def _scan(dynamodb: "DynamoDBClient", table: str) -> Iterator[Any]:

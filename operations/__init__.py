@@ -1,0 +1,3 @@
+"""One look at leases, workers, leader and progress, and what is to be said of it: the supervisor, the API's status and the
+`telemetry` command all ask here. Who acts on it, does so elsewhere.
+"""

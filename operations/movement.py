@@ -1,0 +1,44 @@
+"""What moves, told from one look after another. Pure: the time is handed in.
+
+Nobody else's clock is trusted: whatever changes from look to look is alive, whatever stays the same for too long is not.
+"""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+
+from operations.observation import Observation
+
+
+@dataclass(slots=True)
+class Unchanged:
+    """Since when each thing has been as it is."""
+
+    _seen: dict[Hashable, tuple[Hashable, float]] = field(default_factory=dict)
+
+    def for_s(self, thing: Hashable, state: Hashable, now_s: float) -> float:
+        """For how long a thing has been seen as it is now, in seconds; 0 when it is another than at the last look."""
+        known = self._seen.get(thing)
+        if known is None or known[0] != state:
+            self._seen[thing] = known = state, now_s
+        return now_s - known[1]
+
+    def forget(self) -> None:
+        """Nothing was ever seen."""
+        self._seen.clear()
+
+
+def everybody(seen: Observation) -> set[str]:
+    """Every worker that is named anywhere."""
+    owners = {lease.owner for lease in seen.leases.values() if lease.owner}
+    return owners | seen.workers.keys() | ({seen.leader.owner} if seen.leader else set())
+
+
+def signs(seen: Observation, worker: str) -> dict[str, Hashable]:
+    """What changes while a worker's daemon lives: its own time stamp, and the counters of its leases."""
+    return {"beat": seen.workers.get(worker), **{shard_id: seen.leases[shard_id].counter for shard_id in seen.held(worker)}}
+
+
+def place(seen: Observation, shard_id: str) -> Hashable:
+    """What changes while a shard is projected or, when idle, every ten seconds (`FlushPolicy.renew_every_s`)."""
+    row = seen.progress.get(shard_id)
+    return row and (row.position, row.progress.beat)

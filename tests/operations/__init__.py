@@ -1,0 +1,1 @@
+"""Looks, verdicts and what is kept of restarts."""
