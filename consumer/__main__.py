@@ -17,12 +17,14 @@ from typing import TextIO
 import structlog
 
 from consumer.daemon import Daemon
+from consumer.history import History
 from consumer.leases import make_leases, rewind_leases
 from consumer.oversight import AwsWorld, Oversight
 from consumer.properties import patience
 from consumer.status import StatusFile, worker_path
 from consumer.supervisor import supervise
 from operations.observation import observe
+from operations.restarts import Restart, Supervisor, write_restarts
 from projections.generations import Pointer, check_stream, retention_s
 from telemetry.aws import dynamodb_client, kinesis_client
 from telemetry.errors import TelemetryError
@@ -47,7 +49,7 @@ def main() -> None:
         if len(tempfile.gettempdir().split()) > 1:
             sys.exit(f"TMPDIR={tempfile.gettempdir()!r} holds a space, at which KCL splits commands: set it to another folder.")
         with _only_one(settings), StatusFile(worker_path(settings, "json"), settings.worker_id) as status:
-            oversight = Oversight(settings.worker_id, patience(settings), status)
+            oversight = Oversight(settings.worker_id, patience(settings), status, history=_history(settings))
 
             def start(folder: Path) -> Daemon:
                 # Prepared before every run: the stream may have been made anew, or the pointer moved, since the last.
@@ -75,6 +77,15 @@ def _prepare(settings: Settings) -> tuple[ResourceNames, Pointer, int]:
     if rewound := rewind_leases(dynamodb, names.application, seen, kept_from_us):
         log.warning("leases_rewound", shards=rewound)
     return names, pointer, len(seen.shards.open)
+
+
+def _history(settings: Settings) -> History:
+    names, dynamodb = ResourceNames(settings.prefix), dynamodb_client(settings, attempts=1)
+
+    def keep(restarts: tuple[Restart, ...]) -> None:
+        write_restarts(dynamodb, names, Supervisor(settings.worker_id, restarts))
+
+    return History(keep)
 
 
 @contextmanager

@@ -11,11 +11,13 @@ from typing import Any, Protocol
 import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
+from consumer.history import History
 from consumer.leader import remove_leader
 from consumer.leases import make_leases, take_lease
 from consumer.status import StatusFile
 from consumer.watch import Patience, Verdict, Watch
 from operations.observation import Observation, observe
+from operations.restarts import Restart
 from projections.generations import Pointer, check_stream
 from telemetry.aws import dynamodb_client, kinesis_client
 from telemetry.errors import StoreUnavailable
@@ -76,12 +78,18 @@ class Oversight:
     """Oversees one worker's daemon, run after run."""
 
     def __init__(
-        self, worker_id: str, patience: Patience, status: StatusFile, clock_s: Callable[[], float] = time.monotonic
+        self,
+        worker_id: str,
+        patience: Patience,
+        status: StatusFile,
+        clock_s: Callable[[], float] = time.monotonic,
+        history: History | None = None,
     ) -> None:
         self._watch = Watch(worker_id, patience)
         self._every_s = patience.look_every_s
         self._status = status
         self._clock_s = clock_s
+        self._history = history or History(lambda _: None)
         self.world: World | None = None
         """Set once stream and tables are known to belong together."""
         self._next_look_s = 0.0
@@ -101,9 +109,11 @@ class Oversight:
         self._next_look_s = self._clock_s() + self._every_s
 
     def tell(self, phase: str, **details: Any) -> None:
-        """Log a phase of the supervision and put it into the status file."""
+        """Log a phase of the supervision and put it into the status file; one with a `reason` is a restart, and is kept."""
         log.info(f"consumer_{phase}", **details)
         self._status.phase(phase, **details)
+        if "reason" in details:
+            self._history.add(Restart(time.time_ns() // 1000, details["reason"]))
 
     def look(self) -> str | None:
         """Look when it is time to. Why the daemon must be started anew, or None. Raises WrongStream."""
@@ -130,6 +140,7 @@ class Oversight:
             self._tell_sight(str(error))
             return None
         self._tell_sight(None)
+        self._history.keep()
         verdict = self._watch.see(seen, self._clock_s())
         self._worked = self._worked or bool(verdict.working)
         return seen, verdict

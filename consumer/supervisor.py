@@ -13,6 +13,7 @@ import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
 from telemetry.errors import StoreUnavailable, WrongStream
+from telemetry.retry import error_code
 
 log = structlog.get_logger(__name__)
 
@@ -87,7 +88,11 @@ def _one_run(start: Callable[[Path], Run], overseer: Overseer, stopping: threadi
         overseer.begin()
         try:
             daemon = start(Path(folder))
-        except (ClientError, BotoCoreError, StoreUnavailable) as error:
+        except (ClientError, BotoCoreError) as error:
+            # Everybody may read the reason; AWS's text, which may name accounts and roles, is for the log.
+            log.warning("daemon_not_started", error=str(error))
+            return f"the daemon could not be started: {error_code(error)}"
+        except StoreUnavailable as error:
             return f"the daemon could not be started: {error}"
         overseer.tell("starting", daemon_pid=daemon.pid)
         while (status := daemon.poll()) is None:

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from consumer.history import History
 from consumer.oversight import Oversight
 from consumer.status import StatusFile, main, read_status, worker_path
 from consumer.watch import Patience
 from operations.observation import Leader, Lease, Observation
+from operations.restarts import Restart
 from projections.rows import PROGRESS, Row
 from telemetry.errors import StreamMissing, TelemetryError, WrongStream
 from telemetry.settings import Settings
@@ -173,6 +175,29 @@ def test_the_status_tells_phase_shards_and_restarts(subject: Subject) -> None:
     subject.oversight.tell("restarting", reason="the daemon ended with status 70", failures=1)
     assert subject.status()["restarts"] == 1
     assert subject.status()["last_restart"]["reason"] == "the daemon ended with status 70"  # type: ignore[index]
+
+
+def test_restarts_are_kept_as_they_are_told_and_by_the_next_look_that_sees_anything(subject: Subject) -> None:
+    """A phase without a reason is none."""
+    kept: list[tuple[Restart, ...]] = []
+    away = [True]
+
+    def keep(restarts: tuple[Restart, ...]) -> None:
+        if away[0]:
+            raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
+        kept.append(restarts)
+
+    with StatusFile(subject.path, "me") as status:
+        oversight = Oversight("me", PATIENCE, status, subject.clock, History(keep))
+        oversight.world = subject.world
+        oversight.tell("starting", daemon_pid=4711)
+        oversight.tell("restarting", reason="record processor 4712 died", failures=1)
+        assert kept == []
+        away[0] = False
+        oversight.worked()
+    (((restart,)),) = kept
+    assert restart.reason == "record processor 4712 died"
+    assert abs(restart.at_us / 1e6 - time.time()) < 60
 
 
 def test_a_run_worked_when_a_shard_moved_however_shortly_before_its_end(subject: Subject) -> None:
