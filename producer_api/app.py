@@ -21,6 +21,8 @@ from producer_api.envelope import Envelope
 from producer_api.live.hub import Hub
 from producer_api.live.stream import live
 from producer_api.operating.health import livez, readyz
+from producer_api.operating.sight import Watcher
+from producer_api.operating.status import SHARED_S, status
 from producer_api.pages.errors import error_page
 from producer_api.pages.home import home
 from producer_api.problems import (
@@ -95,6 +97,7 @@ ROUTES = [
     Route("/api/readings", one_sensors_readings, middleware=_PACKED),
     Route("/docs/errors/{code}", error_page),
     Route("/api/live", live),
+    Route("/api/status", status),
     Route("/livez", livez),
     Route("/readyz", readyz),
 ]
@@ -174,11 +177,12 @@ async def _open(settings: Settings) -> Services:
     stream.require_ours()
     looks = Shared(LiveFleet(dynamodb, live).read, _STATS_SHARED_S)
     asking = Asking(looks, dynamodb, live.names, Shared(partial(list_shards, kinesis, names.stream), _SHARDS_SHARED_S))
+    sight = Shared(Watcher(kinesis, dynamodb, live).look, SHARED_S)
     readiness: dict[str, Shared[object]] = {
         "stream": Shared(check, _READINESS_SHARED_S),
         "stats": Shared(LiveFleet(dynamodb, live).read, _READINESS_SHARED_S),
     }
-    return Services(settings, writer, stream, looks, asking, Hub(asking, settings.live_streams_max), readiness)
+    return Services(settings, writer, stream, looks, asking, Hub(asking, settings.live_streams_max), sight, readiness)
 
 
 def _open_shards(kinesis: "KinesisClient", stream: str) -> ShardMap:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from starlette.requests import Request
 
 from producer_api.live.hub import Hub
+from producer_api.operating.sight import Sight
 from producer_api.reading.asking import Asking
 from producer_api.shared import Shared
 from producer_api.stream_check import StreamCheck
@@ -27,6 +28,8 @@ class Services:
     asking: Asking
     hub: Hub
     """Of live streams."""
+    sight: Shared[Sight]
+    """Of the whole pipeline, for who operates it."""
     readiness: Mapping[str, Shared[object]]
     """What must answer for the API to be ready, by name, beside what the writer meets."""
     turns: Turns = field(default_factory=Turns)

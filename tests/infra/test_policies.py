@@ -39,6 +39,7 @@ NOT_SEEN: Mapping[str, Mapping[Call, str]] = {
     },
     "consumer": {
         Call("dynamodb:UpdateItem", NAMES.stats): "a sensor in the directory that is seen again hours later",
+        Call("dynamodb:PutItem", NAMES.generations): "restarts of the daemon: there is none in this run",
         Call("cloudwatch:PutMetricData", "*"): "KCL sends metrics to AWS itself only",
         Call("dynamodb:DeleteItem", NAMES.coordinator): "a dead leader's lock: see tests/faults/test_supervision.py",
         Call("dynamodb:UpdateItem", NAMES.coordinator): "the leader's lock beats every 30 s, which is longer than this run",
@@ -72,6 +73,7 @@ def lines(stack: Stack, calls_file: Path, tmp_path_factory: pytest.TempPathFacto
     with running_api(_as("api", stack), log) as url, running("consumer", _as("consumer", stack), log):
         _look_up(stack, url)
         assert httpx.get(f"{url}/api/stats").status_code == 200
+        assert httpx.get(f"{url}/api/status").status_code == 200
     written = calls_file.read_text().replace(stack.names.prefix, NAMES.prefix)
     return [tuple(json.loads(line)) for line in written.splitlines()]
 
@@ -158,6 +160,12 @@ def test_metrics_may_go_to_kcls_own_namespace_only(policies: Mapping[str, Any]) 
     """CloudWatch knows no resources, so a condition says it."""
     (statement,) = (one for one in policies["consumer"]["Statement"] if one["Action"] == "cloudwatch:PutMetricData")
     assert statement["Condition"] == {"StringEquals": {"cloudwatch:namespace": NAMES.application}}
+
+
+def test_the_consumer_may_write_its_restarts_and_not_the_pointer(policies: Mapping[str, Any]) -> None:
+    """They are items of one table, told apart by their key."""
+    (statement,) = (one for one in policies["consumer"]["Statement"] if one.get("Sid") == "KeepRestarts")
+    assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": "supervisor#*"}}
 
 
 def test_fargates_agent_may_fetch_the_image_and_write_the_logs(policies: Mapping[str, Any]) -> None:

@@ -119,6 +119,14 @@ def test_e15_retry_after_differs_from_client_to_client(client: httpx.Client, pro
     assert len({put(client).headers["retry-after"] for _ in range(30)}) >= 4
 
 
+def test_a_status_that_cannot_be_seen_is_a_503(client: httpx.Client, proxy: FaultProxy) -> None:
+    """Leases away, as before a set-up: nothing is told of the rest, and no text of AWS's."""
+    proxy.rules = [Rule(refuse_with("ResourceNotFoundException"), operation="Scan")]
+    answer = client.get("/api/status")
+    assert (answer.status_code, answer.json()["code"]) == (503, "projection-unavailable")
+    assert "123456789012" not in answer.text
+
+
 def test_e19_a_store_that_never_answers_is_away_after_two_seconds(client: httpx.Client, proxy: FaultProxy) -> None:
     """Statistics and readiness have a deadline, and readiness asks side by side; PUT does not need the store."""
     proxy.rules = [Rule(hang, service="DynamoDB")]

@@ -67,7 +67,7 @@ def test_the_api_uses_only_the_read_side_of_the_projections() -> None:
 
 def test_the_api_uses_only_the_status_of_the_operations() -> None:
     """What a person is told to do, and what acts, stays out of the API."""
-    status = {f"operations.{name}" for name in ("exposition", "observation", "restarts", "verdicts")}
+    status = {f"operations.{name}" for name in ("exposition", "observation", "restarts", "tally", "verdicts")}
     wrong = [
         f"{path} imports {name}: it is not what /api/status is made of"
         for path, tree in modules().items()
@@ -98,7 +98,7 @@ def test_the_pure_modules_import_no_clock_no_thread_and_no_client() -> None:
         *("fleet_rows", "flushing", "projector"),
     )
     reading = ("reads", "marks", "fleet", "zones", "calendar", "tiles", "ranges", "history", "percentiles", "sensors")
-    operations = ("doctor", "movement", "verdicts")
+    operations = ("doctor", "movement", "tally", "verdicts")
     pure = [*(f"projections/{name}.py" for name in (*values, *writing, *reading)), "producer_api/writing/commit.py"]
     pure += [f"operations/{name}.py" for name in operations]
     impure = {"time", "threading", "asyncio", "random", "socket", "boto3", "botocore", "concurrent"}

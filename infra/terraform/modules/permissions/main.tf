@@ -34,6 +34,25 @@ data "aws_iam_policy_document" "api" {
   }
 
   statement {
+    sid       = "ReadRestarts"
+    actions   = ["dynamodb:Scan"]
+    resources = local.tables.generations
+  }
+
+  # KCL's own tables, for GET /api/status and /metrics.
+  statement {
+    sid       = "SeeLeasesAndWorkers"
+    actions   = ["dynamodb:Scan"]
+    resources = concat(local.tables.leases, local.tables.workers)
+  }
+
+  statement {
+    sid       = "SeeLeader"
+    actions   = ["dynamodb:GetItem"]
+    resources = local.tables.coordinator
+  }
+
+  statement {
     sid       = "ReadStats"
     actions   = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"]
     resources = local.tables.stats
@@ -74,6 +93,19 @@ data "aws_iam_policy_document" "consumer" {
     sid       = "FindLiveGeneration"
     actions   = ["dynamodb:GetItem"]
     resources = local.tables.generations
+  }
+
+  statement {
+    sid       = "KeepRestarts"
+    actions   = ["dynamodb:PutItem"]
+    resources = local.tables.generations
+
+    # Beside the pointer, which no process may move.
+    condition {
+      test     = "ForAllValues:StringLike"
+      variable = "dynamodb:LeadingKeys"
+      values   = ["supervisor#*"]
+    }
   }
 
   statement {
