@@ -19,6 +19,7 @@ import structlog
 from consumer.daemon import Daemon
 from consumer.history import History
 from consumer.leases import make_leases, rewind_leases
+from consumer.metrics import SupervisorMetrics, served
 from consumer.oversight import AwsWorld, Oversight
 from consumer.properties import patience
 from consumer.status import StatusFile, worker_path
@@ -48,8 +49,14 @@ def main() -> None:
             sys.exit(f"JAVA={settings.java!r} is not a program: install Java 17 or newer, or set JAVA to its path.")
         if len(tempfile.gettempdir().split()) > 1:
             sys.exit(f"TMPDIR={tempfile.gettempdir()!r} holds a space, at which KCL splits commands: set it to another folder.")
-        with _only_one(settings), StatusFile(worker_path(settings, "json"), settings.worker_id) as status:
-            oversight = Oversight(settings.worker_id, patience(settings), status, history=_history(settings))
+        history = _history(settings)
+        metrics = SupervisorMetrics(lambda: history.count) if settings.metrics_port else None
+        with (
+            _only_one(settings),
+            served(metrics, settings),
+            StatusFile(worker_path(settings, "json"), settings.worker_id) as status,
+        ):
+            oversight = Oversight(settings.worker_id, patience(settings), status, history=history, metrics=metrics)
 
             def start(folder: Path) -> Daemon:
                 # Prepared before every run: the stream may have been made anew, or the pointer moved, since the last.

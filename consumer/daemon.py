@@ -64,7 +64,7 @@ class Daemon:
             # A group of its own: a terminal's Ctrl-C reaches the supervisor alone, which then ends things in order, and
             # what a killed daemon leaves behind can be ended with it.
             start_new_session=True,
-            preexec_fn=end_with_parent,  # noqa: PLW1509  the supervisor has one thread
+            preexec_fn=end_with_parent,  # noqa: PLW1509  it only makes a system call
         )
 
     @property

@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from consumer.history import History
 from consumer.leader import remove_leader
 from consumer.leases import make_leases, take_lease
+from consumer.metrics import SupervisorMetrics
 from consumer.status import StatusFile
 from consumer.watch import Patience, Verdict, Watch
 from operations.observation import Observation, observe
@@ -83,13 +84,16 @@ class Oversight:
         patience: Patience,
         status: StatusFile,
         clock_s: Callable[[], float] = time.monotonic,
+        *,
         history: History | None = None,
+        metrics: SupervisorMetrics | None = None,
     ) -> None:
         self._watch = Watch(worker_id, patience)
         self._every_s = patience.look_every_s
         self._status = status
         self._clock_s = clock_s
         self._history = history or History(lambda _: None)
+        self._metrics = metrics
         self.world: World | None = None
         """Set once stream and tables are known to belong together."""
         self._next_look_s = 0.0
@@ -138,8 +142,10 @@ class Oversight:
         except (ClientError, BotoCoreError) as error:
             # A shard that could not move while AWS was away is not stuck: the watch sees that it was not shown anything.
             self._tell_sight(str(error))
+            self._show(None)
             return None
         self._tell_sight(None)
+        self._show(seen)
         self._history.keep()
         verdict = self._watch.see(seen, self._clock_s())
         self._worked = self._worked or bool(verdict.working)
@@ -162,6 +168,10 @@ class Oversight:
         except (ClientError, BotoCoreError) as error:
             log.warning("not_mended", error=str(error))  # the next look finds it again
         return None
+
+    def _show(self, seen: Observation | None) -> None:
+        if self._metrics:
+            self._metrics.show(seen, self._clock_s(), time.time_ns() // 1000)
 
     def _tell_sight(self, error: str | None) -> None:
         if error and not self._blind:

@@ -13,6 +13,7 @@ import uvicorn
 from producer_api.app import create_app
 from producer_api.connections import Connection
 from producer_api.guard import Guard, Limits
+from producer_api.operating.outcomes import Outcomes
 from telemetry.errors import InvalidSettings
 from telemetry.logs import configure_logs
 from telemetry.settings import Settings
@@ -32,16 +33,18 @@ def main() -> None:
     configure_logs(settings.log_level, unblocked=True, process="api")
     # uvicorn drains, then raises the signal once more: to have stopped as asked is a success, not a death by signal.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    outcomes = Outcomes()
     guard = Guard(
         Limits(
             connections_max=_connections_max(settings),
             request_s=settings.request_timeout_s,
             keep_alive_s=settings.keep_alive_s,
             drain_s=settings.drain_s,
-        )
+        ),
+        outcomes,
     )
     uvicorn.run(
-        create_app(settings),
+        create_app(settings, outcomes),
         host=settings.host,
         port=settings.port,
         http=partial(Connection, guard),  # type: ignore[arg-type]  # called as the class would be

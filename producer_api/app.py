@@ -21,6 +21,9 @@ from producer_api.envelope import Envelope
 from producer_api.live.hub import Hub
 from producer_api.live.stream import live
 from producer_api.operating.health import livez, readyz
+from producer_api.operating.metrics import Metrics, metrics
+from producer_api.operating.outcomes import Outcomes
+from producer_api.operating.requests import Observed
 from producer_api.operating.sight import Watcher
 from producer_api.operating.status import SHARED_S, status
 from producer_api.pages.errors import error_page
@@ -98,6 +101,7 @@ ROUTES = [
     Route("/docs/errors/{code}", error_page),
     Route("/api/live", live),
     Route("/api/status", status),
+    Route("/metrics", metrics),
     Route("/livez", livez),
     Route("/readyz", readyz),
 ]
@@ -116,12 +120,16 @@ ERRORS = {
 }
 
 
-def create_app(settings: Settings) -> ASGIApp:
-    """The ASGI application for these settings. It opens its connections when it starts, not when it is made."""
+def create_app(settings: Settings, outcomes: Outcomes) -> ASGIApp:
+    """The ASGI application for these settings. It opens its connections when it starts, not when it is made.
+
+    `outcomes` are counted in by who serves it as well: connections refuse requests that never come to it.
+    """
+    told = Metrics(outcomes)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Services]]:
-        services = await _open(settings)
+        services = await _open(settings, outcomes, told)
         looking = asyncio.create_task(services.stream.keep_looking())
         yield {"services": services}
         looking.cancel()
@@ -130,7 +138,8 @@ def create_app(settings: Settings) -> ASGIApp:
 
     app = Starlette(routes=ROUTES, exception_handlers=ERRORS, lifespan=lifespan)
     app.router.redirect_slashes = False  # it would send clients to whatever their Host header says
-    return Envelope(_for_browsers(app, settings.cors_origins) if settings.cors_origins else app)
+    answering = _for_browsers(app, settings.cors_origins) if settings.cors_origins else app
+    return Envelope(Observed(answering, outcomes, told.answered))
 
 
 class _ForBrowsers(CORSMiddleware):
@@ -152,7 +161,7 @@ def _for_browsers(app: ASGIApp, origins: str) -> ASGIApp:
     )
 
 
-async def _open(settings: Settings) -> Services:
+async def _open(settings: Settings, outcomes: Outcomes, told: Metrics) -> Services:
     """Connect. Storing needs the stream alone, so tables that are away keep nobody waiting.
 
     Raises WrongStream when the tables are known to be filled from another stream of the same name, boto3's errors when there is
@@ -170,6 +179,7 @@ async def _open(settings: Settings) -> Services:
         events_max=settings.queue_events_max,
         deadline_s=settings.put_deadline_s,
     )
+    told.writer = writer
     live = LiveNames(dynamodb, names)
     check = partial(check_stream, kinesis, dynamodb, names)
     stream = StreamCheck(check)
@@ -182,7 +192,8 @@ async def _open(settings: Settings) -> Services:
         "stream": Shared(check, _READINESS_SHARED_S),
         "stats": Shared(LiveFleet(dynamodb, live).read, _READINESS_SHARED_S),
     }
-    return Services(settings, writer, stream, looks, asking, Hub(asking, settings.live_streams_max), sight, readiness)
+    hub = Hub(asking, settings.live_streams_max)
+    return Services(settings, writer, stream, looks, asking, hub, sight, outcomes, told, readiness)
 
 
 def _open_shards(kinesis: "KinesisClient", stream: str) -> ShardMap:

@@ -19,14 +19,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from producer_api.guard import Guard, Waiting
 from producer_api.problems import problem_message
-from telemetry.logs import SparseLog
 
 _PIECE_BYTES: Final = 2048
 """Holds an ordinary request whole, and some 80 of the shortest: that many can wait on one connection before it presses back."""
 
 _STOPPING: Final = "The server is stopping. Nothing was stored; send it again."
-
-log = SparseLog(__name__)
 
 
 class Connection(HttpToolsProtocol):
@@ -239,7 +236,6 @@ class Connection(HttpToolsProtocol):
         """Answer a request that the application does not get, or gets no further, and end the connection after it."""
         if self._refusal or self.transport.is_closing():
             return
-        log.info("request_refused", status=status, detail=detail, peer=self.peer)
         self._unparsed = memoryview(b"")
         if self._in_body:  # the application waits for the rest: this is its answer
             self._answers_due -= 1
@@ -250,7 +246,8 @@ class Connection(HttpToolsProtocol):
             else:
                 self.cycle.disconnected = True
                 self.cycle.message_event.set()
-        self._refusal = problem_message(status, detail, self.scope, self.server_state.default_headers)
+        told = self._guard.refused(status, detail, self.scope, self.peer)
+        self._refusal = problem_message(*told, self.server_state.default_headers)
         if not self._answers_due:
             self.transport.write(self._refusal)
             self.transport.close()

@@ -4,10 +4,15 @@ What one of them may cost beside that is in `connections.py`.
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from producer_api.envelope import request_id_of
+from producer_api.operating.outcomes import Outcomes
+from producer_api.operating.requests import UNMATCHED
+from producer_api.problems import problem_members
 from telemetry.logs import SparseLog
 
 if TYPE_CHECKING:
@@ -58,14 +63,26 @@ class Limits:
 class Guard:
     """All connections of a server by what they wait for, those that have waited longest first."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, outcomes: Outcomes) -> None:
         self.limits = limits
+        self.outcomes = outcomes
         self.stopping = False
         """The server was asked to stop: whatever is answered from now on ends its connection."""
         self._patience_s = dict.fromkeys(Waiting, limits.request_s)
         self._patience_s |= {Waiting.NEXT_REQUEST: limits.keep_alive_s, Waiting.END: limits.linger_s}
         self._waiting: dict[Waiting, dict[Connection, float]] = {waiting: {} for waiting in Waiting}
         self._sweep: asyncio.TimerHandle | None = None
+
+    def refused(self, status: int, detail: str, scope: Mapping[str, Any] | None, peer: str) -> tuple[Mapping[str, Any], str]:
+        """Count and log a request that never comes to the application; the members of its problem, and its id.
+
+        `scope` is the request's, if one has begun.
+        """
+        members, request_id = problem_members(status, detail), request_id_of(scope["headers"] if scope else ())
+        self.outcomes.refused[members["code"]] += 1
+        fields = {"status": status, "route": UNMATCHED, "code": members["code"], "request_id": request_id, "peer": peer}
+        log.info("request_refused", **fields, detail=detail)
+        return members, request_id
 
     def wait(self, connection: "Connection", waiting: Waiting | None) -> None:
         """Note what a connection waits for from now on; None while it is our turn."""

@@ -13,8 +13,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
 
-from producer_api.envelope import EVERY_ANSWER, request_id_of
+from producer_api.envelope import EVERY_ANSWER
 from producer_api.outage import Outage
 from producer_api.pages.errors import code_of
 from producer_api.urls import asked_again
@@ -80,10 +81,23 @@ _LASTS: Mapping[type[Exception], float] = {Refused: 10, WrongStream: 30}
 """The least Retry-After, in seconds, of what does not pass by itself."""
 
 
+class _Problem(JSONResponse):
+    """Leaves its code with the request, for who counts and logs refusals."""
+
+    def __init__(self, content: Mapping[str, Any], *args: Any, **kwargs: Any) -> None:
+        super().__init__(content, *args, **kwargs)
+        self._code: str = content["code"]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["problem"] = self._code
+        await super().__call__(scope, receive, send)
+
+
 def problem(status: int, detail: str, code: str = "", *, headers: Mapping[str, str] | None = None, **members: Any) -> Response:
     """An `application/problem+json` answer. `message` repeats `detail`, as the original's clients expect, unless given."""
     headers = {"Cache-Control": "no-store", **(headers or {})}
-    return JSONResponse(problem_members(status, detail, code) | members, status, headers, media_type="application/problem+json")
+    told = problem_members(status, detail, code) | members
+    return _Problem(told, status, headers, media_type="application/problem+json")
 
 
 def problem_members(status: int, detail: str, code: str = "") -> dict[str, Any]:
@@ -99,19 +113,20 @@ def problem_members(status: int, detail: str, code: str = "") -> dict[str, Any]:
     }
 
 
-def problem_message(status: int, detail: str, scope: Mapping[str, Any] | None, default: Iterable[tuple[bytes, bytes]]) -> bytes:
+def problem_message(members: Mapping[str, Any], request_id: str, default: Iterable[tuple[bytes, bytes]]) -> bytes:
     """A problem as a whole HTTP message that ends its connection, for requests that reach no application.
 
-    `scope` is the request's, if one has begun, `default` the headers that the server adds to every answer.
+    `members` are those of `problem_members`; `default` are the headers that the server adds to every answer.
     """
-    body = json.dumps(problem_members(status, detail)).encode()
+    status: int = members["status"]
+    body = json.dumps(members).encode()
     headers = [
         *default,
         *EVERY_ANSWER,
         (b"content-type", b"application/problem+json"),
         (b"content-length", b"%d" % len(body)),
         (b"connection", b"close"),
-        (b"x-request-id", request_id_of(scope["headers"] if scope else ()).encode()),
+        (b"x-request-id", request_id.encode()),
         *([(b"retry-after", b"%d" % retry_after_s(0, _MOMENT_S))] if status == 503 else ()),
     ]
     lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode(), *(b"%b: %b" % header for header in headers)]

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
 from producer_api.live.hub import Hub
+from producer_api.operating.outcomes import Outcomes
 from producer_api.operating.sight import Sight
 from producer_api.reading.asking import Asking
 from producer_api.shared import Shared
@@ -14,6 +16,9 @@ from producer_api.writing.sending import Turns
 from producer_api.writing.writer import Writer
 from projections.dynamodb_reads import LiveLook
 from telemetry.settings import Settings
+
+if TYPE_CHECKING:  # it asks for services itself
+    from producer_api.operating.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,8 @@ class Services:
     """Of live streams."""
     sight: Shared[Sight]
     """Of the whole pipeline, for who operates it."""
+    outcomes: Outcomes
+    metrics: "Metrics"
     readiness: Mapping[str, Shared[object]]
     """What must answer for the API to be ready, by name, beside what the writer meets."""
     turns: Turns = field(default_factory=Turns)

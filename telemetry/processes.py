@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
+_PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
+"""Looked up beforehand: between fork and exec, other threads may have left the loader's lock taken."""
 
 _OBJECTS_BETWEEN_LOOKS = 50_000
 
@@ -22,8 +24,8 @@ def end_with_parent() -> None:
 
     On Linux; elsewhere a parent that was killed with -9 leaves its children running.
     """
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if _PRCTL:
+        _PRCTL(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
 
 
 def collect_garbage_seldom() -> None:

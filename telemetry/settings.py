@@ -45,7 +45,7 @@ class Settings(BaseModel):
         "info"
     )
 
-    host: Annotated[str, Field(description="The address the API listens on.")] = "127.0.0.1"
+    host: Annotated[str, Field(description="The address the API listens on, and the supervisor's metrics.")] = "127.0.0.1"
     port: Annotated[int, Field(ge=0, le=65535, description="The port the API listens on.")] = 8080
     temperature_min: Annotated[
         Decimal, Field(ge=Decimal("-273.15"), le=10_000, description="Colder readings are refused at the HTTP edge, in °C.")
@@ -115,6 +115,9 @@ class Settings(BaseModel):
     kcl_timing: Annotated[
         Literal["local", "aws"], Field(description="Which set of KCL's intervals to use: `consumer/properties.py` has both.")
     ] = "aws"
+    metrics_port: Annotated[
+        int, Field(ge=0, le=65535, description="The port at HOST where the consumer's supervisor tells Prometheus; 0 for none.")
+    ] = 0
     java: Annotated[str, Field(description="The java that runs KCL's daemon, 17 or newer.")] = "java"
     store_retry_s: Annotated[
         float, Field(gt=0, le=50, description="How long the consumer retries a call to AWS before it exits, in seconds.")

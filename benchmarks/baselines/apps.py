@@ -18,6 +18,8 @@ from starlette.types import ASGIApp
 from producer_api.app import ERRORS, ROUTES
 from producer_api.envelope import Envelope
 from producer_api.live.hub import Hub
+from producer_api.operating.metrics import Metrics
+from producer_api.operating.outcomes import Outcomes
 from producer_api.operating.sight import Sight
 from producer_api.outage import Outage
 from producer_api.reading.asking import Asking
@@ -78,8 +80,10 @@ def create_app(settings: Settings, writer: Any) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Services]]:
         looks = Shared(lambda: look, 3600)
+        outcomes = Outcomes()
         asking, hub, sight = cast("Asking", None), cast("Hub", None), cast("Shared[Sight]", None)
-        yield {"services": Services(settings, writer, StreamCheck(dict), looks, asking, hub, sight, {})}
+        check = StreamCheck(dict)
+        yield {"services": Services(settings, writer, check, looks, asking, hub, sight, outcomes, Metrics(outcomes), {})}
         await writer.close()
 
     return Envelope(Starlette(routes=ROUTES, exception_handlers=ERRORS, lifespan=lifespan))

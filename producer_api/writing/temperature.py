@@ -6,6 +6,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from producer_api.operating.outcomes import Outcome
 from producer_api.services import services
 from producer_api.writing.bodies import read_body, require_json
 from producer_api.writing.parsing import parse_reading
@@ -23,15 +24,22 @@ async def record_temperature(request: Request) -> Response:
     if not body and request.url.query:
         raise HTTPException(415, "Expected the reading as a JSON body, not in the query string.")
     now_us = time.time_ns() // 1000
-    reading = parse_reading(body, services(request).settings, now_us)
-    services(request).stream.require_ours()
+    found = services(request)
+    try:
+        reading = parse_reading(body, found.settings, now_us)
+    except InvalidReading:
+        found.outcomes.reading("put", Outcome.REFUSED)
+        raise
+    found.stream.require_ours()
     # Whether the client hung up is known where its connection is (`connections.py`).
     hung_up = getattr(request.state, "hung_up", bool)
     try:
-        receipt = await services(request).writer.append(reading.sensor_id, encode_event(reading, now_us), hung_up)
-    except NotStored:
+        receipt = await found.writer.append(reading.sensor_id, encode_event(reading, now_us), hung_up)
+    except NotStored as error:
+        found.outcomes.reading("put", Outcome.UNKNOWN if type(error) is NotStored else Outcome.NOT_STORED)
         if hung_up():
             raise ClientDisconnect from None  # nobody to be told, and no trouble of the log's
         raise
+    found.outcomes.reading("put", Outcome.STORED)
     headers = {"X-Event-Id": event_id(reading), "X-Stream-Position": f"{receipt.shard_id}:{receipt.sequence_number}"}
     return Response(_RECORDED, media_type="application/json", headers=headers)

@@ -5,9 +5,10 @@ boto3 is synchronous, so PutRecords calls run in a few threads; everything else 
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +53,8 @@ class Counters:
     bytes: int = 0
     failed_records: int = 0
     surprises: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    """Calls by what became of their records: `stored`, `partly` or `failed`."""
 
 
 class Writer:
@@ -81,6 +84,11 @@ class Writer:
         self._tick: asyncio.TimerHandle | None = None
         self._closing = False
         self._drained = asyncio.Event()
+
+    @property
+    def held(self) -> int:
+        """How many events it holds."""
+        return len(self._group)
 
     @property
     def shards(self) -> ShardMap:
@@ -180,6 +188,8 @@ class Writer:
     def _count(self, answers: Sequence[Answer]) -> None:
         counters = self.counters
         counters.calls += 1
+        stored = sum(answer.receipt is not None for answer in answers)
+        counters.outcomes["stored" if stored == len(answers) else "partly" if stored else "failed"] += 1
         for answer in answers:
             counters.records += 1
             counters.events += sum(pending.events for pending in answer.entry.events)

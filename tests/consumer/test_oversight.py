@@ -188,7 +188,7 @@ def test_restarts_are_kept_as_they_are_told_and_by_the_next_look_that_sees_anyth
         kept.append(restarts)
 
     with StatusFile(subject.path, "me") as status:
-        oversight = Oversight("me", PATIENCE, status, subject.clock, History(keep))
+        oversight = Oversight("me", PATIENCE, status, subject.clock, history=History(keep))
         oversight.world = subject.world
         oversight.tell("starting", daemon_pid=4711)
         oversight.tell("restarting", reason="record processor 4712 died", failures=1)

@@ -1,0 +1,30 @@
+"""What became of readings and requests, counted. Plain numbers, of the event loop's thread."""
+
+from collections import Counter
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """What became of a reading."""
+
+    STORED = "stored"
+    REFUSED = "refused"
+    """By its sender's mistake."""
+    NOT_STORED = "not_stored"
+    """The log took it at no try, or there was no room in the queue."""
+    UNKNOWN = "unknown"
+    """It may be stored."""
+
+
+class Outcomes:
+    """Counts since the process began."""
+
+    def __init__(self) -> None:
+        self.readings: Counter[tuple[str, ...]] = Counter()
+        """By door (`put`) and outcome."""
+        self.refused: Counter[str] = Counter()
+        """Requests by the code of their problem."""
+
+    def reading(self, door: str, outcome: Outcome) -> None:
+        """A reading came to this."""
+        self.readings[door, outcome.value] += 1

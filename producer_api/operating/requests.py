@@ -1,0 +1,57 @@
+"""Sees every request to its end: counts and times it, and writes a log line when it was refused or failed."""
+
+import time
+from collections.abc import Callable
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from producer_api.operating.outcomes import Outcomes
+from telemetry.logs import SparseLog
+
+UNMATCHED = "unmatched"
+"""In place of a route's template where there is no route."""
+
+log = SparseLog(__name__)
+
+
+class Observed:
+    """ASGI middleware, within the one that binds the request's id to log lines and around everything that may answer."""
+
+    def __init__(self, app: ASGIApp, outcomes: Outcomes, answered: Callable[[str, str, int, float], None]) -> None:
+        self._app = app
+        self._outcomes = outcomes
+        self._answered = answered
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on and see what becomes of it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began_s, status = time.perf_counter(), 0
+
+        async def note(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, note)
+        finally:
+            if status:  # else the server is stopping, and nothing was answered
+                self._answered(scope["method"], route_of(scope), status, time.perf_counter() - began_s)
+                if status >= 400:
+                    self._refused(scope, status)
+
+    def _refused(self, scope: Scope, status: int) -> None:
+        code = scope.get("problem", "")
+        self._outcomes.refused[code] += 1
+        peer = "{}:{}".format(*scope["client"]) if scope.get("client") else ""
+        write, event = (log.warning, "request_failed") if status >= 500 else (log.info, "request_refused")
+        write(event, status=status, method=scope["method"], route=route_of(scope), code=code, peer=peer)
+
+
+def route_of(scope: Scope) -> str:
+    """The template of the route that a request came to, as `Route` has it."""
+    route = scope.get("route")
+    return route.path if route else UNMATCHED
