@@ -1,6 +1,6 @@
 """What every answer carries: X-Request-Id, and what keeps a browser from taking it for something else.
 
-The id is the client's own when it is sane, else a new one; it is bound to every log line.
+The id is the client's own when it is sane, else a new one; it is bound to every log line, and so is a valid `traceparent`.
 """
 
 import re
@@ -9,6 +9,8 @@ from collections.abc import Iterable
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from producer_api.tracing import keep, traceparent_of
 
 _SANE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
@@ -47,5 +49,9 @@ class Envelope:
                 message["headers"] = [*given, *EVERY_ANSWER, *policy, (b"x-request-id", request_id.encode())]
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        bound = {"request_id": request_id}
+        if traceparent := traceparent_of(scope["headers"]):
+            bound["traceparent"] = traceparent
+            keep(scope, traceparent)
+        with structlog.contextvars.bound_contextvars(**bound):
             await self._app(scope, receive, send_with_headers)

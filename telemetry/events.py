@@ -35,15 +35,17 @@ def event_id(reading: Reading) -> str:
     return urlsafe_b64encode(hashlib.blake2b(identity.encode(), digest_size=12).digest()).decode()
 
 
-def encode_event(reading: Reading, received_at_us: int, known_id: str = "") -> bytes:
+def encode_event(reading: Reading, received_at_us: int, known_id: str = "", traceparent: str = "") -> bytes:
     """The event of a reading accepted at `received_at_us` (microseconds since 1970), one line without its newline.
 
-    `known_id` is the reading's `event_id`, where it is known already.
+    `known_id` is the reading's `event_id`, where it is known already. `traceparent` is CloudEvents' extension for distributed
+    tracing, left out when empty; it is no part of the identity.
     """
+    trace = f'"traceparent":"{traceparent}",' if traceparent else ""
     return (
         f'{{"specversion":"1.0","type":"{TEMPERATURE_RECORDED}","source":"{SOURCE}","id":"{known_id or event_id(reading)}",'
         f'"subject":{_QUOTED(reading.sensor_id)},"time":"{rfc3339(reading.measured_at_us)}",'
-        f'"receivedtime":"{rfc3339(received_at_us)}","data":{{"temperature":{decimal_text(reading.temperature_micro)}}}}}'
+        f'"receivedtime":"{rfc3339(received_at_us)}",{trace}"data":{{"temperature":{decimal_text(reading.temperature_micro)}}}}}'
     ).encode()
 
 

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from producer_api.operating.outcomes import Outcome
 from producer_api.services import services
+from producer_api.tracing import sampled
 from producer_api.writing.bodies import read_body, require_json
 from producer_api.writing.parsing import parse_reading
 from telemetry.errors import NotStored
@@ -34,7 +35,8 @@ async def record_temperature(request: Request) -> Response:
     # Whether the client hung up is known where its connection is (`connections.py`).
     hung_up = getattr(request.state, "hung_up", bool)
     try:
-        receipt = await found.writer.append(reading.sensor_id, encode_event(reading, now_us), hung_up)
+        event = encode_event(reading, now_us, sampled(request.scope))
+        receipt = await found.writer.append(reading.sensor_id, event, hung_up)
     except NotStored as error:
         found.outcomes.reading("put", Outcome.UNKNOWN if type(error) is NotStored else Outcome.NOT_STORED)
         if hung_up():

@@ -1,5 +1,6 @@
 """What Prometheus is told: by a running API on a real stack, and by what counts alone."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 
@@ -13,13 +14,16 @@ from operations.verdicts import ShardState, ShardVerdict
 from producer_api.operating.metrics import Metrics
 from producer_api.operating.outcomes import Outcomes
 from telemetry.errors import ReasonCode
+from telemetry.records import split_record
 from tests.producer_api.raw import ask
 from tests.producer_api.server import Server, serving
+from tests.producer_api.stream import records_by_shard
 from tests.support.logs import log_lines
 from tests.support.stack import Stack
 from tests.support.waiting import eventually
 
 READING = {"sensorId": "a sensor of note", "temperature": 18, "timestamp": "2021-11-26T18:10:00"}
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331"
 REQUESTS = "http_server_request_duration_seconds_count"
 
 type Samples = Mapping[str, float]
@@ -82,20 +86,39 @@ def test_requests_are_counted_by_route_and_readings_by_their_fate(client: httpx.
 
 def test_every_refusal_has_a_line_in_the_log(server: Server, client: httpx.Client) -> None:
     """With status, template, code, request id and peer; those too that no endpoint gets to see."""
-    begin_bytes = server.log.stat().st_size
-    refused = client.get("/api/stats?limt=1", headers={"X-Request-Id": "ours-7"})
-    assert refused.status_code == 400
-    assert ask(server.url, b"GET / HTTP/1.1\r\n\r\n").status == 400
+    cases = {"/api/stats": "invalid-question", "unmatched": "bad-request"}
 
     def logged() -> None:
-        lines = [line for line in log_lines(server.log, begin_bytes) if line["event"] == "request_refused"]
-        known = [(line["status"], line["route"], line["code"]) for line in lines]
-        assert known == [(400, "/api/stats", "invalid-question"), (400, "unmatched", "bad-request")]
-        assert lines[0]["request_id"] == "ours-7"
+        # Again and again, because lines of one kind are thinned out.
+        assert client.get("/api/stats?limt=1", headers={"X-Request-Id": "ours-7"}).status_code == 400
+        assert ask(server.url, b"GET / HTTP/1.1\r\nX-Request-Id: ours-7\r\n\r\n").status == 400
+        lines = [line for line in log_lines(server.log) if line.get("request_id") == "ours-7"]
+        assert {line["route"]: line["code"] for line in lines} == cases
+        assert all(line["event"] == "request_refused" and line["status"] == 400 for line in lines)
         assert all(re.fullmatch(r"127\.0\.0\.1:\d+", line["peer"]) for line in lines)
 
     eventually(logged)
-    assert scrape(client)["telemetry_refused_total{code=bad-request}"] == 1
+    assert scrape(client)["telemetry_refused_total{code=bad-request}"] >= 1
+
+
+def test_a_trace_leads_into_the_log_and_when_sampled_into_the_event(stack: Stack, server: Server, client: httpx.Client) -> None:
+    """One that is not sampled leads into the log alone, one that is not valid nowhere."""
+    for flags, logged in (("01", f"{TRACE}-01"), ("00", f"{TRACE}-00"), ("0x", None)):
+        headers = {"traceparent": f"{TRACE}-{flags}", "X-Request-Id": f"traced-{flags}"}
+        answer = client.put("/api/temperature", json=READING | {"sensorId": f"traced {flags}"}, headers=headers)
+        assert answer.status_code == 200
+
+        def told(headers: dict[str, str] = headers, logged: str | None = logged) -> None:
+            # Again and again, because lines of one kind are thinned out.
+            assert client.get("/nowhere", headers=headers).status_code == 404
+            ours = [line for line in log_lines(server.log) if line.get("request_id") == headers["X-Request-Id"]]
+            assert {line.get("traceparent") for line in ours} == {logged}
+
+        eventually(told)
+    records = [record for shard in records_by_shard(stack).values() for record in shard]
+    events = [json.loads(line.data) for record in records for line in split_record(record.data)]
+    traced = {event["subject"]: event.get("traceparent") for event in events if event["subject"].startswith("traced")}
+    assert traced == {"traced 01": f"{TRACE}-01", "traced 00": None, "traced 0x": None}
 
 
 def test_openmetrics_is_spoken_to_who_asks_for_it(client: httpx.Client) -> None:

@@ -55,6 +55,17 @@ def test_the_line_is_a_cloudevents_object(reading: Reading, received_at_us: int)
     assert round(attributes["data"]["temperature"] * 10**6) == reading.temperature_micro
 
 
+def test_a_trace_stands_after_the_time_of_receipt_and_changes_nothing_else() -> None:
+    """Neither the reading nor the id, so that a retry under another trace is the same event."""
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    line = encode_event(PLAIN, RECEIVED_AT_US, trace)
+    attributes = json.loads(line)
+    assert [*attributes][-3:] == ["receivedtime", "traceparent", "data"]
+    assert attributes["traceparent"] == trace
+    assert {**attributes, "traceparent": None} == {**json.loads(encode_event(PLAIN, RECEIVED_AT_US)), "traceparent": None}
+    assert decode_event(line) == PLAIN
+
+
 @pytest.mark.parametrize("name", IN_SAMPLES)
 def test_a_stored_sample_is_decoded_for_ever(name: str) -> None:
     """Logs are replayed years later: these files are added to, never changed."""
