@@ -1,5 +1,8 @@
 """GET /api/status, on a real stack without a consumer, and what it makes of what was seen."""
 
+import json
+import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,10 +16,16 @@ from operations.verdicts import ShardState, ShardVerdict
 from producer_api.operating.sight import Sight
 from producer_api.operating.status import SHARED_S, status_shape
 from producer_api.reading.shapes import ENCODER
+from projections.dynamodb import AwsStores
+from projections.effects import run
 from projections.generations import Pointer
+from projections.projector import ShardProjector
 from telemetry.errors import ReasonCode
+from telemetry.shards import list_shards
+from tests.producer_api.stream import records_by_shard
 from tests.support.stack import Stack
 from tests.support.waiting import eventually
+from tests.tidy.tree import ROOT
 
 
 @pytest.fixture
@@ -59,6 +68,51 @@ def test_the_status_tells_shards_by_who_reads_them_and_what_was_counted(client: 
 def test_parameters_are_refused(client: httpx.Client) -> None:
     """It takes none."""
     assert client.get("/api/status?verbose=true").status_code == 400
+
+
+def told_alike(shown: Any, answered: Any) -> bool:
+    """Whether two answers are of one shape: the same members in the same order, of the same types; null is of any."""
+    if shown is None or answered is None:
+        return True
+    if isinstance(shown, dict) and isinstance(answered, dict):
+        return [*shown] == [*answered] and all(told_alike(shown[name], answered[name]) for name in shown)
+    if isinstance(shown, list) and isinstance(answered, list):
+        return all(told_alike(one, other) for one in shown for other in answered)
+    return type(shown) is type(answered)
+
+
+def project(stack: Stack) -> None:
+    """Fold the log into the tables, as a consumer would."""
+    stores = AwsStores(stack.dynamodb, stack.kinesis, stack.names, 10)
+    shards = list_shards(stack.kinesis, stack.names.stream).shards
+    for shard_id, records in records_by_shard(stack).items():
+        projector = ShardProjector(shards[shard_id], time.time)
+        run(projector.start(), stores)
+        run(projector.project(records, caught_up=True), stores)
+        run(projector.flush(), stores)
+    stores.close()
+
+
+def test_docs_operating_shows_what_is_answered(client: httpx.Client, stack: Stack) -> None:
+    """Each curl line is asked again: members and series are those of the document, whatever their values now."""
+    text = (ROOT / "docs/operating.md").read_text()
+    shown = re.findall(r"^\$ curl http://127\.0\.0\.1:8080(\S+)\n((?:[^`$].*\n)+)", text, re.MULTILINE)
+    assert [path for path, _ in shown] == ["/livez", "/readyz", "/api/status", "/metrics"]
+    reading = {"sensorId": "202", "temperature": 18.7, "timestamp": "2021-11-26T18:10:00"}
+    assert client.put("/api/temperature", json=reading).status_code == 200
+    assert client.put("/api/temperature", json=reading | {"timestamp": "nope"}).status_code == 400
+    project(stack)
+    *examples, (_, series) = shown
+    for path, example in examples:
+        answer = client.get(path)
+        assert answer.status_code == 200
+        assert told_alike(json.loads(example), answer.json()), answer.text
+
+    def all_told() -> None:
+        told = {line.rpartition(" ")[0] for line in client.get("/metrics").text.splitlines()}
+        assert {line.rpartition(" ")[0] for line in series.splitlines()} <= told
+
+    eventually(all_told, within_s=3 * SHARED_S)
 
 
 def test_every_member_is_there() -> None:
