@@ -21,7 +21,7 @@ from producer_api.envelope import Envelope
 from producer_api.live.hub import Hub
 from producer_api.live.stream import live
 from producer_api.operating.health import livez, readyz
-from producer_api.operating.metrics import Metrics, metrics
+from producer_api.operating.metrics import Metrics, Serving, metrics
 from producer_api.operating.outcomes import Outcomes
 from producer_api.operating.requests import Observed
 from producer_api.operating.sight import Watcher
@@ -179,13 +179,13 @@ async def _open(settings: Settings, outcomes: Outcomes, told: Metrics) -> Servic
         events_max=settings.queue_events_max,
         deadline_s=settings.put_deadline_s,
     )
-    told.writer = writer
     live = LiveNames(dynamodb, names)
     check = partial(check_stream, kinesis, dynamodb, names)
     stream = StreamCheck(check)
     await asyncio.wait([asyncio.create_task(stream.look())], timeout=READ_S_MAX)
     stream.require_ours()
-    looks = Shared(LiveFleet(dynamodb, live).read, _STATS_SHARED_S)
+    fleet = LiveFleet(dynamodb, live)
+    looks = Shared(fleet.read, _STATS_SHARED_S)
     asking = Asking(looks, dynamodb, live.names, Shared(partial(list_shards, kinesis, names.stream), _SHARDS_SHARED_S))
     sight = Shared(Watcher(kinesis, dynamodb, live).look, SHARED_S)
     readiness: dict[str, Shared[object]] = {
@@ -193,6 +193,7 @@ async def _open(settings: Settings, outcomes: Outcomes, told: Metrics) -> Servic
         "stats": Shared(LiveFleet(dynamodb, live).read, _READINESS_SHARED_S),
     }
     hub = Hub(asking, settings.live_streams_max)
+    told.serving = Serving(writer, asking, hub, fleet)
     return Services(settings, writer, stream, looks, asking, hub, sight, outcomes, told, readiness)
 
 

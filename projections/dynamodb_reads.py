@@ -23,6 +23,7 @@ from telemetry.retry import tries
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_dynamodb.type_defs import ConsumedCapacityTypeDef
 
     from projections.items import Item
 
@@ -36,6 +37,9 @@ class AwsReads:
         self._dynamodb = dynamodb
         self._names = names
         self._patience_s = patience_s
+        self.calls = 0
+        self.units = 0.0
+        """Read units consumed so far, as DynamoDB says."""
 
     def rows(self, keys: Collection[tuple[str, RowKey]]) -> Mapping[tuple[str, RowKey], Row]:
         """Those rows that exist."""
@@ -70,7 +74,7 @@ class AwsReads:
             request["ExclusiveStartKey"] = {"scope": {"S": scope}, "window": {"S": after}}
         elif after > prefix:
             return Page([], more=False)
-        answer = self._dynamodb.query(**request)
+        answer = self._page(request)
         return Page([Listing(*read_directory(item)) for item in answer["Items"]], "LastEvaluatedKey" in answer)
 
     def silent(self, scope: str, after: Silence | None, limit: int) -> Page[Silence]:
@@ -83,7 +87,7 @@ class AwsReads:
             request["ExpressionAttributeValues"][":seen"] = {"N": str(after.seen_s)}
         found: list[Silence] = []
         while True:
-            answer = self._dynamodb.query(**request)
+            answer = self._page(request)
             found += (Silence(int(item["seen"]["N"]), item["window"]["S"]) for item in answer["Items"])
             later = sorted(one for one in found if after is None or one > after)
             if not (last := answer.get("LastEvaluatedKey")):
@@ -101,11 +105,20 @@ class AwsReads:
     def _query(self, request: Any) -> "Iterator[Item]":
         """Every item, page by page as they are drawn."""
         while True:
-            page = self._dynamodb.query(**request)
+            page = self._page(request)
             yield from page["Items"]
             if not (last := page.get("LastEvaluatedKey")):
                 return
             request = {**request, "ExclusiveStartKey": last}
+
+    def _page(self, request: Any) -> Any:
+        answer = self._dynamodb.query(**request, ReturnConsumedCapacity="TOTAL")
+        self._count(answer["ConsumedCapacity"])
+        return answer
+
+    def _count(self, *consumed: "ConsumedCapacityTypeDef") -> None:
+        self.calls += 1
+        self.units += sum(one["CapacityUnits"] for one in consumed)
 
     def _get(self, keys: "Sequence[Item]") -> "Iterator[Item]":
         """Items of the stats table by key, those that exist."""
@@ -116,7 +129,8 @@ class AwsReads:
         items: list[Item] = []
         request: Any = {self._names.stats: {"Keys": keys, "ConsistentRead": True}}
         for _ in tries(self._patience_s):
-            answer = self._dynamodb.batch_get_item(RequestItems=request)
+            answer = self._dynamodb.batch_get_item(RequestItems=request, ReturnConsumedCapacity="TOTAL")
+            self._count(*answer["ConsumedCapacity"])
             items.extend(answer["Responses"].get(self._names.stats, []))
             if not (request := answer.get("UnprocessedKeys")):
                 return items
@@ -139,13 +153,18 @@ class LiveFleet:
         self._live = live
         self._pointer: Pointer | None = None
         self._fleet = FleetReader()
+        self.units = 0.0
+        """Read units consumed so far."""
 
     def read(self) -> LiveLook:
         """What it says now. Raises NotSetUp when there is no pointer."""
         pointer = self._live.pointer()
         if pointer != self._pointer:  # rows that are final in one generation, or of one stream, say nothing in another
             self._pointer, self._fleet = pointer, FleetReader()
-        return LiveLook(pointer, run(self._fleet.read(), AwsReads(self._dynamodb, self._live.names(pointer.generation))))
+        reads = AwsReads(self._dynamodb, self._live.names(pointer.generation))
+        fleet = run(self._fleet.read(), reads)
+        self.units += reads.units
+        return LiveLook(pointer, fleet)
 
 
 def _equal(table: str, hash_key: tuple[str, str]) -> Any:

@@ -35,7 +35,7 @@ def event_id(reading: Reading) -> str:
     return urlsafe_b64encode(hashlib.blake2b(identity.encode(), digest_size=12).digest()).decode()
 
 
-def encode_event(reading: Reading, received_at_us: int, known_id: str = "", traceparent: str = "") -> bytes:
+def encode_event(reading: Reading, received_at_us: int, *, known_id: str = "", traceparent: str = "") -> bytes:
     """The event of a reading accepted at `received_at_us` (microseconds since 1970), one line without its newline.
 
     `known_id` is the reading's `event_id`, where it is known already. `traceparent` is CloudEvents' extension for distributed

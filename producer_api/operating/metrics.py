@@ -6,6 +6,7 @@ methods are known ones, codes are our own.
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from botocore.exceptions import BotoCoreError, ClientError
 from prometheus_client import CollectorRegistry, Histogram
@@ -16,9 +17,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from operations.exposition import ShardMetrics, ShardsSeen
+from producer_api.live.hub import Hub
 from producer_api.operating.outcomes import Outcomes
+from producer_api.reading.asking import Asking
 from producer_api.services import services
 from producer_api.writing.writer import Writer
+from projections.dynamodb_reads import LiveFleet
 from telemetry.errors import TelemetryError
 from telemetry.logs import SparseLog
 from telemetry.retry import SENSELESS, error_code
@@ -32,13 +36,22 @@ _OTHER_METHOD = "_OTHER"
 log = SparseLog(__name__)
 
 
+class Serving(NamedTuple):
+    """What serves, and counts by itself."""
+
+    writer: Writer
+    asking: Asking
+    hub: Hub
+    fleet: LiveFleet
+
+
 class Metrics(Collector):
     """Everything that one API process tells. Counting is cheap: it is done for each request."""
 
     def __init__(self, outcomes: Outcomes) -> None:
         self.registry = CollectorRegistry()
         self.shards = ShardMetrics()
-        self.writer: Writer | None = None
+        self.serving: Serving | None = None
         """Set once there is one."""
         self._outcomes = outcomes
         self._durations = Histogram(
@@ -73,16 +86,20 @@ class Metrics(Collector):
         refused = [((code,), times) for code, times in [*self._outcomes.refused.items()]]
         yield _counted("telemetry_readings", "Readings, by where they came in and their fate.", ["door", "outcome"], readings)
         yield _counted("telemetry_refused", "Requests that were refused or failed, by their problem's code.", ["code"], refused)
-        if self.writer:
-            counters = self.writer.counters
+        if self.serving:
+            writer, asking, hub, fleet = self.serving
+            counters = writer.counters
             calls = [((outcome,), times) for outcome, times in [*counters.outcomes.items()]]
             yield _counted("telemetry_put_records_calls", "PutRecords calls, by the fate of their records.", ["outcome"], calls)
             sent = "What was sent by PutRecords: records and their keys."
             yield CounterMetricFamily("telemetry_put_records_bytes", sent, counters.bytes)
-            yield GaugeMetricFamily("telemetry_queue_readings", "Readings that wait to be stored.", self.writer.held)
+            yield GaugeMetricFamily("telemetry_queue_readings", "Readings that wait to be stored.", writer.held)
+            units = [((question,), units) for question, units in [*asking.read_units.items(), ("totals", fleet.units)]]
+            yield _counted("telemetry_read_units", "DynamoDB's read units, by what was asked.", ["question"], units)
+            yield GaugeMetricFamily("telemetry_live_streams", "Live streams that are open.", hub.streams)
 
 
-def _counted(name: str, text: str, labels: list[str], counts: Iterable[tuple[Sequence[str], int]]) -> CounterMetricFamily:
+def _counted(name: str, text: str, labels: list[str], counts: Iterable[tuple[Sequence[str], float]]) -> CounterMetricFamily:
     family = CounterMetricFamily(name, text, labels=labels)
     for values, count in counts:
         family.add_metric(values, count)

@@ -3,6 +3,8 @@
 from collections import Counter
 from enum import StrEnum
 
+from telemetry.errors import NotStored
+
 
 class Outcome(StrEnum):
     """What became of a reading."""
@@ -16,12 +18,17 @@ class Outcome(StrEnum):
     """It may be stored."""
 
 
+def outcome_of(failure: type[NotStored]) -> Outcome:
+    """What became of a reading that was not confirmed."""
+    return Outcome.UNKNOWN if failure is NotStored else Outcome.NOT_STORED
+
+
 class Outcomes:
     """Counts since the process began."""
 
     def __init__(self) -> None:
         self.readings: Counter[tuple[str, ...]] = Counter()
-        """By door (`put`) and outcome."""
+        """By door (`put`, `batch`) and outcome."""
         self.refused: Counter[str] = Counter()
         """Requests by the code of their problem."""
 

@@ -4,6 +4,7 @@ Marks are read first, rows after, so an answer holds all that its marks say (con
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ THREADS = 8
 _POLLED_S = 0.1
 """How often the marks are looked at for those who wait."""
 
+type Key = tuple[Hashable, ...]
 type Question[T] = Callable[[Fleet], ReadSteps[Answer[T]]]
 
 
@@ -74,13 +76,15 @@ class Asking:
         self._shards = shards
         self._threads = ThreadPoolExecutor(THREADS, "questions")
         self._under_way: dict[Hashable, asyncio.Task[Told[Any]]] = {}
+        self.read_units = defaultdict[str, float](float)
+        """What answers took, beside looks at the totals, by kind of question."""
 
     async def look(self) -> LiveLook:
         """What the totals say now."""
         return await self._looks.get()
 
-    async def ask[T](self, key: Hashable, question: Question[T], after: Sequence[Position] = (), wait_s: float = 0) -> Told[T]:
-        """The answer to a question. Who asks with the same key meanwhile gets the same answer.
+    async def ask[T](self, key: Key, question: Question[T], after: Sequence[Position] = (), wait_s: float = 0) -> Told[T]:
+        """The answer to a question. Who asks with the same key, which begins with its kind, meanwhile gets the same answer.
 
         With `after`, one that holds those positions. Raises NotYetCounted when it takes longer than `wait_s` until they are
         counted, Unanswerable for positions of no shard, StoreUnavailable or boto3's errors when the tables do not answer.
@@ -92,14 +96,14 @@ class Asking:
                 return told
             await self._wait(told.marks.which, after, until_s)
 
-    async def _shared[T](self, key: Hashable, question: Question[T]) -> Told[T]:
+    async def _shared[T](self, key: Key, question: Question[T]) -> Told[T]:
         task = self._under_way.get(key)
         if task is None:
-            task = self._under_way[key] = asyncio.create_task(self._answer(question))
+            task = self._under_way[key] = asyncio.create_task(self._answer(str(key[0]), question))
             task.add_done_callback(lambda _: self._under_way.pop(key))
         return await asyncio.shield(task)
 
-    async def _answer[T](self, question: Question[T]) -> Told[T]:
+    async def _answer[T](self, kind: str, question: Question[T]) -> Told[T]:
         look = await self._looks.get()
         reads = AwsReads(self._dynamodb, self._names(look.pointer.generation))
         thread = asyncio.get_running_loop().run_in_executor(self._threads, lambda: run(question(KnownFleet(look.fleet)), reads))
@@ -107,6 +111,8 @@ class Asking:
             return Told(await asyncio.wait_for(thread, READ_S_MAX), look.pointer.generation)
         except TimeoutError:
             raise StoreUnavailable(f"no answer within {READ_S_MAX:g} s") from None
+        finally:
+            self.read_units[kind] += reads.units
 
     async def _wait(self, which: Which, after: Sequence[Position], until_s: float) -> None:
         """Until the marks hold these positions. Raises NotYetCounted when that takes too long."""

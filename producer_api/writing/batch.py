@@ -12,8 +12,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from producer_api.operating.outcomes import Outcome, Outcomes, outcome_of
 from producer_api.problems import UNAVAILABLE, come_back_s
 from producer_api.services import Services, services
+from producer_api.tracing import sampled
 from producer_api.writing.bodies import media_type, read_body
 from producer_api.writing.commit import Receipt
 from producer_api.writing.parsing import parse_reading, reading_of, reading_of_event
@@ -92,10 +94,10 @@ async def record_batch(request: Request) -> Response:
         until_s = clock_s() + DEADLINE_S
         async with found.turns.to_be_sent(DEADLINE_S):
             sending = Sending(found.writer, hung_up)
-            decisions = await _decide(form, body, found, sending)
+            decisions = await _decide(form, body, found, sending, sampled(request.scope))
             found.stream.require_ours()
             await sending.send(until_s - clock_s())
-            shape, failure = await _tell(decisions)
+            shape, failure = await _tell(decisions, found.outcomes)
     return _answer(request, shape, failure, hung_up)
 
 
@@ -107,7 +109,7 @@ def _form_of(request: Request) -> Form:
     return FORMS[kind]
 
 
-async def _decide(form: Form, body: bytes, found: Services, sending: Sending) -> Sequence[Decision]:
+async def _decide(form: Form, body: bytes, found: Services, sending: Sending, traceparent: str) -> Sequence[Decision]:
     """What is to be done with each item; equal readings are one event. Raises InvalidBatch, 413."""
     now_us = time.time_ns() // 1000
     decisions: list[Decision] = []
@@ -124,13 +126,13 @@ async def _decide(form: Form, body: bytes, found: Services, sending: Sending) ->
             continue
         if reading not in accepted:
             known_id = event_id(reading)
-            lot = sending.add(reading.sensor_id, encode_event(reading, now_us, known_id))
+            lot = sending.add(reading.sensor_id, encode_event(reading, now_us, known_id=known_id, traceparent=traceparent))
             accepted[reading] = Accepted(known_id, lot)
         decisions.append(accepted[reading])
     return decisions
 
 
-async def _tell(decisions: Sequence[Decision]) -> tuple[BatchShape, type[NotStored] | None]:
+async def _tell(decisions: Sequence[Decision], outcomes: Outcomes) -> tuple[BatchShape, type[NotStored] | None]:
     """What became of each, and as what the batch failed, if it did."""
     results: list[StoredShape | RefusedShape | UnknownShape] = []
     failures: set[type[NotStored]] = set()
@@ -139,14 +141,15 @@ async def _tell(decisions: Sequence[Decision]) -> tuple[BatchShape, type[NotStor
     async for index, decision in unhurried(enumerate(decisions)):
         result: StoredShape | RefusedShape | UnknownShape
         if isinstance(decision, InvalidReading):
-            result = _refused(index, decision.fields)
+            result, outcome = _refused(index, decision.fields), Outcome.REFUSED
         elif isinstance(fate := decision.lot.fate, Receipt):
-            result = StoredShape(index, decision.event_id, f"{fate.shard_id}:{fate.sequence_number}")
+            result, outcome = StoredShape(index, decision.event_id, f"{fate.shard_id}:{fate.sequence_number}"), Outcome.STORED
             last[fate.shard_id] = max(last.get(fate.shard_id, 0), int(fate.sequence_number))
         else:
-            result = UnknownShape(index, UNAVAILABLE[fate][1])
+            result, outcome = UnknownShape(index, UNAVAILABLE[fate][1]), outcome_of(fate)
             failures.add(fate)
         counts[type(result)] += 1
+        outcomes.reading("batch", outcome)
         results.append(result)
     after = [f"{shard_id}:{number}" for shard_id, number in sorted(last.items())] if len(last) <= _POSITIONS_MAX else None
     failure = None if not failures else Refused if failures == {Refused} else NotStored

@@ -6,12 +6,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from producer_api.operating.outcomes import Outcome
+from producer_api.operating.outcomes import Outcome, outcome_of
 from producer_api.services import services
 from producer_api.tracing import sampled
 from producer_api.writing.bodies import read_body, require_json
 from producer_api.writing.parsing import parse_reading
-from telemetry.errors import NotStored
+from telemetry.errors import InvalidReading, NotStored
 from telemetry.events import encode_event, event_id
 
 BODY_BYTES_MAX = 16 * 1024
@@ -35,10 +35,10 @@ async def record_temperature(request: Request) -> Response:
     # Whether the client hung up is known where its connection is (`connections.py`).
     hung_up = getattr(request.state, "hung_up", bool)
     try:
-        event = encode_event(reading, now_us, sampled(request.scope))
+        event = encode_event(reading, now_us, traceparent=sampled(request.scope))
         receipt = await found.writer.append(reading.sensor_id, event, hung_up)
     except NotStored as error:
-        found.outcomes.reading("put", Outcome.UNKNOWN if type(error) is NotStored else Outcome.NOT_STORED)
+        found.outcomes.reading("put", outcome_of(type(error)))
         if hung_up():
             raise ClientDisconnect from None  # nobody to be told, and no trouble of the log's
         raise

@@ -17,11 +17,14 @@ from consumer.metrics import SupervisorMetrics
 from operations.exposition import ShardsSeen
 from operations.verdicts import ShardState, ShardVerdict
 from producer_api.app import ROUTES
-from producer_api.operating.metrics import Metrics
+from producer_api.live.hub import Hub
+from producer_api.operating.metrics import Metrics, Serving
 from producer_api.operating.outcomes import Outcome, Outcomes
+from producer_api.reading.asking import Asking
 from producer_api.reading.history import PARAMETERS
 from producer_api.reading.shapes import WindowWithPercentiles
 from producer_api.writing.writer import Counters, Writer
+from projections.dynamodb_reads import LiveFleet
 from telemetry.errors import ReasonCode
 from tests.tidy.tree import ROOT
 
@@ -57,7 +60,9 @@ def told() -> Mapping[str, set[str]]:
     api.answered("PUT", "/api/temperature", 200, 0.01)
     counters = Counters()
     counters.outcomes["stored"] += 1
-    api.writer = cast("Writer", SimpleNamespace(counters=counters, held=0))
+    writer = cast("Writer", SimpleNamespace(counters=counters, held=0))
+    asking, hub = cast("Asking", SimpleNamespace(read_units={"stats": 1.0})), cast("Hub", SimpleNamespace(streams=0))
+    api.serving = Serving(writer, asking, hub, cast("LiveFleet", SimpleNamespace(units=1.0)))
     api.shards.seen = ShardsSeen([ShardState("one", "me", ShardVerdict.OK, 1, 0.0)], {"one": {ReasonCode.NOT_JSON: 1}})
     labels: defaultdict[str, set[str]] = defaultdict(set)
     for registry in (api.registry, SupervisorMetrics(int).registry):

@@ -80,6 +80,9 @@ def test_requests_are_counted_by_route_and_readings_by_their_fate(client: httpx.
     assert told["telemetry_put_records_calls_total{outcome=stored}"] == 1
     assert told["telemetry_put_records_bytes_total{}"] > 200
     assert told["telemetry_queue_readings{}"] == 0
+    assert told["telemetry_live_streams{}"] == 0
+    assert told["telemetry_read_units_total{question=sensor}"] == 0  # of nothing counted nothing is read
+    assert told["telemetry_read_units_total{question=totals}"] >= 0
     assert told["telemetry_shard_position_age_seconds{shard=shardId-000000000000}"] >= 0
     assert not re.search("note|wp-login|PROPFIND", " ".join(told))
 

@@ -57,5 +57,5 @@ def test_what_is_not_valid_is_passed_over(values: tuple[str, ...]) -> None:
 def test_an_event_with_a_trace_is_decoded_the_fast_way() -> None:
     """So that tracing costs the consumer nothing."""
     reading = Reading(1_637_950_200_000_000, "202", 18_700_000)
-    line = encode_event(reading, 1_637_950_200_000_000, f"00-{IDS}-01")
+    line = encode_event(reading, 1_637_950_200_000_000, traceparent=f"00-{IDS}-01")
     assert LineDecoder().decode_all(line + b"\n") == [LineDecoder().decode(line)]

@@ -103,7 +103,7 @@ def test_what_is_no_event_is_refused_alike(line: bytes) -> None:
 
 def test_our_own_lines_never_need_a_parser() -> None:
     """With and without a trace: else all of this would be for nothing."""
-    with_trace = encode_event(PLAIN, 1_700_000_001_000_000, "00-" + "a" * 32 + "-" + "b" * 16 + "-01")
+    with_trace = encode_event(PLAIN, 1_700_000_001_000_000, traceparent="00-" + "a" * 32 + "-" + "b" * 16 + "-01")
     with mock.patch.object(canonical, "decode_event", side_effect=AssertionError):
         decoder = LineDecoder()
         assert decoder.decode(LINE) == decoder.decode(with_trace) == Told(PLAIN, b"3:20.25=18.7")

@@ -58,7 +58,7 @@ def test_the_line_is_a_cloudevents_object(reading: Reading, received_at_us: int)
 def test_a_trace_stands_after_the_time_of_receipt_and_changes_nothing_else() -> None:
     """Neither the reading nor the id, so that a retry under another trace is the same event."""
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    line = encode_event(PLAIN, RECEIVED_AT_US, trace)
+    line = encode_event(PLAIN, RECEIVED_AT_US, traceparent=trace)
     attributes = json.loads(line)
     assert [*attributes][-3:] == ["receivedtime", "traceparent", "data"]
     assert attributes["traceparent"] == trace
