@@ -8,6 +8,7 @@ from unittest import mock
 
 import pytest
 
+from benchmarks.item_sizes import size_bytes
 from projections.dynamodb import AwsStores
 from projections.dynamodb_reads import AwsReads, LiveFleet
 from projections.effects import Sighting, Stores
@@ -209,8 +210,8 @@ def a_pack(shard: str, readings: list[Reading], begin: int = BIG) -> Pack:
 def test_h16_keys_left_unprocessed_are_asked_for_again(stack: Stack) -> None:
     """They are not absent; and when patience ends, nothing is told in their place."""
     answers: list[Any] = [
-        {"Responses": {}, "UnprocessedKeys": {stack.names.stats: {"Keys": []}}},
-        {"Responses": {stack.names.stats: []}, "UnprocessedKeys": {}},
+        {"Responses": {}, "UnprocessedKeys": {stack.names.stats: {"Keys": []}}, "ConsumedCapacity": []},
+        {"Responses": {stack.names.stats: []}, "UnprocessedKeys": {}, "ConsumedCapacity": []},
     ]
     dynamodb = mock.Mock(batch_get_item=mock.Mock(side_effect=answers))
     assert AwsReads(dynamodb, stack.names).rows([("a", PROGRESS)]) == {}
@@ -222,8 +223,8 @@ def test_h16_keys_left_unprocessed_are_asked_for_again(stack: Stack) -> None:
 
 def test_every_question_but_the_one_by_silence_is_strongly_consistent(stack: Stack) -> None:
     """DynamoDB's queries are not unless they say so."""
-    dynamodb = mock.Mock(query=mock.Mock(return_value={"Items": []}))
-    dynamodb.batch_get_item.return_value = {"Responses": {}}
+    dynamodb = mock.Mock(query=mock.Mock(return_value={"Items": [], "ConsumedCapacity": {"CapacityUnits": 1.0}}))
+    dynamodb.batch_get_item.return_value = {"Responses": {}, "ConsumedCapacity": []}
     reads = AwsReads(dynamodb, stack.names)
     reads.rows_between(FLEET, TOTAL, TOTAL)
     reads.packs_between("a", "1", "2", 3)
@@ -234,6 +235,22 @@ def test_every_question_but_the_one_by_silence_is_strongly_consistent(stack: Sta
     assert [call.kwargs["ConsistentRead"] for call in dynamodb.query.call_args_list] == [True, True, True, False]
     asked = [call.kwargs["RequestItems"][stack.names.stats] for call in dynamodb.batch_get_item.call_args_list]
     assert [request["ConsistentRead"] for request in asked] == [True, True]
+
+
+def test_calls_and_read_units_are_counted(stack: Stack) -> None:
+    """A strongly consistent query takes one for each 4 KiB begun of its items together."""
+    dynamodb, name = dynamodb_client(stack.settings), uuid.uuid4().hex
+    stores, reads = AwsStores(dynamodb, stack.kinesis, stack.names, patience_s=60), AwsReads(dynamodb, stack.names)
+    for bucket in range(3):
+        stores.store_packs([a_pack("a", [reading(name, bucket * 3600 + second) for second in range(READINGS_MAX)])])
+    assert len(reads.packs_between(name, "0", "9", 10_000)) == 3
+    sizes = [
+        size_bytes(item) for item in dynamodb.scan(TableName=stack.names.readings)["Items"] if item["sensor_id"]["S"] == name
+    ]
+    assert (reads.calls, reads.units) == (1, -(-sum(sizes) // 4096))
+    reads.rows([(name, PROGRESS)])
+    assert reads.calls == 2
+    stores.close()
 
 
 def test_what_is_final_in_one_generation_or_stream_is_forgotten_in_the_next(stack: Stack) -> None:
