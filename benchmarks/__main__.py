@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks import closed_shards, consuming, one_key, pipeline, producing, steady, write_units
+from benchmarks import closed_shards, consuming, one_key, pipeline, producing, questions, steady, write_units
 from benchmarks.figures import Figure
 from benchmarks.rig import ROOT, Rig, open_rig
 
@@ -38,6 +38,7 @@ MEASUREMENTS: dict[str, tuple[Callable[[Rig], Iterator[Figure]], ...]] = {
     "P18": (steady.share_of_a_core,),
     "P19": (steady.under_doubt,),
     "P20": (one_key.of_fleet_rows, one_key.of_the_index, closed_shards.read_units),
+    "P21": (questions.history,),
     "P23": (producing.batches,),
     "grow": (producing.growth,),
 }

@@ -1,7 +1,7 @@
 """P20: what GET /api/stats reads once many shards were closed, as DynamoDB Local counts it."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from benchmarks.figures import Figure
 from benchmarks.fleet import NOON_S, readings
@@ -28,13 +28,12 @@ def read_units(rig: Rig) -> Iterator[Figure]:
     """
     with rig.stack() as stack:
         dynamodb = dynamodb_client(stack.settings, pool=8)
-        meter = ReadMeter(dynamodb)
         reads, reader = AwsReads(dynamodb, stack.names), FleetReader()
 
         def read(each: FleetReader = reader) -> float:
-            before = meter.units
+            before = reads.units
             run(each.read(), reads)
-            return meter.units - before
+            return reads.units - before
 
         shards = [_put(stack, number, number, ended=False) for number in (0, 1)]
         read()
@@ -57,24 +56,6 @@ def read_units(rig: Rig) -> Iterator[Figure]:
     }
     what = f"read units of GET /api/stats after {RESHARDS} reshards ÷ before, 2 open shards"
     yield Figure("P20", what, "×", 1.2, None, [each / first for each in lasts], beside, smaller_is_better=True)
-
-
-class ReadMeter:
-    """Adds up the read units that DynamoDB says a client consumed."""
-
-    def __init__(self, client: Any) -> None:
-        self.units = 0.0
-        for operation in ("Query", "BatchGetItem", "GetItem"):
-            client.meta.events.register(f"provide-client-params.dynamodb.{operation}", _ask)
-            client.meta.events.register(f"after-call.dynamodb.{operation}", self._count)
-
-    def _count(self, parsed: Any, **_: Any) -> None:
-        said = parsed["ConsumedCapacity"]
-        self.units += sum(each["CapacityUnits"] for each in (said if isinstance(said, list) else [said]))
-
-
-def _ask(params: Any, **_: Any) -> Any:
-    return {**params, "ReturnConsumedCapacity": "TOTAL"}
 
 
 def _put(stack: Stack, shard: int, reshards: int, *, ended: bool) -> int:

@@ -155,12 +155,17 @@ class _Sums:
                 self._histograms[number].append(histogram.decode(stats.histogram))
 
     def add_sheet(self, row: Row) -> None:
-        """Those of its quarters that lie wholly between the outer edges."""
+        """Those of its quarters that lie wholly between the outer edges; no edge cuts one."""
         day_us, _ = window_us(row.key.window)
-        for quarter in range(CELLS):
-            begin_us = day_us + quarter * QUARTER_US
-            if (cell := row.sheet[quarter]) and self._edges[0] <= begin_us and begin_us + QUARTER_US <= self._edges[-1]:
-                self._add(self._number(begin_us), cell)
+        begin = max(-(-(self._edges[0] - day_us) // QUARTER_US), 0)
+        end = min((self._edges[-1] - day_us) // QUARTER_US, CELLS)
+        while begin < end:
+            number = self._number(day_us + begin * QUARTER_US)
+            until = min(-(-(self._edges[number + 1] - day_us) // QUARTER_US), end)
+            if cells := [cell for cell in row.sheet[begin:until] if cell]:
+                counts, sums, squares, minima, maxima = zip(*cells, strict=True)
+                self._add(number, Cell(sum(counts), sum(sums), sum(squares), min(minima), max(maxima)))
+            begin = until
 
     def fold(self, time_us: int) -> Fold:
         """Where to add the readings of the window that an instant lies in, one by one."""

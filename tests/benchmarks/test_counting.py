@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from benchmarks.canned import item_of
-from benchmarks.closed_shards import ReadMeter
 from benchmarks.fleet import DELIVERY_S, LATE_S_MAX, NOON_S, day_sheet, deliveries, project, sensor_id
 from benchmarks.item_sizes import UNIT_BYTES, size_bytes, write_units_of
 from benchmarks.one_key import most_shards, shards_that_fit, turning_sensors
@@ -123,26 +122,6 @@ def test_a_few_sensors_on_a_shard_are_counted_in_whole_periods() -> None:
     assert (taken, flushes, units["sensor rows"]) == (1800, 75, 75 * 3 * 2)
     assert 75 * 3 <= units["packs"] <= 75 * 3 + 3
     assert units["totals"] == 1800
-
-
-def test_read_units_are_those_dynamodb_says(stack: Stack) -> None:
-    """Four kilobytes a unit for a query as a whole, and for each item that is asked for by its key."""
-    dynamodb = dynamodb_client(stack.settings)
-    meter = ReadMeter(dynamodb)
-    scope = {"S": "read units"}
-    for window in ("a", "b"):
-        stack.dynamodb.put_item(TableName=stack.names.stats, Item={"scope": scope, "window": {"S": window}})
-    asked: Any = {stack.names.stats: {"Keys": [{"scope": scope, "window": {"S": w}} for w in "ab"], "ConsistentRead": True}}
-    dynamodb.batch_get_item(RequestItems=asked)
-    assert meter.units == 2
-    dynamodb.query(
-        TableName=stack.names.stats,
-        KeyConditionExpression="#scope = :scope",
-        ExpressionAttributeNames={"#scope": "scope"},
-        ExpressionAttributeValues={":scope": scope},
-        ConsistentRead=True,
-    )
-    assert meter.units == 3
 
 
 @pytest.mark.parametrize("sensors", [3, 5, 200])
