@@ -18,6 +18,7 @@ import structlog
 
 from consumer.daemon import Daemon
 from consumer.history import History
+from consumer.leader import remove_own_lock
 from consumer.leases import make_leases, rewind_leases
 from consumer.metrics import SupervisorMetrics, served
 from consumer.oversight import AwsWorld, Oversight
@@ -70,7 +71,7 @@ def main() -> None:
 
 
 def _prepare(settings: Settings) -> tuple[ResourceNames, Pointer, int]:
-    """Check that stream and tables belong together and make the first leases.
+    """Check that stream and tables belong together, make the first leases, and remove what the last daemon left.
 
     Returns the names of the live generation, its pointer, and how many shards are open.
     """
@@ -80,6 +81,8 @@ def _prepare(settings: Settings) -> tuple[ResourceNames, Pointer, int]:
     seen = observe(kinesis, dynamodb, names)
     made = make_leases(dynamodb, names.application, seen, settings.worker_id)
     log.info("leases_made", shards=made)
+    if remove_own_lock(dynamodb, names, seen, settings.worker_id):
+        log.info("own_lock_removed")
     kept_from_us = int((time.time() - retention_s(kinesis, names)) * MICRO)
     if rewound := rewind_leases(dynamodb, names.application, seen, kept_from_us):
         log.warning("leases_rewound", shards=rewound)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from operations.observation import LEADER_KEY, Leader
+from operations.observation import LEADER_KEY, Leader, Observation
 from telemetry.names import ResourceNames
 
 if TYPE_CHECKING:
@@ -25,3 +25,12 @@ def remove_leader(dynamodb: "DynamoDBClient", names: ResourceNames, leader: Lead
             raise
         return False
     return True
+
+
+def remove_own_lock(dynamodb: "DynamoDBClient", names: ResourceNames, seen: Observation, worker_id: str) -> bool:
+    """Remove the lock that a dead daemon of this worker's left; says whether there was one. Only while no daemon of it runs.
+
+    Else the new daemon would wait until the lock expires, two minutes after its own start: until then nobody is given the
+    children of a shard that ended, and whoever starts it anew because they do not move begins the wait again.
+    """
+    return seen.leader is not None and seen.leader.owner == worker_id and remove_leader(dynamodb, names, seen.leader)

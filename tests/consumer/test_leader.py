@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from consumer.leader import remove_leader
+from consumer.leader import remove_leader, remove_own_lock
 from consumer.leases import make_leases, take_lease
 from operations.observation import Leader, Lease, observe
 from tests.support.stack import Stack
@@ -31,6 +31,16 @@ def test_h09_a_leaders_lock_is_removed_only_as_it_was_seen(led: Stack) -> None:
     assert remove_leader(led.dynamodb, led.names, Leader("worker-2", "v1"))
     assert observe(led.kinesis, led.dynamodb, led.names).leader is None
     assert not remove_leader(led.dynamodb, led.names, Leader("worker-2", "v1"))
+
+
+def test_a_daemons_own_lock_is_removed_before_the_next_one(led: Stack) -> None:
+    """Another worker's stays."""
+    seen = observe(led.kinesis, led.dynamodb, led.names)
+    assert not remove_own_lock(led.dynamodb, led.names, seen, "worker-1")
+    assert remove_own_lock(led.dynamodb, led.names, seen, "worker-2")
+    seen = observe(led.kinesis, led.dynamodb, led.names)
+    assert seen.leader is None
+    assert not remove_own_lock(led.dynamodb, led.names, seen, "worker-2")
 
 
 def test_a_lease_is_taken_only_from_the_owner_that_was_seen(led: Stack) -> None:
