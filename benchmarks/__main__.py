@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks import closed_shards, consuming, one_key, pipeline, producing, questions, steady, write_units
+from benchmarks import closed_shards, consuming, live, one_key, pipeline, producing, questions, steady, write_units
 from benchmarks.figures import Figure
 from benchmarks.rig import ROOT, Rig, open_rig
 
@@ -39,6 +39,7 @@ MEASUREMENTS: dict[str, tuple[Callable[[Rig], Iterator[Figure]], ...]] = {
     "P19": (steady.under_doubt,),
     "P20": (one_key.of_fleet_rows, one_key.of_the_index, closed_shards.read_units),
     "P21": (questions.history,),
+    "P22": (live.streams,),
     "P23": (producing.batches,),
     "grow": (producing.growth,),
 }

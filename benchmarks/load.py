@@ -22,14 +22,16 @@ _RETRY_S = 0.2
 _START = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def requests(host: str, readings: int, sensors: int, get: str | None, batch: int = 0) -> Iterator[bytes]:
+def requests(
+    host: str, readings: int, sensors: int, get: str | None, *, batch: int = 0, start: datetime = _START
+) -> Iterator[bytes]:
     """Readings of `sensors` sensors in turn, alone or so many in a batch, or GETs of a path."""
     together: list[str] = []
     for number in range(readings):
         if get:
             yield f"GET {get} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
             continue
-        at = (_START + timedelta(seconds=number // sensors)).isoformat()
+        at = (start + timedelta(seconds=number // sensors)).isoformat()
         body = f'{{"sensorId": "sensor-{number % sensors:05}", "temperature": {15 + number % 977 / 100}, "timestamp": "{at}"}}'
         path = "PUT /api/temperature"
         if batch:
@@ -125,8 +127,11 @@ def main() -> int:
     parser.add_argument("--per-s", type=float, default=0, help="about so many in all, with pauses; else as fast as they go")
     parser.add_argument("--get")
     parser.add_argument("--batch", type=int, default=0, help="readings in a request; 0 for single PUTs")
+    parser.add_argument("--now", action="store_true", help="measured from now on, once a second, not in a March")
     a = parser.parse_args()
-    made = requests(urlsplit(a.url).netloc, a.readings, a.sensors, a.get, a.batch)
+    made = requests(
+        urlsplit(a.url).netloc, a.readings, a.sensors, a.get, batch=a.batch, start=datetime.now(UTC) if a.now else _START
+    )
     prepared = made if a.per_s else list(made)  # at full speed nothing is made on the way
     cpu_s = time.process_time()
     seconds, tally = uvloop.run(run(a.url, a.clients, a.clients / a.per_s if a.per_s else 0, prepared))

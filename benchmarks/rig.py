@@ -94,7 +94,8 @@ def open_rig(folder: Path) -> Iterator[Rig]:
 
 def load(url: str, **options: object) -> dict[str, float]:
     """What `benchmarks.load` says of one run; its CPU is not the server's."""
-    arguments = [text for name, value in options.items() for text in (f"--{name.replace('_', '-')}", str(value))]
+    named = ((f"--{name.replace('_', '-')}", value) for name, value in options.items())
+    arguments = [text for name, value in named for text in ([name] if value is True else [name, str(value)])]
     command = [sys.executable, "-m", "benchmarks.load", url, *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_LOAD_S_MAX, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
