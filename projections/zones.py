@@ -88,7 +88,7 @@ def pieces(zone: Zone, from_us: int, until_us: int) -> Iterator[Piece]:
 
 def offset_at(zone: Zone, time_us: int) -> int:
     """How far the zone's clock is ahead of UTC at an instant, in microseconds."""
-    return _offset_s(zone.rules, time_us // MICRO) * MICRO
+    return 0 if zone.rules is UTC else _offset_s(zone.rules, time_us // MICRO) * MICRO
 
 
 def instant(zone: Zone, clock_us: int) -> int:
@@ -120,7 +120,7 @@ def rfc3339_in(zone: Zone, time_us: int) -> str:
     return f"{text}{'-' if offset_us < 0 else '+'}{minutes // 60:02}:{minutes % 60:02}" if zone.rules is not UTC else f"{text}Z"
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 13)
 def _offset_s(rules: tzinfo, time_s: int) -> int:
     if time_s * MICRO > _LAST_US:
         time_s -= _CYCLE_US // MICRO
