@@ -1,6 +1,7 @@
 """Live streams against a running API on a real stack: the whole state first, then what changes."""
 
 import json
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -14,8 +15,10 @@ import pytest
 
 from tests.producer_api.server import serving
 from tests.producer_api.test_contract import project
+from tests.producer_api.test_status import told_alike
 from tests.support.stack import Stack
 from tests.support.waiting import eventually
+from tests.tidy.tree import ROOT
 
 
 class Listener:
@@ -179,3 +182,21 @@ def test_more_streams_than_are_served_are_refused(stack: Stack, log: Path) -> No
             assert refused.headers["Retry-After"]
         with listening(server.url) as three:
             three.wait_for("snapshot")
+
+
+def test_docs_live_shows_what_is_answered(api: str, stack: Stack) -> None:
+    """The curl line is asked again: the members are those of the document, whatever their values now."""
+    put(api, "202", 18.7, now())
+    project(stack)
+    text = (ROOT / "docs/live.md").read_text()
+    line = r"^\$ curl -N 'http://127\.0\.0\.1:8080(\S+)'\nevent: snapshot\ndata: (.*)\n\n```"
+    [(path, shown)] = re.findall(line, text, re.MULTILINE)
+
+    def alike() -> None:
+        name, data = httpx.get(f"{api}{path}").text.split("\n")[:2]
+        told = json.loads(data.removeprefix("data: "), parse_int=float)
+        assert name == "event: snapshot"
+        assert told["windows"]
+        assert told_alike(json.loads(shown, parse_int=float), told), data
+
+    eventually(alike)
