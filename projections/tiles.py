@@ -41,13 +41,14 @@ def tiles(from_us: int, until_us: int, coarsest: Kind = "day") -> list[Run]:
     """
     check_between(from_us, until_us)
     nearest = {
-        name: rfc3339(_nearest_minute(time_us))
-        for name, time_us in (("from", from_us), ("to", until_us))
+        name: near_us
+        for name, time_us, near_us in zip(("from", "to"), (from_us, until_us), _nearest_minutes(from_us, until_us), strict=True)
         if time_us % MINUTE_US
     }
     if nearest:
-        wrong = {name: f"Expected a whole minute in UTC. The nearest: {text}" for name, text in nearest.items()}
-        raise Unanswerable("not-whole-minutes", wrong, nearest)
+        wrong = {name: f"Expected a whole minute in UTC. The nearest: {_text(time_us)}" for name, time_us in nearest.items()}
+        changed = {name: rfc3339(time_us) if time_us < END_US else None for name, time_us in nearest.items()}
+        raise Unanswerable("not-whole-minutes", wrong, changed)
     before: list[Run] = []
     after: list[Run] = []
     kind: Kind = "minute"
@@ -93,10 +94,12 @@ def check_between(from_us: int, until_us: int) -> None:
         )
 
 
-def _nearest_minute(time_us: int) -> int:
-    """The one before where both are as near, or where the one after is the end of time, which has no text."""
-    nearest_us = (time_us + MINUTE_US // 2 - 1) // MINUTE_US * MINUTE_US
-    return nearest_us if nearest_us < END_US else nearest_us - MINUTE_US
+def _nearest_minutes(from_us: int, until_us: int) -> tuple[int, int]:
+    """The nearest to both ends, the one before where both are as near; around them where nothing would lie between."""
+    near = tuple((time_us + MINUTE_US // 2 - 1) // MINUTE_US * MINUTE_US for time_us in (from_us, until_us))
+    if near[0] < near[1]:
+        return near[0], near[1]
+    return from_us // MINUTE_US * MINUTE_US, -(-until_us // MINUTE_US) * MINUTE_US
 
 
 def _text(time_us: int) -> str:

@@ -196,9 +196,10 @@ def test_all_time_is_one_run_of_days() -> None:
 @pytest.mark.parametrize(
     ("from_us", "until_us", "said"),
     [
-        (30_000_001, MINUTE_US, "from: Expected a whole minute in UTC. The nearest: 1970-01-01T00:01:00Z"),
-        (0, 30_000_000, "to: Expected a whole minute in UTC. The nearest: 1970-01-01T00:00:00Z"),
-        (0, END_US - 1, "to: Expected a whole minute in UTC. The nearest: 9999-12-31T23:59:00Z"),
+        (30_000_001, 2 * MINUTE_US, "from: Expected a whole minute in UTC. The nearest: 1970-01-01T00:01:00Z"),
+        (30_000_001, MINUTE_US, "from: Expected a whole minute in UTC. The nearest: 1970-01-01T00:00:00Z"),
+        (0, 30_000_000, "to: Expected a whole minute in UTC. The nearest: 1970-01-01T00:01:00Z"),
+        (0, END_US - 1, "to: Expected a whole minute in UTC. The nearest: the end of time"),
         (MINUTE_US, MINUTE_US, "from: Expected a time before 1970-01-01T00:01:00Z"),
         (END_US, END_US, "from: Expected a time before the end"),
         (-MINUTE_US, END_US + 1, "from: Expected a time from 1970-01-01T00:00:00Z to the end"),
@@ -209,6 +210,20 @@ def test_a_stretch_that_cannot_be_told_is_refused(from_us: int, until_us: int, s
     with pytest.raises(Unanswerable) as refused:
         tiles(from_us, until_us)
     assert said in str(refused.value)
+
+
+@given(st.integers(0, 10) | st.integers(END_US // MINUTE_US - 10, END_US // MINUTE_US - 1), *[st.integers(0, 200_000_000)] * 2)
+def test_the_nearest_stretch_can_be_told(minute: int, some_us: int, length_us: int) -> None:
+    """There is something in it, and each of its ends is less than a minute away."""
+    from_us = min(minute * MINUTE_US + some_us, END_US - 1)
+    until_us = min(from_us + length_us + 1, END_US)
+    try:
+        tiles(from_us, until_us)
+    except Unanswerable as refused:
+        near = {name: END_US if text is None else parse_timestamp(text) for name, text in refused.nearest.items()}
+        near_from_us, near_until_us = near.get("from", from_us), near.get("to", until_us)
+        assert tiles(near_from_us, near_until_us)
+        assert max(abs(near_from_us - from_us), abs(near_until_us - until_us)) < MINUTE_US
 
 
 # --- Bounds ---
