@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from projections.items import Item
 
 _INDEX = "BySeen"
+_PACKS_FIRST = 100
+"""Of a sensor of which nothing is known: a page of readings, if it sends often."""
+_PACKS_A_PAGE_MAX = 10_000
+"""As many as fit into a query's megabyte."""
 
 
 class AwsReads:
@@ -55,12 +59,20 @@ class AwsReads:
         """A sensor's packs of the buckets between two, until they hold more than `most` readings."""
         packs: list[Pack] = []
         request = _between(self._names.readings, ("sensor_id", sensor_id), ("pack", first, last))
-        for item in self._query(request | {"ScanIndexForward": not newest_first}):
-            packs.append(read_pack(item))
-            most -= len(packs[-1].readings)
-            if most < 0:
-                break
-        return packs
+        request |= {"ScanIndexForward": not newest_first, "Limit": _PACKS_FIRST}
+        left = most
+        while True:
+            page = self._page(request)
+            for item in page["Items"]:
+                packs.append(read_pack(item))
+                left -= len(packs[-1].readings)
+                if left < 0:
+                    return packs
+            if not (last_key := page.get("LastEvaluatedKey")):
+                return packs
+            # As many more as it takes when they hold what those before did.
+            more = len(packs) * left // max(most - left, 1) + 1
+            request |= {"ExclusiveStartKey": last_key, "Limit": min(more, _PACKS_A_PAGE_MAX)}
 
     def sensors(self, scope: str, after: str, prefix: str, limit: int) -> Page[Listing]:
         """Sensors of one part of the directory by id."""

@@ -14,6 +14,7 @@ from projections.dynamodb_reads import AwsReads, LiveFleet
 from projections.effects import Sighting, Stores
 from projections.fold import Stats
 from projections.generations import LiveNames, Pointer
+from projections.items import pack_item
 from projections.memory import MemoryStores
 from projections.memory_reads import MemoryReads
 from projections.packs import READINGS_MAX, Pack, Place, bounds, pack_of
@@ -219,6 +220,26 @@ def test_h16_keys_left_unprocessed_are_asked_for_again(stack: Stack) -> None:
     dynamodb = mock.Mock(batch_get_item=mock.Mock(return_value=answers[0]))
     with pytest.raises(StoreUnavailable):
         AwsReads(dynamodb, stack.names, patience_s=0).rows([("a", PROGRESS)])
+
+
+@pytest.mark.parametrize(("a_pack_holds", "most", "drawn"), [(1, 600, [100, 501]), (30, 600, [100]), (2, 601, [100, 201])])
+def test_no_more_packs_are_drawn_than_it_takes(stack: Stack, a_pack_holds: int, most: int, drawn: list[int]) -> None:
+    """A query is paid for by what it draws, whatever is made of it: how many readings a pack holds shows on the first page."""
+    packs = [
+        a_pack("a", [reading("a", 600 * number + second, celsius=second) for second in range(a_pack_holds)])
+        for number in range(700)
+    ]
+    limits: list[int] = []
+
+    def query(Limit: int, ExclusiveStartKey: int = 0, **_: Any) -> dict[str, Any]:  # noqa: N803  as boto3 has them
+        limits.append(Limit)
+        end = ExclusiveStartKey + Limit
+        items = [pack_item(pack) for pack in packs[ExclusiveStartKey:end]]
+        return {"Items": items, "LastEvaluatedKey": end, "ConsumedCapacity": {"CapacityUnits": 1}}
+
+    found = AwsReads(mock.Mock(query=query), stack.names).packs_between("a", "1", "2", most)
+    assert found == packs[: most // a_pack_holds + 1]
+    assert limits == drawn
 
 
 def test_every_question_but_the_one_by_silence_is_strongly_consistent(stack: Stack) -> None:
