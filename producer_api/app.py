@@ -11,7 +11,6 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Route
@@ -26,6 +25,7 @@ from producer_api.operating.outcomes import Outcomes
 from producer_api.operating.requests import Observed
 from producer_api.operating.sight import Watcher
 from producer_api.operating.status import SHARED_S, status
+from producer_api.packing import Packed
 from producer_api.pages.errors import error_page
 from producer_api.pages.home import home
 from producer_api.problems import (
@@ -86,7 +86,7 @@ _EXPOSED = (
 )
 """Headers that pages of other origins may read, beside those that all may."""
 
-_PACKED = [Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)]
+_PACKED = [Middleware(Packed)]
 
 ROUTES = [
     Route("/", home),
@@ -100,8 +100,8 @@ ROUTES = [
     Route("/api/readings", one_sensors_readings, middleware=_PACKED),
     Route("/docs/errors/{code}", error_page),
     Route("/api/live", live),
-    Route("/api/status", status),
-    Route("/metrics", metrics),
+    Route("/api/status", status, middleware=_PACKED),
+    Route("/metrics", metrics, middleware=_PACKED),
     Route("/livez", livez),
     Route("/readyz", readyz),
 ]

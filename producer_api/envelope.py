@@ -29,6 +29,13 @@ _POLICY = (b"content-security-policy", b"default-src 'none'; frame-ancestors 'no
 """Of answers that are no pages; a page brings its own."""
 
 
+def _vary_once(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """`Vary` as one header that names each other once: whoever has a say in an answer adds to it."""
+    rest = [header for header in headers if header[0] != b"vary"]
+    varied = [name.strip() for key, value in headers if key == b"vary" for name in value.split(b",")]
+    return [*rest, (b"vary", b", ".join(dict.fromkeys(varied)))] if varied else rest
+
+
 class Envelope:
     """ASGI middleware; outermost, so that answers to internal errors have the headers too."""
 
@@ -44,7 +51,7 @@ class Envelope:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                given = message.get("headers", ())
+                given = _vary_once(message.get("headers", ()))
                 policy = () if any(name == _POLICY[0] for name, _ in given) else (_POLICY,)
                 message["headers"] = [*given, *EVERY_ANSWER, *policy, (b"x-request-id", request_id.encode())]
             await send(message)

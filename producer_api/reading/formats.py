@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from producer_api.parameters import Asked, Parameter, choice
+from producer_api.preferences import preferences
 from telemetry.errors import Unanswerable
 
 
@@ -78,13 +79,7 @@ def _accepted(accept: str) -> Format:
 def _weights(accept: str) -> Mapping[Format, float]:
     """Each format that is named, with its weight: the most specific range that names it decides."""
     weights: dict[Format, tuple[int, float]] = {}
-    for part in accept.split(","):
-        media, *parameters = (piece.strip().lower() for piece in part.split(";"))
-        weight = next((piece[2:] for piece in parameters if piece.startswith("q=")), "1")
-        try:
-            quality = max(0.0, min(float(weight), 1.0))
-        except ValueError:
-            quality = 0.0
+    for media, quality in preferences(accept):
         for form, names in _NAMES.items():
             kind = MEDIA_TYPES[form].partition("/")[0]
             rank = 3 if media in names else 2 if media == f"{kind}/*" else 1 if media == "*/*" else 0
