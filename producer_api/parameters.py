@@ -9,14 +9,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import Any, cast
-from urllib.parse import parse_qsl
+from typing import Any, Final, cast
 
 from starlette.requests import Request
 
+from producer_api.urls import question_of
 from telemetry.errors import InvalidQuestion, Unanswerable
 
 type Schema = Mapping[str, Any]
+
+_PARAMETERS_MAX: Final = 100
+"""More than any question takes. To say what is wrong with each of thousands takes long."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +55,9 @@ class Asked:
 def asked(request: Request, parameters: Sequence[Parameter[Any]]) -> Asked:
     """The parameters of a request. Raises InvalidQuestion with everything that is wrong with them, or else Unanswerable."""
     known = {parameter.name: parameter for parameter in parameters}
-    given = _given(request)
+    given = question_of(request)
+    if len(given) > _PARAMETERS_MAX:
+        raise InvalidQuestion({_readable(given[_PARAMETERS_MAX][0]): f"Expected at most {_PARAMETERS_MAX} parameters."})
     values: dict[str, Any] = {}
     faults: dict[str, str] = {}
     unanswerable: Unanswerable | None = None
@@ -76,12 +81,6 @@ def asked(request: Request, parameters: Sequence[Parameter[Any]]) -> Asked:
     if unanswerable:
         raise unanswerable
     return Asked(values)
-
-
-def _given(request: Request) -> list[tuple[str, str]]:
-    """Names and values; what is not UTF-8 stays in them as surrogates."""
-    query: bytes = request.scope["query_string"]
-    return parse_qsl(query.decode(errors="surrogateescape"), keep_blank_values=True, errors="surrogateescape")
 
 
 def _checked(text: str) -> str:

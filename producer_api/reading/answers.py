@@ -44,7 +44,7 @@ def etag_of(told: Told[Any], question: object) -> str:
 
 def not_modified(request: Request, etag: str, headers: Mapping[str, str]) -> Response | None:
     """304 for a client that has this answer."""
-    given = request.headers.get("If-None-Match", "")
+    given = ",".join(request.headers.getlist("If-None-Match"))
     known = {tag.strip().removeprefix("W/") for tag in given.split(",")}
     if given.strip() == "*" or etag.removeprefix("W/") in known:
         return Response(status_code=304, headers={**headers, "ETag": etag})

@@ -21,7 +21,7 @@ CURSOR: Final = Parameter[str | None](
 def cursor_of(question: object, key: object) -> str:
     """The text of a key, which JSON can write."""
     data = msgspec.json.encode(key)
-    return base64.urlsafe_b64encode(_check(question, data) + data).decode().rstrip("=")
+    return _text(_check(question, data) + data)
 
 
 def key_of[K](question: object, cursor: str | None, kind: type[K]) -> K | None:
@@ -33,12 +33,16 @@ def key_of[K](question: object, cursor: str | None, kind: type[K]) -> K | None:
     except (binascii.Error, ValueError):
         raise InvalidQuestion({"cursor": _NOT_ONE}) from None
     check, data = raw[:_CHECK_BYTES], raw[_CHECK_BYTES:]
-    if check != _check(question, data):
+    if check != _check(question, data) or cursor != _text(raw):  # the last character's last bits are in no byte
         raise InvalidQuestion({"cursor": _NOT_ONE})
     try:
         return msgspec.json.decode(data, type=kind)
     except msgspec.DecodeError:
         raise InvalidQuestion({"cursor": _NOT_ONE}) from None
+
+
+def _text(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def _check(question: object, data: bytes) -> bytes:

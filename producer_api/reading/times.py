@@ -19,6 +19,7 @@ _LOST_PLUS: Final = re.compile(r".*[Tt ]\d\d:?\d\d.* \d\d(?::?\d\d)?", re.ASCII)
 _LOST_PLUS_OF_ZONE: Final = re.compile(r" \d\d:?\d\d", re.ASCII)
 _PLUS_LOST: Final = "A blank stands where an offset's plus was: write + as %2B."
 _FORMS: Final = "a date, a date and time, now, -15m (s, m, h, d, w), or 13 digits of epoch milliseconds"
+_CHARS_MAX: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,8 @@ class Moment:
 
 def parse_moment(text: str) -> Moment:
     """A time as a question writes it. Raises ValueError with the text for the asker."""
+    if len(text) > _CHARS_MAX:  # the time that some of the expressions take is its square
+        raise ValueError(f"Expected {_FORMS}.")
     if text == "now":
         return Moment(ago_us=0, rough=True)
     if match := _AGO.fullmatch(text):
