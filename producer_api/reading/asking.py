@@ -43,6 +43,17 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
+class Awaited:
+    """What an answer must hold."""
+
+    which: Which
+    """The mark that the answer stands on."""
+    positions: Sequence[Position]
+    wait_s: float
+    """How long to wait until it does."""
+
+
+@dataclass(frozen=True, slots=True)
 class Told[T]:
     """An answer, and the generation it is of."""
 
@@ -83,18 +94,20 @@ class Asking:
         """What the totals say now."""
         return await self._looks.get()
 
-    async def ask[T](self, key: Key, question: Question[T], after: Sequence[Position] = (), wait_s: float = 0) -> Told[T]:
+    async def ask[T](self, key: Key, question: Question[T], awaited: Awaited | None = None) -> Told[T]:
         """The answer to a question. Who asks with the same key, which begins with its kind, meanwhile gets the same answer.
 
-        With `after`, one that holds those positions. Raises NotYetCounted when it takes longer than `wait_s` until they are
-        counted, Unanswerable for positions of no shard, StoreUnavailable or boto3's errors when the tables do not answer.
+        With `awaited`, one that holds those positions; nothing is read before they are counted. Raises NotYetCounted when that
+        takes too long, Unanswerable for positions of no shard, StoreUnavailable or boto3's errors when tables do not answer.
         """
-        until_s = asyncio.get_running_loop().time() + wait_s
+        if not awaited or not awaited.positions:
+            return await self._shared(key, question)
+        until_s = asyncio.get_running_loop().time() + awaited.wait_s
         while True:
+            await self._wait(awaited, until_s)
             told = await self._shared(key, question)
-            if await self._holds(told.marks, after):
+            if await self._holds(told.marks, awaited.positions):  # an answer that was under way may be older
                 return told
-            await self._wait(told.marks.which, after, until_s)
 
     async def _shared[T](self, key: Key, question: Question[T]) -> Told[T]:
         task = self._under_way.get(key)
@@ -114,20 +127,20 @@ class Asking:
         finally:
             self.read_units[kind] += reads.units
 
-    async def _wait(self, which: Which, after: Sequence[Position], until_s: float) -> None:
+    async def _wait(self, awaited: Awaited, until_s: float) -> None:
         """Until the marks hold these positions. Raises NotYetCounted when that takes too long."""
         loop = asyncio.get_running_loop()
         while True:
-            marks = (await self._looks.get()).fleet.marks(which)
-            if await self._holds(marks, after):
+            marks = (await self._looks.get()).fleet.marks(awaited.which)
+            if await self._holds(marks, awaited.positions):
                 return
             if loop.time() + _POLLED_S > until_s:
-                raise NotYetCounted(which.value, marks.as_of_us)
+                raise NotYetCounted(awaited.which.value, marks.as_of_us)
             await asyncio.sleep(_POLLED_S)
 
-    async def _holds(self, marks: Marks, after: Sequence[Position]) -> bool:
+    async def _holds(self, marks: Marks, positions: Sequence[Position]) -> bool:
         held = True
-        for position in after:
+        for position in positions:
             known = marks.holds(position.shard_id, position.sequence_number)
             if known is None and position.shard_id not in (await self._shards.get()).shards:
                 raise Unanswerable("unknown-shard", {"after": f"No shard {position.shard_id} is known, now or ever."})

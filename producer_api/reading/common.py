@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from producer_api.parameters import Asked, Parameter, flag
-from producer_api.reading.asking import Position
+from producer_api.reading.asking import Awaited, Position
 from producer_api.reading.times import FROM, TO, TZ
+from projections.marks import Which
 from projections.tiles import END_US, MINUTE_US, check_between
 from projections.zones import Zone
 from telemetry.limits import MICRO, TIME_US_MIN
@@ -53,6 +54,11 @@ WAIT: Final = Parameter[float](
     f"How many seconds to wait for `after` at most, up to {_WAIT_S_MAX}; then the answer is 503 not-yet-counted.",
     {"type": "number", "minimum": 0, "maximum": _WAIT_S_MAX, "default": 0},
 )
+
+
+def awaited(asked: Asked, which: Which) -> Awaited:
+    """What `after` and `wait` ask for, of a question that is answered at this mark."""
+    return Awaited(which, asked[AFTER], asked[WAIT])
 
 
 class Stretch(NamedTuple):

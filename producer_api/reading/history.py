@@ -12,7 +12,7 @@ from starlette.responses import Response
 from producer_api.parameters import Asked, asked, choice, choice_of, whole
 from producer_api.reading.answers import as_of_text, body_answer, etag_of, freshness, json_answer, not_modified, now_us
 from producer_api.reading.asking import Told
-from producer_api.reading.common import AFTER, PERCENTILES, SENSOR_ID, WAIT, Stretch, stretch_of
+from producer_api.reading.common import AFTER, PERCENTILES, SENSOR_ID, WAIT, Stretch, awaited, stretch_of
 from producer_api.reading.cursors import CURSOR, cursor_of, key_of
 from producer_api.reading.formats import FOR, FORMAT, MEDIA_TYPES, CsvWriter, Format, attachment, format_of
 from producer_api.reading.shapes import ENCODER, HistoryShape, WindowShape, WindowWithPercentiles
@@ -22,6 +22,7 @@ from producer_api.reading.windows import History, Wanted, page
 from producer_api.services import services
 from producer_api.urls import asked_again
 from projections.calendar import Interval
+from projections.marks import Which
 from projections.zones import Zone, rfc3339_in
 
 WINDOWS_MAX: Final = 5_000
@@ -60,7 +61,8 @@ async def history(request: Request) -> Response:
     )
     begin_us = key_of(_bound(wanted, wanted.interval), question[CURSOR], int)
     key = ("history", *wanted.key(), begin_us)
-    told = await found.asking.ask(key, partial(page, wanted=wanted, begin_us=begin_us), question[AFTER], question[WAIT])
+    which = Which.WINDOWS if wanted.sensor_id is None else Which.EVERYTHING
+    told = await found.asking.ask(key, partial(page, wanted=wanted, begin_us=begin_us), awaited(question, which))
     etag = etag_of(told, (*key, stretch.zone.name, question[GAPS], form, question[FOR], _state(told)))
     headers = freshness(told.marks.as_of_us) | {"ETag": etag}
     follows = None
@@ -110,10 +112,10 @@ def _shape(told: Told[History], stretch: Stretch, question: Asked, follows: str 
 def _table(told: Told[History], zone: Zone, question: Asked, form: Format, headers: dict[str, str]) -> Response:
     """A line for each window."""
     rows = _windows(told, zone, question)
+    headers["Content-Disposition"] = attachment(f"history-{question[SENSOR_ID] or 'all'}.{form.value}")
     if form is Format.NDJSON:
         return body_answer(b"".join(ENCODER.encode(row) + b"\n" for row in rows), MEDIA_TYPES[form], headers)
     names = (WindowWithPercentiles if question[PERCENTILES] else WindowShape).__struct_fields__
     writer = CsvWriter(spreadsheet=question[FOR])
     lines = ([getattr(row, name) for name in names] for row in rows)
-    headers["Content-Disposition"] = attachment(f"history-{question[SENSOR_ID] or 'all'}.csv")
     return body_answer(writer.header(names) + writer.lines(lines), MEDIA_TYPES[form], headers)

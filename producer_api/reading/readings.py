@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from producer_api.parameters import Asked, asked, choice, whole
 from producer_api.reading.answers import as_of_text, body_answer, etag_of, freshness, json_answer, not_modified, now_us
 from producer_api.reading.asking import Asking, Told
-from producer_api.reading.common import AFTER, REQUIRED_SENSOR_ID, WAIT, Stretch, stretch_of
+from producer_api.reading.common import AFTER, REQUIRED_SENSOR_ID, WAIT, Stretch, awaited, stretch_of
 from producer_api.reading.cursors import CURSOR, cursor_of, key_of
 from producer_api.reading.formats import FOR, FORMAT, MEDIA_TYPES, CsvWriter, Format, attachment, format_of
 from producer_api.reading.sensors import required_id
@@ -21,6 +21,7 @@ from producer_api.reading.shapes import ENCODER, PlainReading, ReadingsShape, Se
 from producer_api.reading.times import FROM, TO, TZ
 from producer_api.services import services
 from producer_api.urls import asked_again
+from projections.marks import Which
 from projections.ranges import readings
 from projections.reads import Page
 from projections.tiles import END_US
@@ -109,8 +110,8 @@ class _Pages:
     async def get(self, after: Reading | None, limit: int | None, question: Asked | None = None) -> Told[Page[Reading]]:
         """The page after a reading; of a stream when it has no limit."""
         steps = partial(self._question, after=after, limit=limit or _STREAMED_AT_ONCE, whole_buckets=limit is None)
-        positions, wait_s = (question[AFTER], question[WAIT]) if question else ((), 0.0)
-        return await self._asking.ask(("readings", *self._key, after, limit), steps, positions, wait_s)
+        waits = awaited(question, Which.EVERYTHING) if question else None
+        return await self._asking.ask(("readings", *self._key, after, limit), steps, waits)
 
 
 class _Writer:

@@ -12,12 +12,13 @@ from starlette.responses import Response
 from producer_api.parameters import Asked, Parameter, asked, choice, whole
 from producer_api.reading.answers import as_of_text, etag_of, freshness, json_answer, not_modified, now_us
 from producer_api.reading.asking import Told
-from producer_api.reading.common import AFTER, REQUIRED_SENSOR_ID, WAIT
+from producer_api.reading.common import AFTER, REQUIRED_SENSOR_ID, WAIT, awaited
 from producer_api.reading.cursors import CURSOR, cursor_of, key_of
 from producer_api.reading.shapes import OneSensorShape, SensorsShape
 from producer_api.reading.telling import sensor_shape
 from producer_api.services import services
 from producer_api.urls import asked_again
+from projections.marks import Which
 from projections.ranges import sensor_total
 from projections.reads import Silence
 from projections.sensors import SensorPage, sensors, silent_sensors
@@ -92,7 +93,7 @@ async def answer_sensor(request: Request, sensor_id: str, question: Asked) -> Re
     found = services(request)
     found.stream.require_ours()
     key = ("sensor", sensor_id)
-    told = await found.asking.ask(key, partial(sensor_total, sensor_id=sensor_id), question[AFTER], question[WAIT])
+    told = await found.asking.ask(key, partial(sensor_total, sensor_id=sensor_id), awaited(question, Which.EVERYTHING))
     if not told.value.count:
         raise UnknownSensor(sensor_id)
     now = now_us()

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from producer_api.parameters import Asked, asked, flag
 from producer_api.reading.answers import body_answer, etag_of, freshness, json_answer, not_modified, now_us
 from producer_api.reading.asking import Question, Told
-from producer_api.reading.common import AFTER, SENSOR_ID, WAIT, Stretch, stretch_of
+from producer_api.reading.common import AFTER, SENSOR_ID, WAIT, Stretch, awaited, stretch_of
 from producer_api.reading.shapes import average_micro
 from producer_api.reading.telling import detail_shape
 from producer_api.reading.times import FROM, TO, TZ
@@ -38,7 +38,7 @@ async def stats(request: Request) -> Response:
     question = asked(request, PARAMETERS)
     stretch = stretch_of(question, now_us(), whole_minutes=question[SENSOR_ID] is None)
     key = ("stats", question[SENSOR_ID], stretch.from_us, stretch.until_us, question[DETAIL])
-    told = await found.asking.ask(key, _question(question, stretch), question[AFTER], question[WAIT])
+    told = await found.asking.ask(key, _question(question, stretch), awaited(question, _which(question, stretch)))
     return await _answer(request, told, stretch, detail=question[DETAIL], key=(*key, stretch.zone.name))
 
 
@@ -47,6 +47,13 @@ def _plain(look: LiveLook) -> tuple[int | None, str, str]:
     """What the plain question is answered by all who ask it meanwhile: as of when, ETag and body."""
     told = Told(Answer(look.fleet.stats, look.fleet.marks(Which.TOTALS)), look.pointer.generation)
     return told.marks.as_of_us, etag_of(told, ()), stats_json(told.value)
+
+
+def _which(question: Asked, stretch: Stretch) -> Which:
+    """The mark that the answer stands on."""
+    if question[SENSOR_ID] is not None:
+        return Which.EVERYTHING
+    return Which.WINDOWS if stretch.bounded else Which.TOTALS
 
 
 def _question(question: Asked, stretch: Stretch) -> Question[Stats]:
@@ -66,7 +73,8 @@ def _total(fleet: Fleet) -> ReadSteps[Answer[Stats]]:
 
 
 async def _answer(request: Request, told: Told[Stats], stretch: Stretch, *, detail: bool, key: object) -> Response:
-    headers = freshness(told.marks.as_of_us) | {"ETag": etag_of(told, key)}
+    # Details tell their age.
+    headers = freshness(told.marks.as_of_us) | {"ETag": etag_of(told, (key, told.marks.as_of_us if detail else None))}
     if unchanged := not_modified(request, headers["ETag"], headers):
         return unchanged
     if detail:
