@@ -73,7 +73,9 @@ def fleet_runs(edges: Sequence[int], *, percentiles: bool = False) -> list[Run]:
         return tiles(from_us, until_us, "hour")
     if any(edge_us % MINUTE_US for edge_us in inner):
         raise Unanswerable(
-            "not-whole-minutes", {"tz": "Its windows do not begin on whole minutes in UTC then. A sensor's can be told."}
+            "not-whole-minutes",
+            {"tz": "Its windows do not begin on whole minutes in UTC then. A sensor's can be told."},
+            {"tz": "UTC"},
         )
     return tiles(from_us, until_us, "minute")
 

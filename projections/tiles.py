@@ -40,15 +40,7 @@ def tiles(from_us: int, until_us: int, coarsest: Kind = "day") -> list[Run]:
     Microseconds since 1970, on whole minutes. Raises Unanswerable, naming the nearest minute, or that nothing lies between.
     """
     check_between(from_us, until_us)
-    nearest = {
-        name: near_us
-        for name, time_us, near_us in zip(("from", "to"), (from_us, until_us), _nearest_minutes(from_us, until_us), strict=True)
-        if time_us % MINUTE_US
-    }
-    if nearest:
-        wrong = {name: f"Expected a whole minute in UTC. The nearest: {_text(time_us)}" for name, time_us in nearest.items()}
-        changed = {name: rfc3339(time_us) if time_us < END_US else None for name, time_us in nearest.items()}
-        raise Unanswerable("not-whole-minutes", wrong, changed)
+    check_whole_minutes(from_us, until_us)
     before: list[Run] = []
     after: list[Run] = []
     kind: Kind = "minute"
@@ -61,6 +53,19 @@ def tiles(from_us: int, until_us: int, coarsest: Kind = "day") -> list[Run]:
         after += runs(kind, edge_us, until_us)
         until_us, kind = edge_us, next_kind
     return [*before, *runs(kind, from_us, until_us), *reversed(after)]
+
+
+def check_whole_minutes(from_us: int, until_us: int) -> None:
+    """Raises Unanswerable, naming the nearest, unless both ends lie on whole minutes, which is what fleets are known by."""
+    nearest = {
+        name: near_us
+        for name, time_us, near_us in zip(("from", "to"), (from_us, until_us), _nearest_minutes(from_us, until_us), strict=True)
+        if time_us % MINUTE_US
+    }
+    if nearest:
+        wrong = {name: f"Expected a whole minute in UTC. The nearest: {_text(time_us)}" for name, time_us in nearest.items()}
+        changed = {name: rfc3339(time_us) if time_us < END_US else None for name, time_us in nearest.items()}
+        raise Unanswerable("not-whole-minutes", wrong, changed)
 
 
 def runs(kind: Kind, from_us: int, until_us: int) -> list[Run]:

@@ -8,7 +8,7 @@ from producer_api.parameters import Asked, Parameter, flag
 from producer_api.reading.asking import Awaited, Position
 from producer_api.reading.times import FROM, TO, TZ
 from projections.marks import Which
-from projections.tiles import END_US, MINUTE_US, check_between
+from projections.tiles import END_US, MINUTE_US, check_between, check_whole_minutes
 from projections.zones import Zone
 from telemetry.limits import MICRO, TIME_US_MIN
 from telemetry.reading import parse_sensor_id, rfc3339
@@ -77,10 +77,16 @@ class Stretch(NamedTuple):
 
 
 def stretch_of(asked: Asked, now_us: int, *, whole_minutes: bool) -> Stretch:
-    """What `from`, `to` and `tz` mean together. Raises Unanswerable when nothing lies between, or beyond all years."""
+    """What `from`, `to` and `tz` mean together.
+
+    Raises Unanswerable when nothing lies between, or beyond all years, or between minutes of which only whole ones are known.
+    """
     zone, floor_us = asked[TZ], MINUTE_US if whole_minutes else MICRO
     from_us, until_us = (None if one is None else one.at(zone, now_us, floor_us) for one in (asked[FROM], asked[TO]))
-    check_between(TIME_US_MIN if from_us is None else from_us, END_US if until_us is None else until_us)
+    between = TIME_US_MIN if from_us is None else from_us, END_US if until_us is None else until_us
+    check_between(*between)
+    if whole_minutes:
+        check_whole_minutes(*between)  # of all that is asked for: what a page takes may end elsewhere
     ends = (("from", asked[FROM], from_us), ("to", asked[TO], until_us))
     fixed = {name: rfc3339(time_us) for name, one, time_us in ends if time_us is not None and one and one.ago_us is not None}
     return Stretch(from_us, until_us, zone, fixed)

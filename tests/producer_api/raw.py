@@ -43,6 +43,16 @@ class Answer:
         return members
 
 
+class Broken(Exception):
+    """An answer ended without its last chunk, after these bytes."""
+
+    @property
+    def body(self) -> bytes:
+        """What came of it."""
+        body: bytes = self.args[0]
+        return body
+
+
 class Connection:
     """One connection to a server at `url`."""
 
@@ -80,14 +90,25 @@ class Connection:
             return sent
         return sent
 
-    def answer(self) -> Answer:
-        """The next answer; interim ones are passed over."""
+    def answer(self, *, head: bool = False) -> Answer:
+        """The next answer, without a body if it is one to HEAD; interim ones are passed over. Raises Broken for half of one."""
         while True:
             line = self._read.readline()
             assert line.startswith(b"HTTP/1.1 "), line
             headers = dict(iter(self._header, ("", "")))
             if not line.startswith(b"HTTP/1.1 1"):
-                return Answer(int(line.split()[1]), headers, self._read.read(int(headers.get("content-length", "0"))))
+                return Answer(int(line.split()[1]), headers, b"" if head else self._body(headers))
+
+    def _body(self, headers: dict[str, str]) -> bytes:
+        if "transfer-encoding" not in headers:
+            return self._read.read(int(headers.get("content-length", "0")))
+        body = b""
+        while size := int(self._read.readline() or b"-1", 16):
+            if size < 0:
+                raise Broken(body)
+            body += self._read.read(size + 2)[:size]
+        self._read.readline()
+        return body
 
     def _header(self) -> tuple[str, str]:
         name, _, value = self._read.readline().rstrip(b"\r\n").decode("latin-1").partition(": ")
@@ -105,3 +126,10 @@ def ask(url: str, *pieces: bytes) -> Answer:
     """One answer on a connection of its own."""
     with Connection(url) as connection:
         return connection.send(*pieces).answer()
+
+
+def get(url: str, target: str | bytes, *headers: str) -> Answer:
+    """The answer to GET of a target as it stands: no client tidies it up."""
+    target = target.encode("latin-1") if isinstance(target, str) else target
+    lines = "".join(f"{header}\r\n" for header in headers).encode("latin-1")
+    return ask(url, b"GET %b HTTP/1.1\r\nHost: x\r\n%b\r\n" % (target, lines))
