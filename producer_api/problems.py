@@ -179,9 +179,14 @@ async def not_yet_counted(_: Request, error: Exception) -> Response:
 
 async def unavailable(request: Request, error: Exception) -> Response:
     """503: AWS did not answer in time, or refused; or too much is waiting. The longer it lasts, the later to come back."""
-    code, detail = next(told for kind, told in UNAVAILABLE.items() if isinstance(error, kind))
+    code, detail = problem_of(error)
     sparse_log.warning("unavailable", path=request.url.path[:_PATH_CHARS_LOGGED], error=str(error))
     return problem(503, detail, code, headers={"Retry-After": come_back_s(request, type(error))})
+
+
+def problem_of(error: Exception) -> tuple[str, str]:
+    """Code and text of one of the errors in UNAVAILABLE."""
+    return next(told for kind, told in UNAVAILABLE.items() if isinstance(error, kind))
 
 
 def come_back_s(request: Request, failure: type[Exception]) -> str:

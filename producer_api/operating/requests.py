@@ -40,14 +40,15 @@ class Observed:
         finally:
             if status:  # else the server is stopping, and nothing was answered
                 self._answered(scope["method"], route_of(scope), status, time.perf_counter() - began_s)
-                if status >= 400:
+                if status >= 400 or "problem" in scope:  # a stream that began well may break
                     self._refused(scope, status)
 
     def _refused(self, scope: Scope, status: int) -> None:
         code = scope.get("problem", "")
         self._outcomes.refused[code] += 1
         peer = "{}:{}".format(*scope["client"]) if scope.get("client") else ""
-        write, event = (log.warning, "request_failed") if status >= 500 else (log.info, "request_refused")
+        refused = 400 <= status < 500
+        write, event = (log.info, "request_refused") if refused else (log.warning, "request_failed")
         write(event, status=status, method=scope["method"], route=route_of(scope), code=code, peer=peer)
 
 

@@ -8,14 +8,19 @@ from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
+from producer_api.problems import UNAVAILABLE, problem_of
 from producer_api.reading.asking import Told
 from producer_api.reading.shapes import ENCODER
+from telemetry.logs import SparseLog
 from telemetry.reading import rfc3339
 
 VARY: Final = "Accept, Accept-Encoding, Origin"
 _CHUNK_BYTES: Final = 64 * 1024
 _TZDATA: Final = version("tzdata")
+
+log = SparseLog(__name__)
 
 
 def now_us() -> int:
@@ -68,6 +73,26 @@ async def _pieces(body: bytes) -> AsyncIterator[bytes]:
     view = memoryview(body)
     for begin in range(0, len(body), _CHUNK_BYTES):
         yield bytes(view[begin : begin + _CHUNK_BYTES])
+
+
+class Export(StreamingResponse):
+    """A body that is made while it is sent.
+
+    What fails after the first byte breaks the connection, without its last chunk: no client takes that for the end.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        self._scope = scope
+        await super().__call__(scope, receive, send)
+
+    async def stream_response(self, send: Send) -> None:
+        """Send it, or its beginning."""
+        try:
+            await super().stream_response(send)
+        except tuple(UNAVAILABLE) as error:
+            self._scope["problem"] = problem_of(error)[0]
+            log.warning("stream_broken", error=str(error))
 
 
 def as_of_text(as_of_us: int | None) -> str | None:

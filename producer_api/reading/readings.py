@@ -8,10 +8,10 @@ from functools import partial
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from producer_api.parameters import Asked, asked, choice, whole
-from producer_api.reading.answers import as_of_text, body_answer, etag_of, freshness, json_answer, not_modified, now_us
+from producer_api.reading.answers import Export, as_of_text, body_answer, etag_of, freshness, json_answer, not_modified, now_us
 from producer_api.reading.asking import Asking, Told
 from producer_api.reading.common import AFTER, REQUIRED_SENSOR_ID, WAIT, Stretch, awaited, stretch_of
 from producer_api.reading.cursors import CURSOR, cursor_of, key_of
@@ -76,7 +76,7 @@ async def answer_readings(request: Request, sensor_id: str, question: Asked) -> 
     if streamed:
         # A stream has no ETag: what follows its first page is read later.
         lines = _lines(pages, told, writer) if request.method == "GET" else _nothing()
-        return StreamingResponse(lines, headers=headers, media_type=MEDIA_TYPES[form])
+        return Export(lines, headers=headers, media_type=MEDIA_TYPES[form])
     follows = None
     if told.value.more:
         last = told.value.items[-1]
@@ -135,7 +135,7 @@ class _Writer:
 
 
 async def _lines(pages: _Pages, told: Told[Page[Reading]], writer: _Writer) -> AsyncIterator[bytes]:
-    """All pages. What fails after the first byte breaks the connection, which no client takes for the end."""
+    """All pages."""
     yield writer.header()
     while True:
         yield await asyncio.to_thread(writer.lines, told.value.items)
