@@ -38,6 +38,7 @@ ORDER: Final = choice("order", "By id; or silent: those first that have been sil
 PREFIX: Final = Parameter(
     "prefix", parse_sensor_id, "", "What ids begin with; with order=id only.", {"type": "string", "format": "sensor-id"}
 )
+_SILENCE_HELD_US: Final = 10 * MICRO
 LIMIT: Final = whole("limit", "How many sensors a page holds at most.", 1, 1_000, 100)
 LIST_PARAMETERS = (PREFIX, ORDER, LIMIT, CURSOR)
 ONE_PARAMETERS = (AFTER, WAIT)
@@ -61,7 +62,7 @@ async def list_sensors(request: Request) -> Response:
     whole_key = (*bound, question[CURSOR], question[LIMIT])
     told = await found.asking.ask(whole_key, steps)
     now = now_us()
-    etag = etag_of(told, (*whole_key, told.marks.as_of_us, now // MICRO))
+    etag = etag_of(told, (*whole_key, *_age(told, now)))
     headers = freshness(told.marks.as_of_us) | {"ETag": etag}
     follows = None
     if told.value.after is not None:
@@ -97,12 +98,17 @@ async def answer_sensor(request: Request, sensor_id: str, question: Asked) -> Re
     if not told.value.count:
         raise UnknownSensor(sensor_id)
     now = now_us()
-    etag = etag_of(told, (*key, told.marks.as_of_us, now // MICRO))
+    etag = etag_of(told, (*key, *_age(told, now)))
     headers = freshness(told.marks.as_of_us) | {"ETag": etag}
     if unchanged := not_modified(request, etag, headers):
         return unchanged
     as_of = as_of_text(told.marks.as_of_us)
     return await json_answer(lambda: OneSensorShape(**asdict(sensor_shape(sensor_id, told.value, now)), as_of=as_of), headers)
+
+
+def _age(told: Told[Any], now: int) -> tuple[object, ...]:
+    """What changes as often as marks do while nothing is measured: who asks again is told anew how long a sensor is silent."""
+    return told.marks.as_of_us, now // _SILENCE_HELD_US
 
 
 def _list_shape(told: Told[SensorPage[Any]], now: int, follows: str | None) -> SensorsShape:
