@@ -43,6 +43,7 @@ def test_what_was_just_sent_is_in_the_answer(world: World) -> None:
     minute = datetime(2026, 1, 23, 10, tzinfo=UTC)
     after = world.send(at(minute, "after", "1"), at(minute + timedelta(minutes=1), "after-2", "2"))
     assert 1 <= len(after) <= 2
+    assert world.client.get("/api/sensor?sensorId=202").status_code == 200
     before = read_units(world)
     assert before
     for target, (mark, retry_after) in QUESTIONS.items():
