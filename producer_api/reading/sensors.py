@@ -2,9 +2,10 @@
 
 from enum import StrEnum
 from functools import partial
-from typing import Any, Final
+from typing import Annotated, Any, Final
 from urllib.parse import unquote_to_bytes
 
+from msgspec import Meta
 from msgspec.structs import asdict
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,7 +24,7 @@ from projections.ranges import sensor_total
 from projections.reads import Silence
 from projections.sensors import SensorPage, sensors, silent_sensors
 from telemetry.errors import InvalidQuestion, Unanswerable, UnknownSensor
-from telemetry.limits import MICRO
+from telemetry.limits import MICRO, TIME_US_MAX
 from telemetry.reading import parse_sensor_id
 
 
@@ -39,6 +40,7 @@ PREFIX: Final = Parameter(
     "prefix", parse_sensor_id, "", "What ids begin with; with order=id only.", {"type": "string", "format": "sensor-id"}
 )
 _SILENCE_HELD_US: Final = 10 * MICRO
+_Seconds = Annotated[int, Meta(ge=0, le=TIME_US_MAX // MICRO)]
 LIMIT: Final = whole("limit", "How many sensors a page holds at most.", 1, 1_000, 100)
 LIST_PARAMETERS = (PREFIX, ORDER, LIMIT, CURSOR)
 ONE_PARAMETERS = (AFTER, WAIT)
@@ -57,8 +59,8 @@ async def list_sensors(request: Request) -> Response:
         last_id = _last_id(key_of(bound, question[CURSOR], str))
         steps = partial(sensors, prefix=question[PREFIX], after=last_id, limit=question[LIMIT])
     else:
-        last = key_of(bound, question[CURSOR], Silence)
-        steps = partial(silent_sensors, after=last, limit=question[LIMIT])
+        last = key_of(bound, question[CURSOR], tuple[_Seconds, str])
+        steps = partial(silent_sensors, after=last and Silence(*last), limit=question[LIMIT])
     whole_key = (*bound, question[CURSOR], question[LIMIT])
     told = await found.asking.ask(whole_key, steps)
     now = now_us()

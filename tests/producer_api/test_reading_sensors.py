@@ -9,6 +9,9 @@ from urllib.parse import quote
 
 import pytest
 
+from producer_api.reading.cursors import cursor_of
+from producer_api.reading.sensors import Order
+from projections.calendar import Interval
 from telemetry.reading import Reading
 from tests.producer_api.raw import get
 from tests.producer_api.test_reading_history import all_pages
@@ -91,14 +94,29 @@ def test_a_cursor_that_was_altered_is_refused(world: World, target: str) -> None
     base, _, cursor = follows.rpartition("cursor=")
     assert world.client.get(follows).status_code == 200
     altered = [cursor[:number] + ("A" if sign != "A" else "B") + cursor[number + 1 :] for number, sign in enumerate(cursor)]
-    # Those that differ in bits which no byte holds.
+    # One that differs in a bit which no byte holds, or in the last byte's last bit.
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-    altered += [cursor[:-1] + sign for sign in alphabet if sign != cursor[-1]]
-    for wrong in (*altered[:3], *altered[-70:], cursor[:-1], f"{cursor}A", f"{cursor}=", f"{cursor}%20", "AAAA", "%C3%A9"):
+    altered.append(cursor[:-1] + alphabet[alphabet.index(cursor[-1]) ^ 1])
+    for wrong in (*altered[::5], altered[-1], cursor[:-1], f"{cursor}A", f"{cursor}=", f"{cursor}%20", "AAAA", "%C3%A9"):
         members = problem(world.client.get(f"{base}cursor={wrong}"), 400, "invalid-question")
         assert [error["parameter"] for error in members["errors"]] == ["cursor"]
     other = "/api/sensors?prefix=m" if "/sensors" not in target or "prefix" in target else "/api/readings?sensorId=a"
     problem(world.client.get(f"{other}&cursor={cursor}"), 400, "invalid-question")
+
+
+def test_a_cursor_that_somebody_makes_is_read_as_strictly(world: World) -> None:
+    """It is no secret how they are made."""
+    for key in ([10**60, "a"], [-1, "a"], ["a", "a"], [1], "a", None):
+        cursor = cursor_of(("sensors", Order.SILENT, ""), key)
+        problem(world.get("/api/sensors", order="silent", cursor=cursor), 400, "invalid-question")
+    for last_id in ("", " ", "a\0", "a" * 300, 1):
+        problem(world.get("/api/sensors", cursor=cursor_of(("sensors", Order.ID, ""), last_id)), 400, "invalid-question")
+    for begin in (-(10**30), 10**30):
+        cursor = cursor_of(("readings", "202", False), [begin, 0])
+        told = world.told("/api/readings", sensorId="202", cursor=cursor, limit="1")["readings"]
+        assert len(told) == (begin < 0)
+        cursor = cursor_of(("history", None, Interval.DAY, "utc"), begin)
+        assert world.told("/api/stats/history", interval="day", cursor=cursor)["windows"] == []
 
 
 # --- One sensor ---
