@@ -1,0 +1,96 @@
+"""Questions that wait: what is read, and when, and never an answer that is older than what it waits for."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any, cast
+
+import pytest
+
+from producer_api.reading.asking import Asking, Awaited, Position
+from projections.dynamodb_reads import LiveLook
+from projections.fleet import FleetStats
+from projections.fold import Stats
+from projections.generations import Pointer
+from projections.marks import Answer, Which
+from projections.ranges import Fleet
+from projections.reads import ReadSteps
+from projections.rows import PROGRESS, Progress, Row
+from telemetry.errors import NotYetCounted
+from telemetry.limits import HASH_KEY_MAX
+from telemetry.names import ResourceNames
+
+SHARD = "shardId-000000000000"
+
+
+class Looks:
+    """At a fleet of one shard, which stands at a position."""
+
+    def __init__(self, position: int) -> None:
+        self.position = position
+
+    async def get(self) -> LiveLook:
+        """What it says now."""
+        row = Row(PROGRESS, self.position, Stats(self.position), progress=Progress(hash_range=(0, HASH_KEY_MAX)))
+        return LiveLook(Pointer(1, ""), FleetStats({SHARD: row}))
+
+
+class Question:
+    """Counts how often it is read; a reading takes until it is let go on."""
+
+    def __init__(self) -> None:
+        self.times = 0
+        self.began, self.goes_on = threading.Event(), threading.Event()
+
+    def __call__(self, fleet: Fleet) -> ReadSteps[Answer[int]]:
+        marks = yield from fleet.marks(Which.TOTALS)
+        self.times += 1
+        self.began.set()
+        assert self.goes_on.wait(10)
+        return Answer(marks.shards[SHARD].position, marks)
+
+
+def asking(looks: Looks, steps: Callable[[Asking], Any]) -> Any:
+    """What comes of steps that ask."""
+
+    async def run() -> Any:
+        made = Asking(cast("Any", looks), cast("Any", None), lambda _: ResourceNames("t"), cast("Any", None))
+        try:
+            return await steps(made)
+        finally:
+            made.close()
+
+    return asyncio.run(run())
+
+
+def after(position: int, wait_s: float = 5) -> Awaited:
+    """Waits for a position."""
+    return Awaited(Which.TOTALS, (Position(SHARD, position),), wait_s)
+
+
+def test_nothing_is_read_before_what_is_waited_for_is_counted() -> None:
+    """Only marks, which are read for all together."""
+    question = Question()
+    with pytest.raises(NotYetCounted):
+        asking(Looks(4), lambda made: made.ask(("stats",), question, after(5, 0.2)))
+    assert question.times == 0
+    question.goes_on.set()
+    assert asking(Looks(5), lambda made: made.ask(("stats",), question, after(5))).value == 5
+    assert question.times == 1
+
+
+def test_an_answer_that_was_under_way_is_not_taken_when_it_is_older() -> None:
+    """Others asked the same before it was counted: they get theirs, and who waits gets another."""
+    looks, question = Looks(4), Question()
+
+    async def steps(made: Asking) -> tuple[int, int]:
+        first = asyncio.create_task(made.ask(("stats",), question))
+        await asyncio.to_thread(question.began.wait, 10)
+        looks.position = 5
+        second = asyncio.create_task(made.ask(("stats",), question, after(5)))
+        await asyncio.sleep(0)
+        question.goes_on.set()
+        return (await first).value, (await second).value
+
+    assert asking(looks, steps) == (4, 5)
+    assert question.times == 2
