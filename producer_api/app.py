@@ -13,12 +13,13 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from producer_api.envelope import Envelope
 from producer_api.live.hub import Hub
 from producer_api.live.stream import live
+from producer_api.openapi.document import openapi_json
 from producer_api.operating.health import livez, readyz
 from producer_api.operating.metrics import Metrics, Serving, metrics
 from producer_api.operating.outcomes import Outcomes
@@ -26,8 +27,10 @@ from producer_api.operating.requests import Observed
 from producer_api.operating.sight import Watcher
 from producer_api.operating.status import SHARED_S, status
 from producer_api.packing import Packed
+from producer_api.pages.docs import docs
 from producer_api.pages.errors import error_page
 from producer_api.pages.home import home
+from producer_api.pages.static import files
 from producer_api.problems import (
     UNAVAILABLE,
     http_error,
@@ -88,7 +91,7 @@ _EXPOSED = (
 
 _PACKED = [Middleware(Packed)]
 
-ROUTES = [
+ROUTES: list[Route | Mount] = [
     Route("/", home),
     Route("/api/temperature", record_temperature, methods=["PUT"]),
     Route("/api/temperature/batch", record_batch, methods=["POST"], middleware=_PACKED),
@@ -98,12 +101,15 @@ ROUTES = [
     Route("/api/sensors/{rest:path}", sensor_in_path, middleware=_PACKED),
     Route("/api/sensor", one_sensor, middleware=_PACKED),
     Route("/api/readings", one_sensors_readings, middleware=_PACKED),
-    Route("/docs/errors/{code}", error_page),
     Route("/api/live", live),
     Route("/api/status", status, middleware=_PACKED),
     Route("/metrics", metrics, middleware=_PACKED),
     Route("/livez", livez),
     Route("/readyz", readyz),
+    Route("/openapi.json", openapi_json, middleware=_PACKED),
+    Route("/docs", docs),
+    Route("/docs/errors/{code}", error_page),
+    Mount("/static", files, name="static", middleware=_PACKED),
 ]
 
 ERRORS = {

@@ -20,6 +20,7 @@ type Schema = Mapping[str, Any]
 
 _PARAMETERS_MAX: Final = 100
 """More than any question takes. To say what is wrong with each of thousands takes long."""
+_MISSING = "Left out, and the question needs it."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,6 +38,8 @@ class Parameter[T]:
     example: str | None = None
     times: int = 1
     """How often it may be given; if more than once, it is a tuple, and each text a tuple of one."""
+    required: bool = False
+    """Whether it must be given."""
 
 
 class Asked:
@@ -66,6 +69,7 @@ def asked(request: Request, parameters: Sequence[Parameter[Any]]) -> Asked:
             faults[name] = _unknown(name, known)
         elif times > known[name].times:
             faults[name] = _too_often(known[name].times)
+    faults |= {name: _MISSING for name in known if known[name].required and name not in dict(given)}
     for name, text in given:
         if name in faults:
             continue

@@ -25,6 +25,8 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _OFFSET: Final = r"(?:[Zz]|([+-])(\d\d)(?::?(\d\d))?)?"
 _EXTENDED: Final = re.compile(rf"(\d{{4}})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?{_OFFSET}", re.ASCII)
 _BASIC: Final = re.compile(rf"(\d{{4}})(\d\d)(\d\d)[Tt ](\d\d)(\d\d)(?:(\d\d)(?:[.,](\d+))?)?{_OFFSET}", re.ASCII)
+TIME_PATTERN: Final = f"^(?:{_EXTENDED.pattern}|{_BASIC.pattern})$"
+"""The form of a timestamp, as JSON Schema writes it. A date that does not exist has it as well."""
 _NOT_A_TIME: Final = "Expected ISO 8601 Date/Time format. e.g. 2021-11-26T18:10:00"
 _TIME_CHARS_EXPLAINED_MAX: Final = 100
 _CLOCK: Final = r"\d{4}-?\d\d-?\d\d[Tt ]\d\d:?\d\d(?::?\d\d(?:[.,]\d+)?)?"

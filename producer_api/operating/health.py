@@ -4,10 +4,12 @@ Whoever asks learns what is missing by name and code; texts, which may hold acco
 """
 
 import asyncio
+from typing import Annotated, Literal
 
+import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from producer_api.problems import problem
 from producer_api.services import services
@@ -19,9 +21,22 @@ from telemetry.retry import SENSELESS, error_code
 log = SparseLog(__name__)
 
 
+class AliveShape(msgspec.Struct):
+    """The process answers."""
+
+    status: Literal["ok"]
+
+
+class ReadyShape(msgspec.Struct):
+    """Everything is there."""
+
+    status: Literal["ok"]
+    checks: Annotated[dict[str, str], msgspec.Meta(description="By name: `ok`, or the code of what is wrong.")]
+
+
 async def livez(_: Request) -> Response:
     """200 while the process can answer at all; looks at nothing else, so that an AWS fault restarts nobody."""
-    return JSONResponse({"status": "ok"})
+    return _json(AliveShape("ok"))
 
 
 async def readyz(request: Request) -> Response:
@@ -32,7 +47,7 @@ async def readyz(request: Request) -> Response:
     missing = [f"{name}: {state}" for name, state in checks.items() if state != "ok"]
     if missing:
         return problem(503, f"Not ready. {'; '.join(missing)}", checks=checks)
-    return JSONResponse({"status": "ok", "checks": checks})
+    return _json(ReadyShape("ok", checks))
 
 
 async def _state(name: str, check: Shared[object]) -> str:
@@ -42,3 +57,7 @@ async def _state(name: str, check: Shared[object]) -> str:
         log.warning("not_ready", check=name, error=str(error))
         return error_code(error)
     return "ok"
+
+
+def _json(shape: msgspec.Struct) -> Response:
+    return Response(msgspec.json.encode(shape), media_type="application/json")

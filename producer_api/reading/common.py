@@ -22,7 +22,7 @@ SENSOR_ID: Final = Parameter[str | None](
     "sensorId", parse_sensor_id, None, "One sensor. Left out: all of them.", {"type": "string", "format": "sensor-id"}, "202"
 )  # fmt: skip
 REQUIRED_SENSOR_ID: Final = Parameter[str](
-    "sensorId", parse_sensor_id, "", "The sensor.", {"type": "string", "format": "sensor-id"}, "202"
+    "sensorId", parse_sensor_id, "", "The sensor.", {"type": "string", "format": "sensor-id"}, "202", required=True
 )  # fmt: skip
 PERCENTILES: Final = flag("percentiles", "Whether windows tell p50, p95 and p99, and how exact these are.")
 

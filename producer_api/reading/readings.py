@@ -16,7 +16,6 @@ from producer_api.reading.asking import Asking, Told
 from producer_api.reading.common import AFTER, REQUIRED_SENSOR_ID, WAIT, Stretch, awaited, stretch_of
 from producer_api.reading.cursors import CURSOR, cursor_of, key_of
 from producer_api.reading.formats import FOR, FORMAT, MEDIA_TYPES, CsvWriter, Format, attachment, format_of
-from producer_api.reading.sensors import required_id
 from producer_api.reading.shapes import ENCODER, PlainReading, ReadingsShape, SensorReading, celsius
 from producer_api.reading.times import FROM, TO, TZ
 from producer_api.services import services
@@ -53,7 +52,7 @@ PARAMETERS = (FROM, TO, TZ, ORDER, LIMIT, CURSOR, FORMAT, FOR, AFTER, WAIT)
 async def one_sensors_readings(request: Request) -> Response:
     """The readings of the sensor that `sensorId` names."""
     question = asked(request, (REQUIRED_SENSOR_ID, *PARAMETERS))
-    return await answer_readings(request, required_id(question), question)
+    return await answer_readings(request, question[REQUIRED_SENSOR_ID], question)
 
 
 async def answer_readings(request: Request, sensor_id: str, question: Asked) -> Response:

@@ -88,7 +88,7 @@ def _last_id(key: str | None) -> str:
 async def one_sensor(request: Request) -> Response:
     """The sensor that `sensorId` names."""
     question = asked(request, (REQUIRED_SENSOR_ID, *ONE_PARAMETERS))
-    return await answer_sensor(request, required_id(question), question)
+    return await answer_sensor(request, question[REQUIRED_SENSOR_ID], question)
 
 
 async def answer_sensor(request: Request, sensor_id: str, question: Asked) -> Response:
@@ -116,13 +116,6 @@ def _age(told: Told[Any], now: int) -> tuple[object, ...]:
 def _list_shape(told: Told[SensorPage[Any]], now: int, follows: str | None) -> SensorsShape:
     listed = [sensor_shape(one.sensor_id, one.stats, now) for one in told.value.sensors]
     return SensorsShape(listed, as_of_text(told.marks.as_of_us), follows)
-
-
-def required_id(question: Asked) -> str:
-    """The sensor that a question is about. Raises InvalidQuestion when it names none."""
-    if REQUIRED_SENSOR_ID not in question:
-        raise InvalidQuestion({"sensorId": "Expected the id of a sensor."})
-    return question[REQUIRED_SENSOR_ID]
 
 
 def id_in_path(raw: str) -> str:

@@ -145,7 +145,7 @@ class SensorShape(Struct, rename="camel"):
     minimum: Celsius | None
     maximum: Celsius | None
     average: Rounded | None
-    silent_for_s: Annotated[int | None, Meta(ge=0, description="Seconds since its latest reading was measured.")]
+    silent_for_s: Annotated[Whole | None, Meta(description="Seconds since its latest reading was measured.")]
 
 
 class OneSensorShape(SensorShape, rename="camel"):

@@ -1,4 +1,4 @@
-"""The shapes of a batch's answer: what is written as JSON and what OpenAPI says of it, in one definition."""
+"""The shapes of answers to what was sent: what is written as JSON and what OpenAPI says of it, in one definition."""
 
 from typing import Annotated
 
@@ -7,6 +7,12 @@ from msgspec import Meta, Struct
 Index = Annotated[int, Meta(ge=0, description="Which reading of the batch, counted from 0.")]
 Position = Annotated[str, Meta(description="Shard and sequence number in the log.", examples=["shardId-000000000000:495906"])]
 Many = Annotated[int, Meta(ge=0)]
+
+
+class RecordedShape(Struct):
+    """A reading is stored."""
+
+    message: Annotated[str, Meta(examples=["Temperature reading recorded successfully"])]
 
 
 class FaultShape(Struct):
