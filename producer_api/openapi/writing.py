@@ -44,7 +44,7 @@ READING: Final[dict[str, Any]] = {
 }
 EVENT: Final[dict[str, Any]] = {
     "title": "Event",
-    "description": "A reading as CloudEvents 1.0 has it and `telemetry replay` prints it. `id` and `source` are not taken over.",
+    "description": "A reading as CloudEvents 1.0, as `telemetry replay` prints it. `id` and `source` are not taken over.",
     "type": "object",
     "required": ["specversion", "type", "subject", "time", "data"],
     "properties": {
