@@ -50,16 +50,18 @@ HEADERS: Final[Mapping[str, Json]] = {
 }
 
 
+class Events(dict[str, type]):
+    """Server-sent events: what each says, by its name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Content:
     """What is sent in one media type."""
 
-    schema: Any
-    """A type that is written as JSON, a tuple of such types, or a JSON Schema."""
+    schema: "type | tuple[type, ...] | Events | Json"
+    """A type that is written as JSON, or several of them, or a JSON Schema; of lines, what each is."""
     examples: Mapping[str, Any] = field(default_factory=dict)
     """By what they show."""
-    item: Any = None
-    """Of a sequence that is no JSON: the same of each line or event. (OpenAPI says this from 3.2 on, as itemSchema.)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +101,7 @@ def refusal(status: int, *codes: str, headers: Sequence[str] = (), more: str = "
 def types_of(operation: Operation) -> list[Any]:
     """The types that an operation's bodies are written as."""
     contents = [*operation.body.values(), *(one for answer in operation.answers.values() for one in answer.content.values())]
-    schemas = [schema for content in contents for schema in (content.schema, content.item)]
-    return [one for schema in schemas if not isinstance(schema, Mapping | None) for one in _types(schema)]
+    return [one for content in contents for one in _types(content.schema)]
 
 
 def operation_json(operation: Operation, schemas: Mapping[Any, Json]) -> Json:
@@ -124,7 +125,7 @@ def operation_json(operation: Operation, schemas: Mapping[Any, Json]) -> Json:
 
 def _parameter(parameter: Parameter[Any], place: str) -> Json:
     schema = dict(parameter.schema)
-    if schema["type"] == "string" and "enum" not in schema:
+    if schema["type"] == "string" and "enum" not in schema and place != "header":  # an empty header says nothing
         schema = {"type": "string", "minLength": 1} | schema
     if parameter.times > 1:
         schema = {"type": "array", "items": schema, "maxItems": parameter.times}
@@ -147,19 +148,26 @@ def _answer(answer: Answer, schemas: Mapping[Any, Json]) -> Json:
 
 def _content(content: Content, schemas: Mapping[Any, Json]) -> Json:
     told: Json = {"schema": _schema(content.schema, schemas)}
-    if content.item is not None:
-        told["x-itemSchema"] = _schema(content.item, schemas)
     if content.examples:
         told["examples"] = {name: {"value": value} for name, value in content.examples.items()}
     return told
 
 
 def _schema(schema: Any, schemas: Mapping[Any, Json]) -> Json:
-    if isinstance(schema, Mapping):
-        return dict(schema)
+    if isinstance(schema, Events):
+        return {"anyOf": [_event(name, schemas[says]) for name, says in schema.items()]}
+    if isinstance(schema, dict):
+        return schema
     found = [schemas[one] for one in _types(schema)]
     return found[0] if len(found) == 1 else {"anyOf": found}
 
 
-def _types(schema: Any) -> tuple[Any, ...]:
+def _event(name: str, says: Json) -> Json:
+    data = {"type": "string", "contentMediaType": "application/json", "contentSchema": says}
+    return {"type": "object", "required": ["event", "data"], "properties": {"event": {"const": name}, "data": data}}
+
+
+def _types(schema: Any) -> tuple[type, ...]:
+    if isinstance(schema, dict):
+        return tuple(schema.values()) if isinstance(schema, Events) else ()
     return schema if isinstance(schema, tuple) else (schema,)

@@ -73,7 +73,6 @@ def document() -> Json:
             "description": _ABOUT,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": "/"}],
         "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
         "paths": paths,
         "components": {
@@ -94,6 +93,8 @@ def _named(schema: Any) -> Any:
         return [_named(one) for one in schema]
     if not isinstance(schema, dict):
         return schema
+    if schema.get("format") == "decimal":  # msgspec's word for what ENCODER writes as a number
+        return {key: text for key, text in schema.items() if key != "format"} | {"type": "number"}
     names = {key: _name(text) for key, text in schema.items() if key in ("$ref", "title") and isinstance(text, str)}
     return {key: _named(value) for key, value in schema.items()} | names
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from producer_api.live.stream import PARAMETERS as LIVE_PARAMETERS
 from producer_api.live.topics import Freshness, Generation, Snapshot
-from producer_api.openapi.describing import Answer, Content, Operation, refusal
+from producer_api.openapi.describing import Answer, Content, Events, Operation, refusal
 from producer_api.openapi.reading import AWAY
 from producer_api.operating.health import AliveShape, ReadyShape
 from producer_api.operating.status import PARAMETERS as STATUS_PARAMETERS
@@ -14,6 +14,15 @@ from producer_api.reading.shapes import DetailShape, SensorShape, WindowShape
 TAG: Final = "Operating"
 _MALFORMED: Final = refusal(400, "invalid-question", more="The question breaks its schema.")
 
+EVENTS: Final = Events(
+    snapshot=Snapshot,
+    stats=DetailShape,
+    window=WindowShape,
+    correction=WindowShape,
+    sensor=SensorShape,
+    freshness=Freshness,
+    generation=Generation,
+)
 LIVE: Final = Operation(
     name="listen",
     tag="Live",
@@ -26,12 +35,11 @@ LIVE: Final = Operation(
     query=LIVE_PARAMETERS,
     answers={
         200: Answer(
-            "Events.",
+            "Events: the schema is that of each.",
             {
                 "text/event-stream": Content(
-                    {"type": "string"},
+                    EVENTS,
                     {"freshness": 'event: freshness\ndata: {"asOf":"2021-11-26T18:10:01Z","lagMs":412,"version":"0.1.0"}\n\n'},
-                    item=(Snapshot, DetailShape, WindowShape, SensorShape, Freshness, Generation),
                 )
             },
         ),

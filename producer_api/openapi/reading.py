@@ -59,10 +59,10 @@ def _unanswerable(*codes: str) -> Answer:
     return refusal(422, *codes, more="The question is well put and cannot be answered as asked; `nearest` is one that can.")
 
 
-def _tables(json: Content, item: Any, header: str) -> Mapping[str, Content]:
-    """An answer in each of its forms."""
+def _tables(json: Content, line: tuple[type, ...], header: str) -> Mapping[str, Content]:
+    """An answer in each of its forms; of NDJSON the schema is that of each line."""
     csv = Content(_TEXT, {"header": f"{header}\r\n"})
-    return {MEDIA_TYPES[Format.JSON]: json, MEDIA_TYPES[Format.CSV]: csv, MEDIA_TYPES[Format.NDJSON]: Content(_TEXT, item=item)}
+    return {MEDIA_TYPES[Format.JSON]: json, MEDIA_TYPES[Format.CSV]: csv, MEDIA_TYPES[Format.NDJSON]: Content(line)}
 
 
 _READINGS_DESCRIPTION: Final = (
@@ -72,7 +72,7 @@ _READINGS_DESCRIPTION: Final = (
 
 
 def _readings(name: str, summary: str, query: Sequence[Parameter[Any]], path: Sequence[Parameter[Any]] = ()) -> Operation:
-    told = _tables(Content(ReadingsShape), SensorReading, "sensorId,timestamp,temperature")
+    told = _tables(Content(ReadingsShape), (SensorReading,), "sensorId,timestamp,temperature")
     answers = {
         200: Answer("Readings.", told, (*_KNOWN, "Link", "Content-Disposition")),
         304: _UNCHANGED,

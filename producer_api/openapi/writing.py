@@ -90,7 +90,7 @@ TEMPERATURE: Final = Operation(
 )
 
 _BATCH_LINES: Final = Content(
-    {"type": "string"}, {"lines": '{"sensorId": "202", "temperature": 18, "timestamp": "2021-11-26T18:10:00"}\n'}, item=_READING
+    {"type": "string"}, {"lines": '{"sensorId": "202", "temperature": 18, "timestamp": "2021-11-26T18:10:00"}\n'}
 )
 _BATCH_BODIES: Final = {
     "application/json": Content({"type": "array", "items": _READING, "maxItems": batch.READINGS_MAX}, {"readings": [_ONE]}),

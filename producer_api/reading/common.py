@@ -16,7 +16,8 @@ from telemetry.reading import parse_sensor_id, rfc3339
 _POSITION: Final = re.compile(r"([A-Za-z0-9_.-]{1,128}):(\d{1,129})", re.ASCII)
 _POSITIONS_MAX: Final = 50
 _WAIT_S_MAX: Final = 50
-_SECONDS: Final = re.compile(r"\d{1,2}(?:\.\d{1,3})?", re.ASCII)
+_SECONDS: Final = re.compile(r"(?=.{1,32}$)\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)
+"""As JSON writes a number."""
 
 SENSOR_ID: Final = Parameter[str | None](
     "sensorId", parse_sensor_id, None, "One sensor. Left out: all of them.", {"type": "string", "format": "sensor-id"}, "202"

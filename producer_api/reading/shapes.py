@@ -17,9 +17,8 @@ from projections.zones import Zone, rfc3339_in
 from telemetry.limits import MICRO
 from telemetry.reading import Reading
 
-_NUMBER: Final = {"type": "number"}
-Celsius = Annotated[Decimal, Meta(description="Degrees Celsius, exact.", extra_json_schema=_NUMBER)]
-Rounded = Annotated[Decimal, Meta(description="Degrees Celsius, rounded half-even.", extra_json_schema=_NUMBER)]
+Celsius = Annotated[Decimal, Meta(description="Degrees Celsius, exact.")]
+Rounded = Annotated[Decimal, Meta(description="Degrees Celsius, rounded half-even.")]
 Time = Annotated[
     str,
     Meta(
@@ -59,7 +58,7 @@ class PercentilesShape(Struct):
     p75: Celsius
     p95: Celsius
     p99: Celsius
-    within: Annotated[Decimal, Meta(description="The largest error of any of them; 0 where exact.", extra_json_schema=_NUMBER)]
+    within: Annotated[Decimal, Meta(description="The largest error of any of them; 0 where exact.")]
 
 
 class StatsShape(Struct):
