@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test test-faults bench simulate infra-test infra-apply-test check fix lock images push-images clean setup
+.PHONY: help run test fuzz test-faults bench simulate infra-test infra-apply-test check fix lock images push-images clean setup
 
 # uv from PATH, or else from the package index into .tools.
 UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.tools/bin/uv)
@@ -23,6 +23,9 @@ run: setup ## run the whole pipeline on this machine (DEMO=1 adds simulated sens
 
 test: setup ## run every test; starts and stops all it needs
 	@$(BIN)/pytest
+
+fuzz: setup ## ask a running API thousands of things out of its own description (EXAMPLES=)
+	@FUZZED_EXAMPLES=$(or $(EXAMPLES),500) $(BIN)/pytest --timeout 7200 tests/producer_api/test_openapi.py -k keeps_what_its_description
 
 test-faults: setup ## try the promises against every fault, long; writes docs/reliability.md (ONLY=test_name)
 	@rm -f .local/faults.jsonl && mkdir -p .local

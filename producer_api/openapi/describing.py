@@ -91,10 +91,10 @@ class Operation:
     body_description: str = ""
 
 
-def refusal(status: int, *codes: str, headers: Sequence[str] = (), more: str = "") -> Answer:
-    """A problem, with the codes that it may have; the first is the example."""
+def refusal(status: int, *codes: str, headers: Sequence[str] = (), more: str = "", **members: Any) -> Answer:
+    """A problem, with the codes that it may have; the first is the example, with these members."""
     told = "".join(f"\n- `{code}`: {CODES[code]}" for code in codes)
-    content = Content(ProblemShape, {codes[0]: problem_members(status, CODES[codes[0]], codes[0])})
+    content = Content(ProblemShape, {codes[0]: problem_members(status, CODES[codes[0]], codes[0]) | members})
     return Answer(f"{more}{told}", {PROBLEM: content}, (*headers, *(["Retry-After"] if status == 503 else [])))
 
 

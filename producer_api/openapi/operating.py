@@ -5,14 +5,13 @@ from typing import Final
 from producer_api.live.stream import PARAMETERS as LIVE_PARAMETERS
 from producer_api.live.topics import Freshness, Generation, Snapshot
 from producer_api.openapi.describing import Answer, Content, Events, Operation, refusal
-from producer_api.openapi.reading import AWAY
+from producer_api.openapi.reading import AWAY, MALFORMED
 from producer_api.operating.health import AliveShape, ReadyShape
 from producer_api.operating.status import PARAMETERS as STATUS_PARAMETERS
 from producer_api.operating.status import StatusShape
 from producer_api.reading.shapes import DetailShape, SensorShape, WindowShape
 
 TAG: Final = "Operating"
-_MALFORMED: Final = refusal(400, "invalid-question", more="The question breaks its schema.")
 
 EVENTS: Final = Events(
     snapshot=Snapshot,
@@ -43,7 +42,7 @@ LIVE: Final = Operation(
                 )
             },
         ),
-        400: _MALFORMED,
+        400: MALFORMED,
         422: refusal(422, "unknown-zone", "question-too-large", more="`nearest` is a question that is answered."),
         503: refusal(
             503,
@@ -61,7 +60,7 @@ STATUS: Final = Operation(
     query=STATUS_PARAMETERS,
     answers={
         200: Answer("What was seen.", {"application/json": Content(StatusShape)}),
-        400: _MALFORMED,
+        400: MALFORMED,
         503: AWAY,
     },
 )

@@ -29,7 +29,7 @@ _TEXT: Final = {"type": "string"}
 
 IF_NONE_MATCH: Final = Parameter[str](
     "If-None-Match", str, "", "ETags of answers that are there already: an answer that is the same is 304, without a body.",
-    {"type": "string"}, 'W/"0000000000000000"',
+    {"type": "string"},
 )  # fmt: skip
 _SENSOR_IN_PATH: Final = replace(
     REQUIRED_SENSOR_ID,
@@ -40,7 +40,12 @@ _TOO_MUCH: Final = "question-too-large"
 _AFTER: Final = "unknown-shard"
 
 _UNCHANGED: Final = Answer("What `If-None-Match` names is still the answer.", headers=_KNOWN)
-_MALFORMED: Final = refusal(400, "invalid-question", more="The question breaks its schema.")
+MALFORMED: Final = refusal(
+    400,
+    "invalid-question",
+    more="The question breaks its schema.",
+    errors=[{"parameter": "tz", "detail": "Given more than once: write it once."}],
+)
 _NOT_ACCEPTABLE: Final = refusal(406, "not-acceptable", more="`format` is left out, and `Accept` names none that there is.")
 _UNKNOWN: Final = refusal(404, "unknown-sensor", more="There is no such sensor.")
 AWAY: Final = refusal(
@@ -76,7 +81,7 @@ def _readings(name: str, summary: str, query: Sequence[Parameter[Any]], path: Se
     answers = {
         200: Answer("Readings.", told, (*_KNOWN, "Link", "Content-Disposition")),
         304: _UNCHANGED,
-        400: _MALFORMED,
+        400: MALFORMED,
         406: _NOT_ACCEPTABLE,
         422: _unanswerable(*_IN_TIME, _TOO_MUCH, "csv-only", _AFTER),
         503: _NOT_YET,
@@ -88,7 +93,7 @@ def _sensor(name: str, summary: str, query: Sequence[Parameter[Any]], path: Sequ
     answers = {
         200: Answer("The sensor.", {"application/json": Content(OneSensorShape)}, _KNOWN),
         304: _UNCHANGED,
-        400: _MALFORMED,
+        400: MALFORMED,
         404: _UNKNOWN,
         422: _unanswerable(_AFTER),
         503: _NOT_YET,
@@ -117,7 +122,7 @@ STATS: Final = Operation(
             _KNOWN,
         ),
         304: _UNCHANGED,
-        400: _MALFORMED,
+        400: MALFORMED,
         422: _unanswerable(*_IN_TIME, "not-whole-minutes", _TOO_MUCH, _AFTER),
         503: _NOT_YET,
     },
@@ -141,7 +146,7 @@ HISTORY: Final = Operation(
             (*_KNOWN, "Link", "Content-Disposition"),
         ),
         304: _UNCHANGED,
-        400: _MALFORMED,
+        400: MALFORMED,
         406: _NOT_ACCEPTABLE,
         422: _unanswerable(*_IN_TIME, "not-whole-minutes", _TOO_MUCH, "csv-only", _AFTER),
         503: _NOT_YET,
@@ -158,7 +163,7 @@ SENSORS: Final = Operation(
     answers={
         200: Answer("A page of sensors.", {"application/json": Content(SensorsShape)}, (*_KNOWN, "Link")),
         304: _UNCHANGED,
-        400: _MALFORMED,
+        400: MALFORMED,
         422: _unanswerable("by-id-only", _TOO_MUCH),
         503: AWAY,
     },

@@ -78,7 +78,13 @@ TEMPERATURE: Final = Operation(
             {"application/json": Content(RecordedShape)},
             ("X-Event-Id", "X-Stream-Position"),
         ),
-        400: refusal(400, "invalid-reading", more="Refused whenever it is sent: `message` and `errors` name every bad member."),
+        400: refusal(
+            400,
+            "invalid-reading",
+            more="Refused whenever it is sent: `message` and `errors` name every bad member.",
+            message={"sensorId": "This field cannot be blank."},
+            errors=[{"pointer": "/sensorId", "detail": "This field cannot be blank."}],
+        ),
         413: refusal(413, "content-too-large"),
         415: refusal(415, "unsupported-media-type", headers=("Accept-Encoding",)),
         503: refusal(
