@@ -9,6 +9,7 @@ import string
 import unicodedata
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from urllib.parse import unquote
 from zoneinfo import available_timezones
 
 import schemathesis
@@ -79,6 +80,16 @@ def last_line(_: schemathesis.DeserializationContext, response: schemathesis.Res
     return lines[-1]
 
 
+@schemathesis.check
+def code_is_described(_: schemathesis.CheckContext, response: schemathesis.Response, case: "schemathesis.Case[Any]") -> None:
+    """A problem's code stands in what is said of its status."""
+    kinds = response.headers.get("content-type", [])
+    described = case.operation.definition.raw["responses"].get(str(response.status_code))
+    if described and kinds[:1] == ["application/problem+json"]:
+        code = response.json()["code"]
+        assert f"`{code}`" in described["description"], f"{code} is not said of {response.status_code}"
+
+
 @schemathesis.hook
 def before_call(_: schemathesis.HookContext, case: "schemathesis.Case[Any]", __: dict[str, Any]) -> None:
     """A stream ends after its snapshot; a cursor is one of the question it is asked with."""
@@ -97,7 +108,7 @@ def _cursor(case: "schemathesis.Case[Any]") -> str | None:
         case "/api/sensors" if query.get("order", "id") == "id":
             return cursor_of(("sensors", Order.ID, parse_sensor_id(query["prefix"]) if query.get("prefix") else ""), SENSORS[0])
         case "/api/readings" | "/api/sensors/{sensorId}/readings":
-            sensor_id = query.get("sensorId") or case.path_parameters.get("sensorId")
+            sensor_id = query.get("sensorId") if "{" not in path else unquote(case.formatted_path.split("/")[3])
             if isinstance(sensor_id, str) and sensor_id.strip():
                 return cursor_of(("readings", parse_sensor_id(sensor_id), query.get("order") == "desc"), (0, 0))
     return None
