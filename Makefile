@@ -25,7 +25,9 @@ test: setup ## run every test; starts and stops all it needs
 	@$(BIN)/pytest
 
 fuzz: setup ## ask a running API thousands of things out of its own description (EXAMPLES=)
-	@FUZZED_EXAMPLES=$(or $(EXAMPLES),500) $(BIN)/pytest --timeout 7200 tests/producer_api/test_openapi.py -k keeps_what_its_description
+	@mkdir -p .local
+	@FUZZED_EXAMPLES=$(or $(EXAMPLES),500) FUZZED_LOG=$(CURDIR)/.local/fuzz.log $(BIN)/pytest --timeout 7200 \
+	  tests/producer_api/test_openapi.py -k keeps_what_its_description_says; status=$$?; tail -n 12 .local/fuzz.log; exit $$status
 
 test-faults: setup ## try the promises against every fault, long; writes docs/reliability.md (ONLY=test_name)
 	@rm -f .local/faults.jsonl && mkdir -p .local

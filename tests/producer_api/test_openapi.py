@@ -213,7 +213,7 @@ def test_the_api_keeps_what_its_description_says(api: str, counted: list[str], t
     command = [str(Path(sys.executable).with_name("st")), "--config-file", "tests/producer_api/fuzzing/schemathesis.toml"]
     command += ["run", f"{api}/openapi.json", "--checks", "all"]
     command += ["--max-examples", EXAMPLES] if EXAMPLES else QUICK
-    log = tmp_path / "schemathesis.log"
+    log = Path(os.environ.get("FUZZED_LOG", tmp_path / "schemathesis.log"))
     with log.open("w") as out:
         done = subprocess.run(command, cwd=ROOT, env=environ, stdout=out, stderr=out, check=False)
     assert done.returncode == 0, log.read_text()[-20_000:]
