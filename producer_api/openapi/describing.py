@@ -58,7 +58,7 @@ class Events(dict[str, type]):
 class Content:
     """What is sent in one media type."""
 
-    schema: "type | tuple[type, ...] | Events | Json"
+    schema: type | tuple[type, ...] | Events | Json
     """A type that is written as JSON, or several of them, or a JSON Schema; of lines, what each is."""
     examples: Mapping[str, Any] = field(default_factory=dict)
     """By what they show."""

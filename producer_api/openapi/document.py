@@ -87,16 +87,19 @@ def _name(name: str) -> str:
     return name.removesuffix("Shape")
 
 
-def _named(schema: Any) -> Any:
-    """With the names that its types have in the document."""
-    if isinstance(schema, list):
-        return [_named(one) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if schema.get("format") == "decimal":  # msgspec's word for what ENCODER writes as a number
-        return {key: text for key, text in schema.items() if key != "format"} | {"type": "number"}
-    names = {key: _name(text) for key, text in schema.items() if key in ("$ref", "title") and isinstance(text, str)}
-    return {key: _named(value) for key, value in schema.items()} | names
+def _named(schema: Any, key: str = "") -> Any:
+    """With the names that its types have in the document, and numbers as ENCODER writes them."""
+    match schema:
+        case list():
+            return [_named(one) for one in schema]
+        case {"format": "decimal"}:
+            return {key: text for key, text in schema.items() if key != "format"} | {"type": "number"}
+        case dict():
+            return {key: _named(value, key) for key, value in schema.items()}
+        case str() if key == "title" or schema.startswith(_SCHEMAS):
+            return _name(schema)
+        case _:
+            return schema
 
 
 _BODY: Final = msgspec.json.encode(document()) + b"\n"

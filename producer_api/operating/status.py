@@ -65,7 +65,14 @@ class StatusShape(Struct, rename="camel"):
     generations: GenerationsShape
     shards: Sequence[ShardShape]
     sensors: Annotated[Whole, Meta(description="Sensors of which a reading was ever counted.")]
-    dead_letters: Annotated[dict[ReasonCode, int], Meta(description="What could not be read, ever, by reason code.")]
+    dead_letters: Annotated[
+        dict[ReasonCode, int],
+        # msgspec says nothing of the names by itself.
+        Meta(
+            description="What could not be read, ever, by reason code.",
+            extra_json_schema={"propertyNames": {"$ref": "#/components/schemas/ReasonCode"}},
+        ),
+    ]
     supervisors: Annotated[Sequence[SupervisorShape], Meta(description="Those that ever restarted their daemon.")]
     archive: Annotated[None, Meta(description="There is none yet.")] = None
 

@@ -76,6 +76,12 @@ def test_the_document_is_openapi_3_1() -> None:
     OpenAPIV31SpecValidator(document()).validate()
 
 
+def test_what_is_referred_to_is_there() -> None:
+    """Also by what tells the items of a batch's answer apart; each schema is used."""
+    named = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(document())))
+    assert named == set(document()["components"]["schemas"])
+
+
 def test_every_route_is_described_and_nothing_else() -> None:
     """With its methods; HEAD goes without saying. A sensor in the path is a sensor, or its readings."""
     routes = {(route.path, method.lower()) for route in ROUTES if isinstance(route, Route) for method in route.methods or ()}
