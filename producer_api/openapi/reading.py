@@ -26,6 +26,7 @@ TAG: Final = "Reading"
 _FRESH: Final = ("X-As-Of", "X-Projection-Lag-Ms")
 _KNOWN: Final = ("ETag", *_FRESH)
 _TEXT: Final = {"type": "string"}
+_LINES: Final = "Of NDJSON the schema is that of each line."
 
 IF_NONE_MATCH: Final = Parameter[str](
     "If-None-Match", str, "", "ETags of answers that are there already: an answer that is the same is 304, without a body.",
@@ -65,7 +66,7 @@ def _unanswerable(*codes: str) -> Answer:
 
 
 def _tables(json: Content, line: tuple[type, ...], header: str) -> Mapping[str, Content]:
-    """An answer in each of its forms; of NDJSON the schema is that of each line."""
+    """An answer in each of its forms."""
     csv = Content(_TEXT, {"header": f"{header}\r\n"})
     return {MEDIA_TYPES[Format.JSON]: json, MEDIA_TYPES[Format.CSV]: csv, MEDIA_TYPES[Format.NDJSON]: Content(line)}
 
@@ -79,7 +80,7 @@ _READINGS_DESCRIPTION: Final = (
 def _readings(name: str, summary: str, query: Sequence[Parameter[Any]], path: Sequence[Parameter[Any]] = ()) -> Operation:
     told = _tables(Content(ReadingsShape), (SensorReading,), "sensorId,timestamp,temperature")
     answers = {
-        200: Answer("Readings.", told, (*_KNOWN, "Link", "Content-Disposition")),
+        200: Answer(f"Readings. {_LINES}", told, (*_KNOWN, "Link", "Content-Disposition")),
         304: _UNCHANGED,
         400: MALFORMED,
         406: _NOT_ACCEPTABLE,
@@ -137,7 +138,7 @@ HISTORY: Final = Operation(
     headers=(IF_NONE_MATCH,),
     answers={
         200: Answer(
-            "The windows; with `percentiles=true` p50, p95 and p99 too.",
+            f"Windows; with `percentiles=true` p50, p95 and p99 too. {_LINES}",
             _tables(
                 Content((HistoryShape, HistoryWithPercentiles)),
                 (WindowShape, WindowWithPercentiles),
