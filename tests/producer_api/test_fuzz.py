@@ -19,7 +19,7 @@ import pytest
 
 from producer_api.pages.errors import CODES
 from producer_api.problems import UNAVAILABLE
-from tests.producer_api.fuzzing import Asked, draw, known_readings
+from tests.producer_api.drawn import Asked, draw, known_readings
 from tests.producer_api.raw import Answer, Connection
 from tests.producer_api.world import World
 from tests.support.stack import Stack
