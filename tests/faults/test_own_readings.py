@@ -69,10 +69,13 @@ def _send(client: httpx.Client, cents: "itertools.count[int]", asked_sensor: str
 
 
 def _until(ask: Callable[[], httpx.Response], status: int) -> httpx.Response:
-    """An answer of this status; 503 may come before it."""
+    """An answer of this status; none, or 503, may come before it."""
 
     def answered() -> httpx.Response:
-        answer = ask()
+        try:
+            answer = ask()
+        except httpx.TransportError as error:
+            raise AssertionError(str(error)) from None
         assert answer.status_code in {status, 503}, answer.text
         assert answer.status_code == status, answer.text
         return answer

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.routing import Route
 
 from producer_api.app import ROUTES
 from tests.producer_api.raw import Connection
@@ -159,7 +160,7 @@ def test_head_tells_what_get_would(world: World, target: str) -> None:
         assert head.headers[name] == got.headers[name]
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path)
+@pytest.mark.parametrize("route", [route for route in ROUTES if isinstance(route, Route)], ids=lambda route: route.path)
 def test_other_methods_are_refused_with_those_that_are_taken(world: World, route: Any) -> None:
     """405 with Allow; OPTIONS 200 with the same."""
     path = route.path.replace("{rest:path}", "202").replace("{code}", "not-found")
