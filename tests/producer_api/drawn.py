@@ -52,7 +52,7 @@ VALUES: dict[str, Sequence[str]] = {
 PATHS = [
     *(("/api/stats",) * 4),
     *(("/api/stats/history",) * 6),
-    *(("/api/sensors",) * 2),
+    "/api/sensors",
     *(("/api/sensor",) * 2),
     *(("/api/readings",) * 4),
     *(("/api/sensors/{}",) * 2),
@@ -103,8 +103,9 @@ class Asked(NamedTuple):
 
 def known_readings() -> list[Reading]:
     """Few, of sensors that are asked for."""
-    hours = [at(f"2026-03-28T{hour:02}:07:30+00:00", sensor, str(hour)) for hour in range(24) for sensor in ("202", "fuzz-1")]
-    return hours + [at("2026-03-28T10:00+00:00", sensor, "-0.5") for sensor in ODD_IDS]
+    hours = [f"2026-03-28T{hour:02}:07:30+00:00" for hour in range(0, 24, 3)]
+    found = [at(hour, sensor_id, hour[11:13]) for hour in hours for sensor_id in ("202", "fuzz-1")]
+    return found + [at("2026-03-28T10:00+00:00", sensor_id, "-0.5") for sensor_id in ODD_IDS]
 
 
 def draw(rng: Random) -> Asked:

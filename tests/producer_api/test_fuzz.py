@@ -24,7 +24,7 @@ from tests.producer_api.raw import Answer, Connection
 from tests.producer_api.world import World
 from tests.support.stack import Stack
 
-CASES = int(os.environ.get("FUZZ_CASES", "2000"))
+CASES = int(os.environ.get("FUZZ_CASES", "1500"))
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
 CLIENTS = 4
 AWAY = {code for code, _ in UNAVAILABLE.values()} | {"not-yet-counted"}

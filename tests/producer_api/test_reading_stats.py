@@ -43,9 +43,9 @@ def whole(reading: Reading) -> dict[str, Any]:
 
 def deviation(some: Sequence[Reading]) -> Fraction:
     """Of the whole population, rounded to 6 decimals."""
-    values = [celsius(one.temperature_micro) for one in some]
-    middle = sum(values, Fraction()) / len(values)
-    variance = sum((value * value for value in values), Fraction()) / len(values) - middle * middle
+    values = [one.temperature_micro for one in some]
+    middle = celsius(sum(values)) / len(values)
+    variance = Fraction(sum(value * value for value in values), 10**12 * len(values)) - middle * middle
     with localcontext(prec=60):
         return rounded(Fraction((Decimal(variance.numerator) / Decimal(variance.denominator)).sqrt()), 6)
 

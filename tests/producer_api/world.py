@@ -37,7 +37,7 @@ ODD_IDS: Final = (
     *("=1+1", "-1", "@x", 'q"u,o;te', "Küche", "🌡/🌡", "readings", "\\", "'"),
 )
 """Ids that a server, a client or a spreadsheet may take for something else."""
-MANY: Final = 45
+MANY: Final = 30
 """Sensors whose ids begin with `many-`, each last seen in another hour."""
 _RECORD_READINGS: Final = 500
 
@@ -61,8 +61,8 @@ def celsius(micro: int) -> Fraction:
 def readings() -> Iterator[Reading]:
     """What everybody measured."""
     start = CLOCK_SET - timedelta(hours=15, minutes=40)
-    for number in range(180):
-        yield at(start + number * timedelta(minutes=19, microseconds=1), "202", str((number * 37 % 400 - 90) / 8))
+    for number in range(120):
+        yield at(start + number * timedelta(minutes=29, microseconds=1), "202", str((number * 37 % 400 - 90) / 8))
     for number, sensor_id in enumerate(ODD_IDS):
         for second in (1, 2):
             yield at(datetime(2026, 2, 1, 0, number, second, tzinfo=UTC), sensor_id, f"{number}.{second}")
@@ -131,13 +131,11 @@ class World:
 
     def of(self, sensor_id: str | None = None, begin: datetime | None = None, end: datetime | None = None) -> list[Reading]:
         """What a sensor measured, or all, from one instant on and before another; in the order of time."""
-        return sorted(
-            one
-            for one in self.known
-            if sensor_id in (None, one.sensor_id)
-            and (begin is None or us(begin) <= one.measured_at_us)
-            and (end is None or one.measured_at_us < us(end))
-        )
+        some = self.known if sensor_id is None else [one for one in self.known if one.sensor_id == sensor_id]
+        if begin or end:
+            begin_us, end_us = us(begin) if begin else 0, us(end) if end else 10**18
+            some = [one for one in some if begin_us <= one.measured_at_us < end_us]
+        return sorted(some)
 
     def _seen(self) -> None:
         def all_told() -> None:
@@ -170,8 +168,8 @@ def rounded(value: Fraction, places: int) -> Fraction:
 
 def average(some: Iterable[Reading]) -> Fraction:
     """As answers tell it."""
-    found = [celsius(one.temperature_micro) for one in some]
-    return rounded(sum(found, Fraction()) / len(found), 2)
+    found = [one.temperature_micro for one in some]
+    return rounded(celsius(sum(found)) / len(found), 2)
 
 
 def problem(answer: httpx.Response, status: int, code: str) -> Any:
