@@ -27,10 +27,12 @@ from producer_api.operating.requests import Observed
 from producer_api.operating.sight import Watcher
 from producer_api.operating.status import SHARED_S, status
 from producer_api.packing import Packed
+from producer_api.pages.dashboard import dashboard, sensor_page
 from producer_api.pages.docs import docs
 from producer_api.pages.errors import error_page
-from producer_api.pages.home import home
-from producer_api.pages.static import files
+from producer_api.pages.files import STATIC, StaticFiles
+from producer_api.pages.silence import SHARED_S as SILENCE_SHARED_S
+from producer_api.pages.silence import SilenceCount
 from producer_api.problems import (
     UNAVAILABLE,
     http_error,
@@ -92,7 +94,9 @@ _EXPOSED = (
 _PACKED = [Middleware(Packed)]
 
 ROUTES: list[Route | Mount] = [
-    Route("/", home),
+    Route("/", dashboard, middleware=_PACKED),
+    Route("/sensor", sensor_page, middleware=_PACKED),
+    Mount("/static", StaticFiles(directory=STATIC), name="static", middleware=_PACKED),
     Route("/api/temperature", record_temperature, methods=["PUT"]),
     Route("/api/temperature/batch", record_batch, methods=["POST"], middleware=_PACKED),
     Route("/api/stats", stats, middleware=_PACKED),
@@ -109,7 +113,6 @@ ROUTES: list[Route | Mount] = [
     Route("/openapi.json", openapi_json, middleware=_PACKED),
     Route("/docs", docs),
     Route("/docs/errors/{code}", error_page),
-    Mount("/static", files, name="static", middleware=_PACKED),
 ]
 
 ERRORS = {
@@ -194,13 +197,14 @@ async def _open(settings: Settings, outcomes: Outcomes, told: Metrics) -> Servic
     looks = Shared(fleet.read, _STATS_SHARED_S)
     asking = Asking(looks, dynamodb, live.names, Shared(partial(list_shards, kinesis, names.stream), _SHARDS_SHARED_S))
     sight = Shared(Watcher(kinesis, dynamodb, live).look, SHARED_S)
+    silent = Shared(SilenceCount(dynamodb, live).look, SILENCE_SHARED_S)
     readiness: dict[str, Shared[object]] = {
         "stream": Shared(check, _READINESS_SHARED_S),
         "stats": Shared(LiveFleet(dynamodb, live).read, _READINESS_SHARED_S),
     }
     hub = Hub(asking, settings.live_streams_max)
     told.serving = Serving(writer, asking, hub, fleet)
-    return Services(settings, writer, stream, looks, asking, hub, sight, outcomes, told, readiness)
+    return Services(settings, writer, stream, looks, asking, hub, sight, silent, outcomes, told, readiness)
 
 
 def _open_shards(kinesis: "KinesisClient", stream: str) -> ShardMap:

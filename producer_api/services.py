@@ -15,6 +15,7 @@ from producer_api.stream_check import StreamCheck
 from producer_api.writing.sending import Turns
 from producer_api.writing.writer import Writer
 from projections.dynamodb_reads import LiveLook
+from projections.sensors import Silent
 from telemetry.settings import Settings
 
 if TYPE_CHECKING:  # it asks for services itself
@@ -35,6 +36,8 @@ class Services:
     """Of live streams."""
     sight: Shared[Sight]
     """Of the whole pipeline, for who operates it."""
+    silent: Shared[Silent]
+    """How many sensors have been silent for a while."""
     outcomes: Outcomes
     metrics: "Metrics"
     readiness: Mapping[str, Shared[object]]

@@ -94,6 +94,13 @@ class Settings(BaseModel):
             description="Where people reach the API, for the page's examples.",
         ),
     ] = None
+    frame_ancestors: Annotated[
+        str,
+        Field(
+            pattern=r"^('none'|('self'|https?://[A-Za-z0-9.:\[\]*-]+)( ('self'|https?://[A-Za-z0-9.:\[\]*-]+))*)$",
+            description="Who may show the pages in a frame, as a Content-Security-Policy writes it.",
+        ),
+    ] = "'none'"
     cors_origins: Annotated[
         str,
         Field(

@@ -30,6 +30,7 @@ from producer_api.writing.commit import Receipt
 from projections.dynamodb_reads import LiveLook
 from projections.fleet import FleetStats
 from projections.generations import Pointer
+from projections.sensors import Silent
 from telemetry.aws import kinesis_client
 from telemetry.names import ResourceNames
 from telemetry.settings import Settings
@@ -81,9 +82,11 @@ def create_app(settings: Settings, writer: Any) -> ASGIApp:
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Services]]:
         looks = Shared(lambda: look, 3600)
         outcomes = Outcomes()
-        asking, hub, sight = cast("Asking", None), cast("Hub", None), cast("Shared[Sight]", None)
+        asking, hub = cast("Asking", None), cast("Hub", None)
+        sight, silent = cast("Shared[Sight]", None), cast("Shared[Silent]", None)
         check = StreamCheck(dict)
-        yield {"services": Services(settings, writer, check, looks, asking, hub, sight, outcomes, Metrics(outcomes), {})}
+        told = Metrics(outcomes)
+        yield {"services": Services(settings, writer, check, looks, asking, hub, sight, silent, outcomes, told, {})}
         await writer.close()
 
     return Envelope(Starlette(routes=ROUTES, exception_handlers=ERRORS, lifespan=lifespan))

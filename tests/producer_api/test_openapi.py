@@ -24,14 +24,14 @@ from producer_api.live.topics import Freshness, Generation, Snapshot, difference
 from producer_api.openapi.document import document
 from producer_api.openapi.operating import EVENTS
 from producer_api.pages.errors import CODES
-from producer_api.pages.static import FOLDER
+from producer_api.pages.files import STATIC
 from producer_api.reading.shapes import DetailShape, SensorShape, WindowShape
 from tests.producer_api.test_contract import project
 from tests.support.stack import Stack
 from tests.support.waiting import eventually
 from tests.tidy.tree import ROOT
 
-VENDORED = FOLDER / "vendor/swagger-ui"
+VENDORED = STATIC / "vendor/swagger-ui"
 SENSORS = ["202", "a/b %", "Halle Süd/readings", "..x"]
 EXAMPLES = os.environ.get("FUZZED_EXAMPLES")
 """How many questions of each operation are asked; a few, without this."""
@@ -191,7 +191,7 @@ def test_an_installed_package_has_the_files_of_the_pages(tmp_path: Path) -> None
         [hatchling, "build", "--target", "wheel", "--directory", tmp_path], cwd=ROOT, check=True, capture_output=True
     )
     [wheel] = tmp_path.iterdir()
-    files = {f"producer_api/static/{path.relative_to(FOLDER)}" for path in FOLDER.rglob("*") if path.is_file()}
+    files = {f"producer_api/static/{path.relative_to(STATIC)}" for path in STATIC.rglob("*") if path.is_file()}
     assert files <= set(zipfile.ZipFile(wheel).namelist())
 
 
