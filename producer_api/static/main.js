@@ -1,0 +1,259 @@
+/** Makes the page live: hears the stream, draws the windows, and brings what only the server can say. */
+
+import { Chart } from "./chart.js";
+import { listenForKeys, windowText } from "./cursor.js";
+import { counted, element, number, set, showFigures } from "./figures.js";
+import { Live } from "./live.js";
+import { bring, swap } from "./parts.js";
+import { OWN_ZONE, known, localise, timeText } from "./times.js";
+
+const REFRESH_MS = 30_000; // what the stream does not tell: silent sensors, shards
+const REFRESH_MS_LEAST = 3_000;
+const COMPLETE_MS = 15_000; // figures that are this far behind are not called complete
+const STREAMED = ["minute", "hour", "day"];
+const SAID = {
+  live: "Live",
+  connecting: "Connecting …",
+  polling: "Not live: asked for every 5 seconds",
+  away: "Not live: the server does not answer",
+  paused: "Paused",
+};
+
+const byId = (id) => document.getElementById(id);
+const part = (name) => document.querySelector(`[data-part="${name}"]`);
+
+/** What the server's data block says, with windows by their start. */
+let data = read();
+let state = "";
+let refreshed = Date.now();
+let refreshing = 0;
+
+function read() {
+  const found = JSON.parse(byId("data").textContent);
+  const sensorId = new URLSearchParams(location.search).get("sensorId");
+  const told = found ?? { version: document.documentElement.dataset.version, sensorId, tz: "UTC", interval: "", points: null, windows: [] };
+  return { ...told, windows: new Map(told.windows.map((one) => [one.start, one])) };
+}
+
+/** The zone that times are shown in: the URL's, else the browser's. */
+function zone() {
+  return data.zoneGiven ? data.tz : OWN_ZONE;
+}
+
+/** Whether the stream tells the very windows that are shown. */
+function carried() {
+  return data.points !== null && !data.percentiles;
+}
+
+function shown() {
+  const windows = [...data.windows.values()].sort((a, b) => Date.parse(a.start) - Date.parse(b.start));
+  return { ...data, windows, zone: zone() };
+}
+
+const chart = new Chart(byId("chart"), (one) => set(byId("readout"), one?.end ? windowText(one, zone()) : ""));
+listenForKeys(byId("chart"), shown, (index) => chart.point(index), say);
+
+function say(text) {
+  byId("said").textContent = text;
+}
+
+function draw() {
+  chart.show(shown());
+  if (byId("windows").open) showTable();
+}
+
+/** The table of windows, which is as the server wrote it until somebody opens it. */
+function showTable() {
+  const rows = shown().windows.map((one) => {
+    const cells = [one.count.toLocaleString("en"), ...[one.minimum, one.average, one.maximum].map(number)];
+    if (data.percentiles) cells.push(number(one.p95));
+    const time = element("time", { dateTime: one.start }, timeText(one.start, known(zone())));
+    return element("tr", {}, element("th", { scope: "row" }, time), ...cells.map((cell) => element("td", {}, cell)));
+  });
+  set(part("windows").querySelector("tbody"), ...rows);
+}
+
+byId("windows").addEventListener("toggle", () => byId("windows").open && showTable());
+
+// The stream
+
+function streamUrl() {
+  const asked = new URLSearchParams({ tz: zone() });
+  if (data.sensorId !== null) asked.set("sensorId", data.sensorId);
+  asked.set("interval", carried() || STREAMED.includes(data.interval) ? data.interval : "day");
+  asked.set("points", data.points ?? 1);
+  return `api/live?${asked}`;
+}
+
+async function poll() {
+  const asked = new URLSearchParams({ detail: "true", tz: zone() });
+  if (data.sensorId !== null) asked.set("sensorId", data.sensorId);
+  const answer = await fetch(`api/stats?${asked}`);
+  if (!answer.ok) throw new Error(`${answer.status}`);
+  hearStats(await answer.json());
+}
+
+const HEARD = {
+  snapshot(told) {
+    hearStats(told.stats);
+    hearFreshness(told);
+    if (carried()) {
+      data.windows = new Map(told.windows.map((one) => [one.start, one]));
+      draw();
+    } else refreshSoon();
+  },
+  stats: hearStats,
+  window: hearWindow,
+  correction: hearWindow,
+  freshness: hearFreshness,
+  generation: () => refreshSoon(),
+  sensor: () => {},
+};
+
+function hearStats(stats) {
+  showFigures(stats, { zone: zone(), sensorId: data.sensorId });
+  if (stats.Count && part("sentence").dataset.word === "Empty") refreshSoon();
+}
+
+function hearWindow(told) {
+  if (!carried()) return data.toNow && refreshSoon();
+  data.windows.set(told.start, told);
+  while (data.windows.size > data.points) data.windows.delete(shown().windows[0].start);
+  draw();
+}
+
+function hearFreshness({ asOf, lagMs, version }) {
+  if (version !== data.version) byId("newer").hidden = false;
+  const behind = part("sentence").dataset.word === "Behind";
+  if (data.sensorId === null && behind !== (lagMs === null || lagMs > COMPLETE_MS)) refreshSoon();
+  const time = part("sentence").querySelector(".as-of time");
+  if (time && asOf && data.sensorId === null) {
+    time.dateTime = asOf;
+    time.textContent = timeText(asOf, known(zone()));
+  }
+}
+
+const live = new Live({
+  url: streamUrl,
+  poll,
+  told: (name, told) => HEARD[name](told),
+  state(now) {
+    if (now === state) return;
+    const before = state;
+    state = now;
+    document.documentElement.dataset.live = now;
+    byId("live").textContent = SAID[now];
+    if (now === "live" && ["polling", "away"].includes(before)) refreshSoon();
+  },
+});
+
+byId("pause").hidden = false;
+byId("pause").addEventListener("click", () => {
+  live.pause(!live.paused);
+  byId("pause").textContent = live.paused ? "Resume" : "Pause";
+  if (!live.paused) refreshSoon();
+});
+
+// What only the server can say
+
+/** Bring the page's parts again, not at once when that was done just now. */
+function refreshSoon() {
+  if (live.paused || document.hidden || refreshing) return;
+  refreshing = setTimeout(refresh, Math.max(0, refreshed + REFRESH_MS_LEAST - Date.now()));
+}
+
+async function refresh() {
+  try {
+    await visit(location.href, new Set(["controls", "figures"]));
+  } finally {
+    refreshing = 0;
+  }
+}
+
+setInterval(() => Date.now() - refreshed > REFRESH_MS && refreshSoon(), 5_000);
+document.addEventListener("visibilitychange", refreshSoon);
+
+/**
+ * Show what a URL asks for.
+ * @param {string | URL} url
+ * @param {Set<string>} kept parts that stay as they are
+ */
+async function visit(url, kept) {
+  refreshed = Date.now();
+  let fresh;
+  try {
+    fresh = await bring(url, OWN_ZONE);
+  } catch (error) {
+    console.info("the page was not brought again", error); // the stream's state says whether the server answers
+    return;
+  }
+  const word = part("sentence").dataset.word;
+  const streamed = carried() ? data.windows : null;
+  const before = streamUrl();
+  swap(fresh, known(zone()), kept);
+  data = read();
+  if (streamed && carried() && before === streamUrl()) data.windows = streamed; // newer than what was brought
+  if (part("sentence").dataset.word !== word) say(part("sentence").querySelector(".text").textContent);
+  if (before !== streamUrl()) live.open();
+  prepare();
+}
+
+/** What scripts add to what the server wrote. */
+function prepare() {
+  localise(document, known(zone()));
+  part("zone").textContent = zone();
+  draw();
+}
+
+// What is asked to be seen
+
+/** Follow a form: its URL becomes the page's, without its blanks. */
+function follow(form, { replace }) {
+  const url = new URL(form.action);
+  const asked = new FormData(form);
+  for (const [name, text] of asked) {
+    const blank = text === "" || (name === "interval" && text === "auto");
+    if (blank || (["from", "to"].includes(name) && asked.get("range") !== "own")) continue;
+    url.searchParams.set(name, text);
+  }
+  history[replace ? "replaceState" : "pushState"](null, "", url);
+  return visit(url, new Set(["controls"]));
+}
+
+document.addEventListener("submit", (event) => {
+  event.preventDefault();
+  follow(event.target, { replace: false });
+});
+
+document.addEventListener("change", (event) => {
+  const form = event.target.form;
+  if (form?.id !== "view") return;
+  if (["from", "to"].includes(event.target.name)) form.elements.range.value = "own";
+  if (form.elements.range.value === "own" && !form.elements.from.value && !form.elements.to.value) return;
+  follow(form, { replace: false });
+});
+
+let typed = 0;
+byId("find")?.addEventListener("input", (event) => {
+  clearTimeout(typed);
+  typed = setTimeout(() => follow(event.target.form, { replace: true }), 300);
+});
+
+addEventListener("popstate", () => visit(location.href, new Set()));
+
+document.addEventListener("focusin", (event) => {
+  const zones = byId("zones");
+  if (event.target.getAttribute("list") === "zones" && !zones.children.length) {
+    zones.append(...["UTC", ...Intl.supportedValuesOf("timeZone")].map((value) => element("option", { value })));
+  }
+});
+
+byId("newer").querySelector("button").addEventListener("click", () => location.reload());
+
+document.addEventListener("click", (event) => {
+  if (!event.target.matches(".copy")) return;
+  navigator.clipboard.writeText(document.querySelector(".empty code").textContent).then(() => say("Copied"));
+});
+if (navigator.clipboard) for (const button of document.querySelectorAll(".copy")) button.hidden = false;
+
+prepare();
