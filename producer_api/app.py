@@ -31,8 +31,7 @@ from producer_api.pages.dashboard import dashboard, sensor_page
 from producer_api.pages.docs import docs
 from producer_api.pages.errors import error_page
 from producer_api.pages.files import STATIC, StaticFiles
-from producer_api.pages.silence import SHARED_S as SILENCE_SHARED_S
-from producer_api.pages.silence import SilenceCount
+from producer_api.pages.silence import Silence
 from producer_api.problems import (
     UNAVAILABLE,
     http_error,
@@ -197,14 +196,13 @@ async def _open(settings: Settings, outcomes: Outcomes, told: Metrics) -> Servic
     looks = Shared(fleet.read, _STATS_SHARED_S)
     asking = Asking(looks, dynamodb, live.names, Shared(partial(list_shards, kinesis, names.stream), _SHARDS_SHARED_S))
     sight = Shared(Watcher(kinesis, dynamodb, live).look, SHARED_S)
-    silent = Shared(SilenceCount(dynamodb, live).look, SILENCE_SHARED_S)
     readiness: dict[str, Shared[object]] = {
         "stream": Shared(check, _READINESS_SHARED_S),
         "stats": Shared(LiveFleet(dynamodb, live).read, _READINESS_SHARED_S),
     }
     hub = Hub(asking, settings.live_streams_max)
     told.serving = Serving(writer, asking, hub, fleet)
-    return Services(settings, writer, stream, looks, asking, hub, sight, silent, outcomes, told, readiness)
+    return Services(settings, writer, stream, looks, asking, hub, sight, Silence(dynamodb, live), outcomes, told, readiness)
 
 
 def _open_shards(kinesis: "KinesisClient", stream: str) -> ShardMap:

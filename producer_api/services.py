@@ -9,13 +9,13 @@ from starlette.requests import Request
 from producer_api.live.hub import Hub
 from producer_api.operating.outcomes import Outcomes
 from producer_api.operating.sight import Sight
+from producer_api.pages.silence import Silence
 from producer_api.reading.asking import Asking
 from producer_api.shared import Shared
 from producer_api.stream_check import StreamCheck
 from producer_api.writing.sending import Turns
 from producer_api.writing.writer import Writer
 from projections.dynamodb_reads import LiveLook
-from projections.sensors import Silent
 from telemetry.settings import Settings
 
 if TYPE_CHECKING:  # it asks for services itself
@@ -36,7 +36,7 @@ class Services:
     """Of live streams."""
     sight: Shared[Sight]
     """Of the whole pipeline, for who operates it."""
-    silent: Shared[Silent]
+    silence: Silence
     """How many sensors have been silent for a while."""
     outcomes: Outcomes
     metrics: "Metrics"

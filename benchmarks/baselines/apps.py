@@ -22,6 +22,7 @@ from producer_api.operating.metrics import Metrics
 from producer_api.operating.outcomes import Outcomes
 from producer_api.operating.sight import Sight
 from producer_api.outage import Outage
+from producer_api.pages.silence import Silence
 from producer_api.reading.asking import Asking
 from producer_api.services import Services
 from producer_api.shared import Shared
@@ -30,7 +31,6 @@ from producer_api.writing.commit import Receipt
 from projections.dynamodb_reads import LiveLook
 from projections.fleet import FleetStats
 from projections.generations import Pointer
-from projections.sensors import Silent
 from telemetry.aws import kinesis_client
 from telemetry.names import ResourceNames
 from telemetry.settings import Settings
@@ -83,10 +83,10 @@ def create_app(settings: Settings, writer: Any) -> ASGIApp:
         looks = Shared(lambda: look, 3600)
         outcomes = Outcomes()
         asking, hub = cast("Asking", None), cast("Hub", None)
-        sight, silent = cast("Shared[Sight]", None), cast("Shared[Silent]", None)
+        sight, silence = cast("Shared[Sight]", None), cast("Silence", None)
         check = StreamCheck(dict)
         told = Metrics(outcomes)
-        yield {"services": Services(settings, writer, check, looks, asking, hub, sight, silent, outcomes, told, {})}
+        yield {"services": Services(settings, writer, check, looks, asking, hub, sight, silence, outcomes, told, {})}
         await writer.close()
 
     return Envelope(Starlette(routes=ROUTES, exception_handlers=ERRORS, lifespan=lifespan))

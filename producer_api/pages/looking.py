@@ -68,7 +68,7 @@ async def look_at_all(found: Services, view: View, sensor_id: str | None, now_us
     chart, sight, silent, listed = await asyncio.gather(
         _tried(chart_of(sensor_id, view, look, found.asking, now_us)),
         _tried(found.sight.get()),
-        _tried(found.silent.get()),
+        _tried(found.silence.get()),
         _tried(_listed(found, view, now_us // MICRO)) if sensor_id is None else _nobody(),
     )
     lag_us = None if totals.as_of_us is None else max(0, now_us - totals.as_of_us)

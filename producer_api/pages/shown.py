@@ -65,7 +65,6 @@ class Row(NamedTuple):
     """A window in the table."""
 
     start: Time
-    window: WindowShape
     cells: Sequence[str]
 
 
@@ -134,7 +133,7 @@ def _chart(chart: Chart | Fault, view: View) -> Mapping[str, Any]:
     return {
         "data": data_block(told) if told else "null",
         "chart_fault": chart.text if isinstance(chart, Fault) else "",
-        "rows": [_row(view.zone, window) for window in told.windows] if told else [],
+        "rows": _rows(view.zone, told.windows) if told else [],
         "more_windows": bool(told and told.more),
         "interval": told.interval if told else (lately.interval.value if lately else ""),
         "ranges": [Choice(one.value, label, one is view.range) for one, label in _RANGES.items()],
@@ -145,10 +144,17 @@ def _chart(chart: Chart | Fault, view: View) -> Mapping[str, Any]:
     }
 
 
-def _row(zone: Zone, window: WindowShape) -> Row:
-    start_us = round(datetime.fromisoformat(window.start).timestamp() * MICRO)
-    numbers = (window.minimum, window.average, window.maximum, getattr(window, "p95", None))
-    return Row(Time(time_text(zone, start_us), window.start), window, [f"{window.count:,}", *map(celsius_text, numbers)])
+def _rows(zone: Zone, windows: Sequence[WindowShape]) -> Sequence[Row]:
+    """With the offset where a change lies between, so that no two are called alike."""
+    starts = [datetime.fromisoformat(window.start) for window in windows]
+    changes = len({start.utcoffset() for start in starts}) > 1
+    rows = []
+    for start, window in zip(starts, windows, strict=True):
+        text = time_text(zone, round(start.timestamp()) * MICRO)
+        numbers = (window.minimum, window.average, window.maximum, getattr(window, "p95", None))
+        at = Time(f"{text} {start:%:z}" if changes else text, window.start)
+        rows.append(Row(at, [f"{window.count:,}", *map(celsius_text, numbers)]))
+    return rows
 
 
 def _sensors(seen: Seen) -> Mapping[str, Any]:

@@ -1,7 +1,7 @@
 /** A cursor through the windows for the keyboard: ← → Home End move it, and what it stands at is said. */
 
 import { counted, number } from "./figures.js";
-import { known, timeText } from "./times.js";
+import { known, timeNames } from "./times.js";
 
 /**
  * @param {HTMLElement} root what has the focus while the keys are pressed
@@ -25,16 +25,18 @@ export function listenForKeys(root, shown, point, say) {
     event.preventDefault();
     at = windows[next].start;
     point(next);
-    say(windowText(windows[next], zone));
+    say(windowText(windows[next], windows, zone));
   });
 }
 
-/** What a window holds, in words. */
-export function windowText(one, zone) {
+/** What one of the windows holds, in words. */
+export function windowText(one, windows, zone) {
+  const starts = windows.map((other) => other.start);
+  const name = timeNames(starts, known(zone))[starts.indexOf(one.start)];
   const p95 = "p95" in one ? `, p95 ${number(one.p95)}` : "";
   const open = one.open ? ", still open" : "";
   return (
-    `${timeText(one.start, known(zone))}: average ${number(one.average)} °C, ` +
+    `${name}: average ${number(one.average)} °C, ` +
     `${number(one.minimum)} to ${number(one.maximum)}${p95}, ${counted(one.count, "reading")}${open}`
   );
 }

@@ -5,7 +5,7 @@ import { listenForKeys, windowText } from "./cursor.js";
 import { counted, element, number, set, showFigures } from "./figures.js";
 import { Live } from "./live.js";
 import { bring, swap } from "./parts.js";
-import { OWN_ZONE, known, localise, timeText } from "./times.js";
+import { OWN_ZONE, known, localise, timeNames, timeText } from "./times.js";
 
 const REFRESH_MS = 30_000; // what the stream does not tell: silent sensors, shards
 const REFRESH_MS_LEAST = 3_000;
@@ -22,6 +22,8 @@ const SAID = {
 const byId = (id) => document.getElementById(id);
 const part = (name) => document.querySelector(`[data-part="${name}"]`);
 
+const VERSION = document.documentElement.dataset.version;
+
 /** What the server's data block says, with windows by their start. */
 let data = read();
 let state = "";
@@ -31,7 +33,7 @@ let refreshing = 0;
 function read() {
   const found = JSON.parse(byId("data").textContent);
   const sensorId = new URLSearchParams(location.search).get("sensorId");
-  const told = found ?? { version: document.documentElement.dataset.version, sensorId, tz: "UTC", interval: "", points: null, windows: [] };
+  const told = found ?? { sensorId, tz: "UTC", interval: "", points: null, windows: [] };
   return { ...told, windows: new Map(told.windows.map((one) => [one.start, one])) };
 }
 
@@ -50,7 +52,7 @@ function shown() {
   return { ...data, windows, zone: zone() };
 }
 
-const chart = new Chart(byId("chart"), (one) => set(byId("readout"), one?.end ? windowText(one, zone()) : ""));
+const chart = new Chart(byId("chart"), (one) => set(byId("readout"), one?.end ? windowText(one, shown().windows, zone()) : ""));
 listenForKeys(byId("chart"), shown, (index) => chart.point(index), say);
 
 function say(text) {
@@ -64,10 +66,15 @@ function draw() {
 
 /** The table of windows, which is as the server wrote it until somebody opens it. */
 function showTable() {
-  const rows = shown().windows.map((one) => {
+  const { windows } = shown();
+  const names = timeNames(
+    windows.map((one) => one.start),
+    known(zone()),
+  );
+  const rows = windows.map((one, index) => {
     const cells = [one.count.toLocaleString("en"), ...[one.minimum, one.average, one.maximum].map(number)];
     if (data.percentiles) cells.push(number(one.p95));
-    const time = element("time", { dateTime: one.start }, timeText(one.start, known(zone())));
+    const time = element("time", { dateTime: one.start }, names[index]);
     return element("tr", {}, element("th", { scope: "row" }, time), ...cells.map((cell) => element("td", {}, cell)));
   });
   set(part("windows").querySelector("tbody"), ...rows);
@@ -112,7 +119,8 @@ const HEARD = {
 
 function hearStats(stats) {
   showFigures(stats, { zone: zone(), sensorId: data.sensorId });
-  if (stats.Count && part("sentence").dataset.word === "Empty") refreshSoon();
+  const empty = stats.Count && part("sentence").dataset.word === "Empty";
+  if (empty || data.sensorId !== null) refreshSoon();
 }
 
 function hearWindow(told) {
@@ -123,7 +131,7 @@ function hearWindow(told) {
 }
 
 function hearFreshness({ asOf, lagMs, version }) {
-  if (version !== data.version) byId("newer").hidden = false;
+  if (version !== VERSION) byId("newer").hidden = false;
   const behind = part("sentence").dataset.word === "Behind";
   if (data.sensorId === null && behind !== (lagMs === null || lagMs > COMPLETE_MS)) refreshSoon();
   const time = part("sentence").querySelector(".as-of time");
@@ -187,6 +195,10 @@ async function visit(url, kept) {
     console.info("the page was not brought again", error); // the stream's state says whether the server answers
     return;
   }
+  if (fresh.documentElement.dataset.version !== VERSION) {
+    byId("newer").hidden = false;
+    return;
+  }
   const word = part("sentence").dataset.word;
   const streamed = carried() ? data.windows : null;
   const before = streamUrl();
@@ -201,7 +213,8 @@ async function visit(url, kept) {
 /** What scripts add to what the server wrote. */
 function prepare() {
   localise(document, known(zone()));
-  part("zone").textContent = zone();
+  for (const button of document.querySelectorAll(".copy")) button.hidden = !navigator.clipboard;
+  for (const zoned of document.querySelectorAll(".zone")) zoned.textContent = zone();
   draw();
 }
 
@@ -254,6 +267,5 @@ document.addEventListener("click", (event) => {
   if (!event.target.matches(".copy")) return;
   navigator.clipboard.writeText(document.querySelector(".empty code").textContent).then(() => say("Copied"));
 });
-if (navigator.clipboard) for (const button of document.querySelectorAll(".copy")) button.hidden = false;
 
 prepare();

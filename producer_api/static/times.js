@@ -1,7 +1,8 @@
 /** Times for people, in the viewer's zone; written as the server writes them (`pages/wording.py`). */
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-const FIELDS = { year: "numeric", month: "numeric", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" };
+const CLOCK = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
+const FIELDS = { year: "numeric", month: "numeric", day: "numeric", ...CLOCK };
 /** @type {Map<string, Intl.DateTimeFormat>} */
 const formats = new Map();
 
@@ -33,6 +34,27 @@ export function timeText(time, zone) {
 }
 
 /**
+ * How a zone's clock stands to UTC then: `+02:00`.
+ * @param {string} time RFC 3339
+ * @param {string} zone
+ */
+export function offset(time, zone) {
+  const parts = format(zone, { timeZoneName: "longOffset" }).formatToParts(new Date(time));
+  return parts.find((part) => part.type === "timeZoneName").value.replace("GMT", "") || "+00:00";
+}
+
+/**
+ * Names for times in order: with the offset where a change lies between, so that no two are called alike.
+ * @param {string[]} times RFC 3339
+ * @param {string} zone
+ */
+export function timeNames(times, zone) {
+  const offsets = times.map((time) => offset(time, zone));
+  const changes = new Set(offsets).size > 1;
+  return times.map((time, index) => timeText(time, zone) + (changes ? ` ${offsets[index]}` : ""));
+}
+
+/**
  * Write every time below a node in a zone.
  * @param {ParentNode} root
  * @param {string} zone
@@ -45,12 +67,13 @@ export function localise(root, zone) {
   }
 }
 
-/** @param {string} zone */
-function format(zone) {
-  let found = formats.get(zone);
+/** Making one takes a thousand times as long as using it. */
+function format(zone, fields = FIELDS) {
+  const key = `${zone} ${Object.keys(fields)}`;
+  let found = formats.get(key);
   if (!found) {
-    found = new Intl.DateTimeFormat("en-GB", { ...FIELDS, hourCycle: "h23", timeZone: zone });
-    formats.set(zone, found);
+    found = new Intl.DateTimeFormat("en-GB", { ...fields, timeZone: zone });
+    formats.set(key, found);
   }
   return found;
 }
