@@ -15,7 +15,7 @@ const SAID = {
   live: "Live",
   connecting: "Connecting …",
   polling: "Not live: asked for every 5 seconds",
-  away: "Not live: the server does not answer",
+  away: "Not live: no answer",
   paused: "Paused",
 };
 
@@ -151,7 +151,7 @@ const live = new Live({
     state = now;
     document.documentElement.dataset.live = now;
     byId("live").textContent = SAID[now];
-    if (now === "live" && ["polling", "away"].includes(before)) refreshSoon();
+    if (before === "away" || (before === "polling" && now === "live")) refreshSoon();
   },
 });
 

@@ -47,5 +47,3 @@ def pages(browser: Browser) -> Iterator[Pages]:
     yield pages
     pages.close()
     assert not pages.faults
-
-

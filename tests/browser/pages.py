@@ -27,7 +27,14 @@ class Pages:
         """What a browser says of answers that fail, as some tests want them to."""
 
     def open(
-        self, url: str, *, zone: str = "UTC", scheme: Scheme = "light", width: int = 1200, scripts: bool = True, wait: bool = True
+        self,
+        url: str,
+        *,
+        zone: str = "UTC",
+        scheme: Scheme = "light",
+        width: int = 1200,
+        scripts: bool = True,
+        wait: bool = True,
     ) -> Page:
         """A page in a browser of its own; with scripts, once it is live."""
         context = self._browser.new_context(
@@ -82,8 +89,9 @@ def word(page: Page) -> str | None:
 def faults_of(page: Page) -> list[str]:
     """What axe has to say against a page."""
     page.evaluate(AXE.read_text())  # by the debugger's door, past the page's policy
-    found: Any = page.evaluate("tags => axe.run({runOnly: tags})", STANDARDS)
-    return [f"{one['id']}: {one['help']}: {node['html']} {node['failureSummary']}" for one in found["violations"] for node in one["nodes"]]
+    found: Any = page.evaluate("tags => axe.run({runOnly: tags, resultTypes: ['violations']})", STANDARDS)
+    nodes = ((one, node) for one in found["violations"] for node in one["nodes"])
+    return [f"{one['help']}: {node['html']} {node['failureSummary']}" for one, node in nodes]
 
 
 def put(url: str, sensor_id: str, celsius: float, at: datetime | str | None = None) -> None:
@@ -91,3 +99,12 @@ def put(url: str, sensor_id: str, celsius: float, at: datetime | str | None = No
     time = at or datetime.now(UTC)
     body = {"sensorId": sensor_id, "temperature": celsius, "timestamp": time if isinstance(time, str) else time.isoformat()}
     assert httpx.put(f"{url}/api/temperature", json=body).status_code == 200
+
+
+def table(page: Page) -> dict[str, list[str]]:
+    """The table of windows: readings, minimum, average, maximum and what else there is, by time."""
+    lines: list[list[str]] = page.evaluate(
+        "[...document.querySelectorAll('[data-part=windows] tbody tr')].map(row => [...row.cells].map(one => one.textContent))"
+    )
+    assert len({line[0] for line in lines}) == len(lines), lines
+    return {line[0]: line[1:] for line in lines}

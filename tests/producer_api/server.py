@@ -36,8 +36,8 @@ class Server:
 
 @contextmanager
 def serving(environ: dict[str, str], log: Path) -> Iterator[Server]:
-    """An API of which a test wants to know more than its address."""
-    port = free_port()
+    """An API of which a test wants to know more than its address; at a port of the environment's, if it names one."""
+    port = environ.get("PORT") or free_port()
     with running("producer_api", {**environ, "PORT": str(port)}, log) as process:
         server = Server(process, f"http://127.0.0.1:{port}", log)
 
