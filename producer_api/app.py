@@ -31,7 +31,10 @@ from producer_api.pages.dashboard import dashboard, sensor_page
 from producer_api.pages.docs import docs
 from producer_api.pages.errors import error_page
 from producer_api.pages.files import STATIC, StaticFiles
-from producer_api.pages.silence import Silence
+from producer_api.pages.lasting import Lasting
+from producer_api.pages.looking import ForPages
+from producer_api.pages.silence import SHARED_S as SILENCE_SHARED_S
+from producer_api.pages.silence import SilenceCount
 from producer_api.problems import (
     UNAVAILABLE,
     http_error,
@@ -81,6 +84,10 @@ if TYPE_CHECKING:
 _STATS_SHARED_S = 0.05
 _READINESS_SHARED_S = 1.0
 _SHARDS_SHARED_S = 0.05
+_SIGHT_LASTS_S = 20.0
+"""How old what a page says of the shards may be where they cannot be seen in time: less than it takes to call one stalled."""
+_SILENCE_LASTS_S = 600.0
+"""And of silent sensors, which are told to the quarter of an hour."""
 _STREAM_PATIENCE_S = 20.0
 """How long the API waits at its start for a stream that cannot be asked, or lists no open shard yet."""
 
@@ -196,13 +203,15 @@ async def _open(settings: Settings, outcomes: Outcomes, told: Metrics) -> Servic
     looks = Shared(fleet.read, _STATS_SHARED_S)
     asking = Asking(looks, dynamodb, live.names, Shared(partial(list_shards, kinesis, names.stream), _SHARDS_SHARED_S))
     sight = Shared(Watcher(kinesis, dynamodb, live).look, SHARED_S)
+    silence = Shared(SilenceCount(dynamodb, live).look, SILENCE_SHARED_S)
+    for_pages = ForPages(Lasting(sight, _SIGHT_LASTS_S), Lasting(silence, _SILENCE_LASTS_S))
     readiness: dict[str, Shared[object]] = {
         "stream": Shared(check, _READINESS_SHARED_S),
         "stats": Shared(LiveFleet(dynamodb, live).read, _READINESS_SHARED_S),
     }
     hub = Hub(asking, settings.live_streams_max)
     told.serving = Serving(writer, asking, hub, fleet)
-    return Services(settings, writer, stream, looks, asking, hub, sight, Silence(dynamodb, live), outcomes, told, readiness)
+    return Services(settings, writer, stream, looks, asking, hub, sight, for_pages, outcomes, told, readiness)
 
 
 def _open_shards(kinesis: "KinesisClient", stream: str) -> ShardMap:

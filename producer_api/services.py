@@ -9,7 +9,6 @@ from starlette.requests import Request
 from producer_api.live.hub import Hub
 from producer_api.operating.outcomes import Outcomes
 from producer_api.operating.sight import Sight
-from producer_api.pages.silence import Silence
 from producer_api.reading.asking import Asking
 from producer_api.shared import Shared
 from producer_api.stream_check import StreamCheck
@@ -18,8 +17,9 @@ from producer_api.writing.writer import Writer
 from projections.dynamodb_reads import LiveLook
 from telemetry.settings import Settings
 
-if TYPE_CHECKING:  # it asks for services itself
+if TYPE_CHECKING:  # they ask for services themselves
     from producer_api.operating.metrics import Metrics
+    from producer_api.pages.looking import ForPages
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,7 @@ class Services:
     """Of live streams."""
     sight: Shared[Sight]
     """Of the whole pipeline, for who operates it."""
-    silence: Silence
-    """How many sensors have been silent for a while."""
+    for_pages: "ForPages"
     outcomes: Outcomes
     metrics: "Metrics"
     readiness: Mapping[str, Shared[object]]

@@ -22,7 +22,7 @@ from producer_api.operating.metrics import Metrics
 from producer_api.operating.outcomes import Outcomes
 from producer_api.operating.sight import Sight
 from producer_api.outage import Outage
-from producer_api.pages.silence import Silence
+from producer_api.pages.looking import ForPages
 from producer_api.reading.asking import Asking
 from producer_api.services import Services
 from producer_api.shared import Shared
@@ -83,10 +83,10 @@ def create_app(settings: Settings, writer: Any) -> ASGIApp:
         looks = Shared(lambda: look, 3600)
         outcomes = Outcomes()
         asking, hub = cast("Asking", None), cast("Hub", None)
-        sight, silence = cast("Shared[Sight]", None), cast("Silence", None)
+        sight, for_pages = cast("Shared[Sight]", None), cast("ForPages", None)
         check = StreamCheck(dict)
         told = Metrics(outcomes)
-        yield {"services": Services(settings, writer, check, looks, asking, hub, sight, silence, outcomes, told, {})}
+        yield {"services": Services(settings, writer, check, looks, asking, hub, sight, for_pages, outcomes, told, {})}
         await writer.close()
 
     return Envelope(Starlette(routes=ROUTES, exception_handlers=ERRORS, lifespan=lifespan))

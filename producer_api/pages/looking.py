@@ -1,14 +1,18 @@
 """What a page looks at: everything at once, each thing with a fault of its own, so that what can be shown is shown."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections import Counter
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, NamedTuple
 
+from operations.tally import dead_letters
+from operations.tally import sensors as sensor_count
 from operations.verdicts import ShardVerdict, verdict, worst
 from producer_api.operating.sight import Sight
 from producer_api.pages.chart import Chart, chart_of
+from producer_api.pages.lasting import Lasting
 from producer_api.pages.silence import gone_s
 from producer_api.pages.view import Listed, View
 from producer_api.pages.wording import Level, Part, figures_part
@@ -20,13 +24,20 @@ from projections.marks import Answer, Which
 from projections.ranges import sensor_total
 from projections.reads import Silence
 from projections.sensors import SensorPage, Silent, sensors, silent_sensors
-from telemetry.errors import NotSetUp, Unanswerable, WrongStream
+from telemetry.errors import NotSetUp, ReasonCode, Unanswerable, WrongStream
 from telemetry.limits import MICRO
 from telemetry.logs import SparseLog
 
 LISTED_AT_ONCE: Final = 20
 
 log = SparseLog(__name__)
+
+
+class ForPages(NamedTuple):
+    """What pages alone look at."""
+
+    sight: Lasting[Sight]
+    silence: Lasting[Silent]
 
 
 class Fault(NamedTuple):
@@ -42,6 +53,9 @@ class Seen:
     now_us: int
     view: View
     figures: Told[Stats] | Fault
+    sensors: int
+    """How many there are."""
+    dead_letters: Mapping[ReasonCode, int]
     lag_us: int | None
     """By the mark of the fleet's totals, whatever is shown."""
     chart: Chart | Fault
@@ -57,7 +71,7 @@ async def look_at_all(found: Services, view: View, sensor_id: str | None, now_us
         look = await found.looks.get()
     except tuple(UNAVAILABLE) as error:
         fault = _fault(error)
-        return Seen(now_us, view, fault, None, fault, fault, fault, fault)
+        return Seen(now_us, view, fault, 0, {}, None, fault, fault, fault, fault)
     totals = look.fleet.marks(Which.TOTALS)
     if sensor_id is None:
         figures: Told[Stats] | Fault = Told(Answer(look.fleet.stats, totals), look.pointer.generation)
@@ -67,12 +81,15 @@ async def look_at_all(found: Services, view: View, sensor_id: str | None, now_us
     view = view.settled(latest and latest.measured_at_us, now_us)
     chart, sight, silent, listed = await asyncio.gather(
         _tried(chart_of(sensor_id, view, look, found.asking, now_us)),
-        _tried(found.sight.get()),
-        _tried(found.silence.get()),
+        _tried(found.for_pages.sight.get()),
+        _tried(found.for_pages.silence.get()),
         _tried(_listed(found, view, now_us // MICRO)) if sensor_id is None else _nobody(),
     )
     lag_us = None if totals.as_of_us is None else max(0, now_us - totals.as_of_us)
-    return Seen(now_us, view, figures, lag_us, chart, sight, silent, listed)
+    letters = Counter[ReasonCode]()
+    for shard in dead_letters(look.fleet.shards).values():
+        letters.update(shard)
+    return Seen(now_us, view, figures, sensor_count(look.fleet.shards), letters, lag_us, chart, sight, silent, listed)
 
 
 def figures_now(seen: Seen) -> Part:

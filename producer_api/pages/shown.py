@@ -100,10 +100,8 @@ def _sentence(seen: Seen, stats: Stats, sensor_id: str | None) -> Sentence:
         return Sentence([part])
     if sensor_id is not None:
         return sensor_sentence(stats.count, _silent_for_s(stats, seen.now_us), SILENT_AFTER_S, part)
-    # What the tables count may be more by now than what was looked at for the pipeline.
-    sensors = 0 if isinstance(seen.sight, Fault) else seen.sight.sensors
     silent = None if isinstance(seen.silent, Fault) else seen.silent
-    return fleet_sentence(sensors, silent, part)
+    return fleet_sentence(seen.sensors, silent, part)
 
 
 def _figures(view: View, stats: Stats) -> Iterator[Figure]:
@@ -203,7 +201,8 @@ def _listing(view: View, one: ListedSensor, now_us: int) -> Listing:
 
 def _pipeline(seen: Seen, stats: Stats) -> Mapping[str, Any]:
     status: StatusShape | None = None if isinstance(seen.sight, Fault) else status_shape(seen.sight)
-    letters = {} if status is None else {str(code): number for code, number in status.dead_letters.items() if number}
+    known = not isinstance(seen.figures, Fault)
+    letters = {code.value: number for code, number in seen.dead_letters.items() if number}
     return {
         "status": status,
         "status_fault": seen.sight.text if isinstance(seen.sight, Fault) else "",
@@ -211,8 +210,8 @@ def _pipeline(seen: Seen, stats: Stats) -> Mapping[str, Any]:
             (one.shard_id, one.owner or "nobody", one.verdict.value, _lag(one.lag_ms))
             for one in (status.shards if status else ())
         ],
-        "repeats": f"{stats.duplicates:,}",
-        "dead_letters": f"{sum(letters.values()):,}",
+        "repeats": f"{stats.duplicates:,}" if known else "–",
+        "dead_letters": f"{sum(letters.values()):,}" if known else "–",
         "letters": letters,
         "restarts": [
             (one.worker_id, restart.at, restart.reason)
