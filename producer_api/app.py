@@ -33,7 +33,6 @@ from producer_api.pages.errors import error_page
 from producer_api.pages.files import STATIC, StaticFiles
 from producer_api.pages.lasting import Lasting
 from producer_api.pages.looking import ForPages
-from producer_api.pages.silence import SHARED_S as SILENCE_SHARED_S
 from producer_api.pages.silence import SilenceCount
 from producer_api.problems import (
     UNAVAILABLE,
@@ -84,6 +83,8 @@ if TYPE_CHECKING:
 _STATS_SHARED_S = 0.05
 _READINESS_SHARED_S = 1.0
 _SHARDS_SHARED_S = 0.05
+_SILENCE_SHARED_S = 1.0
+_SILENCE_FRESH_S = 30.0
 _SIGHT_LASTS_S = 20.0
 """How old what a page says of the shards may be where they cannot be seen in time: less than it takes to call one stalled."""
 _SILENCE_LASTS_S = 600.0
@@ -203,8 +204,11 @@ async def _open(settings: Settings, outcomes: Outcomes, told: Metrics) -> Servic
     looks = Shared(fleet.read, _STATS_SHARED_S)
     asking = Asking(looks, dynamodb, live.names, Shared(partial(list_shards, kinesis, names.stream), _SHARDS_SHARED_S))
     sight = Shared(Watcher(kinesis, dynamodb, live).look, SHARED_S)
-    silence = Shared(SilenceCount(dynamodb, live).look, SILENCE_SHARED_S)
-    for_pages = ForPages(Lasting(sight, _SIGHT_LASTS_S), Lasting(silence, _SILENCE_LASTS_S))
+    silence = Shared(SilenceCount(dynamodb, live).look, _SILENCE_SHARED_S)
+    for_pages = ForPages(
+        Lasting(sight, fresh_s=0, lasts_s=_SIGHT_LASTS_S),
+        Lasting(silence, fresh_s=_SILENCE_FRESH_S, lasts_s=_SILENCE_LASTS_S),
+    )
     readiness: dict[str, Shared[object]] = {
         "stream": Shared(check, _READINESS_SHARED_S),
         "stats": Shared(LiveFleet(dynamodb, live).read, _READINESS_SHARED_S),

@@ -1,6 +1,7 @@
 """Looks that take long: a page waits for a new one only a little where there is an older one that still says something."""
 
 import asyncio
+import math
 import time
 
 from producer_api.shared import Shared
@@ -11,20 +12,20 @@ _WAITED_S = 0.25
 class Lasting[T]:
     """What shared looks saw last."""
 
-    def __init__(self, looks: Shared[T], for_s: float) -> None:
-        """`for_s` is how old what was seen may be where nothing newer is to be had in time."""
+    def __init__(self, looks: Shared[T], *, fresh_s: float, lasts_s: float) -> None:
+        """What was seen is not looked at again within `fresh_s`; it may be `lasts_s` old where nothing newer comes in time."""
         self._looks = looks
-        self._for_s = for_s
+        self._fresh_s = fresh_s
+        self._lasts_s = lasts_s
         self._last: tuple[T, float] | None = None
 
     async def get(self) -> T:
         """What was seen last. Raises what looking raised when that is too old, or nothing was seen yet."""
-        looking = asyncio.ensure_future(self._look())
-        looking.add_done_callback(_take_note)
-        if self._last and time.monotonic() - self._last[1] < self._for_s:
-            await asyncio.wait([looking], timeout=_WAITED_S)
-        else:
-            await looking
+        age_s = time.monotonic() - self._last[1] if self._last else math.inf
+        if age_s >= self._fresh_s:
+            looking = asyncio.ensure_future(self._look())
+            looking.add_done_callback(_take_note)
+            await (asyncio.wait([looking], timeout=_WAITED_S) if age_s < self._lasts_s else looking)
         assert self._last
         return self._last[0]
 

@@ -19,6 +19,7 @@ from projections.zones import Zone, rfc3339_in
 from telemetry.limits import MICRO
 from telemetry.reading import Reading
 
+_TO_THE_MINUTE: Final = len("2021-11-26T18:10")
 _RANGES: Final = {
     Range.HOUR: "Hour",
     Range.DAY: "Day",
@@ -87,6 +88,7 @@ def shown(seen: Seen, sensor_id: str | None) -> Mapping[str, Any]:
         "as_of": None if seen.lag_us is None else _time(seen.view.zone, seen.now_us - seen.lag_us),
         "lag_ms": "" if seen.lag_us is None else seen.lag_us // 1000,
         **_chart(seen.chart, seen.view),
+        "own": _own(seen.view, seen.now_us),
         "all_time": _page_url(seen.view, sensor_id, range="all", **{"from": None, "to": None}),
         **_sensors(seen),
         **_pipeline(seen, stats),
@@ -242,6 +244,13 @@ def sensor_url(view: View, sensor_id: str) -> str:
     """A sensor's page, relative, with what of the view it takes over."""
     kept = {name: text for name, text in view.given.items() if name not in ("sensors", "sensor", "after")}
     return relative("sensor", [("sensorId", sensor_id), *kept.items()])
+
+
+def _own(view: View, now_us: int) -> Mapping[str, str]:
+    """A range of one's own as the inputs take it: without an offset, in the zone shown."""
+    ends = {"from": view.begin, "to": view.end}
+    times = {name: one and rfc3339_in(view.zone, one.at(view.zone, now_us, MICRO)) for name, one in ends.items()}
+    return {name: time[:_TO_THE_MINUTE] if time else "" for name, time in times.items()}
 
 
 def _page_url(view: View, sensor_id: str | None, **changed: str | None) -> str:

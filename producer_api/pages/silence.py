@@ -12,8 +12,6 @@ from projections.sensors import Silent, silence
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-SHARED_S: Final = 30.0
-"""Who asks within so long of a count gets what it found."""
 SILENT_AFTER_S: Final = 15 * 60
 """A sensor that sent nothing for so long is silent (contract, "Reading")."""
 GONE_AFTER_S: Final = 30 * 86_400

@@ -71,7 +71,7 @@ def figures_part(found: ShardVerdict, lag_us: int | None, affected: int, shards:
 def fleet_sentence(sensors: int, silent: Silent | None, figures: Part) -> Sentence:
     """Of all sensors. `silent` is None when it is not known."""
     if not sensors:
-        return Sentence([Part("No reading has been counted yet", Level.GOOD, "Empty"), figures])
+        return Sentence([Part("No reading has been counted yet", Level.GOOD, "Empty"), _ready(figures)])
     parts = [Part(counted(sensors, "sensor"))]
     if silent is None:
         parts.append(Part("silent ones not known", Level.ATTENTION, "Partly seen"))
@@ -87,7 +87,7 @@ def fleet_sentence(sensors: int, silent: Silent | None, figures: Part) -> Senten
 def sensor_sentence(readings: int, silent_for_s: int | None, silent_after_s: int, figures: Part) -> Sentence:
     """Of one sensor; `silent_for_s` is None when nothing of it was counted."""
     if silent_for_s is None:
-        return Sentence([Part("No reading of this sensor has been counted yet", Level.GOOD, "Empty"), figures])
+        return Sentence([Part("No reading of this sensor has been counted yet", Level.GOOD, "Empty"), _ready(figures)])
     if silent_for_s > silent_after_s:
         latest = Part(f"silent for {duration(silent_for_s)}", Level.ATTENTION, "Silent")
     else:
@@ -118,6 +118,11 @@ def time_text(zone: Zone, time_us: int) -> str:
     """A time for people, in a zone: `26 Nov 2021, 18:10:00`. Scripts write it alike (`static/times.js`)."""
     local = _EPOCH + timedelta(microseconds=time_us + offset_at(zone, time_us))
     return f"{local.day} {_MONTHS[local.month - 1]} {local.year}, {local:%H:%M:%S}"
+
+
+def _ready(figures: Part) -> Part:
+    """Where there are no figures yet: whether there will be."""
+    return figures if figures.level is not Level.GOOD else Part("all is ready")
 
 
 def _at_most(number: int) -> str:

@@ -103,7 +103,7 @@ export class Chart {
       tzDate: (time) => uPlot.tzDate(new Date(time * 1000), zone),
       legend: { show: false },
       cursor: { drag: { x: false, y: false }, points: { size: 8 } },
-      scales: { x: { range: (plot, least, most) => this.span(least, most) } },
+      scales: { x: { range: () => this.span() } },
       series: [
         {},
         { label: "Minimum", stroke: edge, width: 1, points: { show: false } },
@@ -124,11 +124,13 @@ export class Chart {
   }
 
   /** From where to where the axis goes: the whole range where it ends now, else what there is. */
-  span(least, most) {
-    const length = LENGTH_S[this.shown.interval];
-    if (this.shown.points === null || !length) return least === most ? [least - 1800, most + 1800] : [least, most];
+  span() {
+    const { windows, interval, points } = this.shown;
+    const [first, last] = [windows[0].start, windows.at(-1).start].map((time) => Date.parse(time) / 1000);
+    const length = LENGTH_S[interval];
+    if (points === null || !length) return first === last ? [first - 1800, last + 1800] : [first, last];
     const now = Date.now() / 1000;
-    return [Math.min(least, now - this.shown.points * length), Math.max(most, now)];
+    return [Math.min(first, now - points * length), Math.max(last, now)];
   }
 
   summary() {

@@ -14,7 +14,7 @@ from projections.marks import Answer
 from projections.memory import MemoryStores
 from projections.memory_reads import MemoryReads
 from projections.reads import Listing, Page, ReadSteps, Silence
-from projections.sensors import ListedSensor, SensorPage, sensors, silent_sensors
+from projections.sensors import ListedSensor, SensorPage, Silent, sensors, silence, silent_sensors
 from telemetry.limits import HASH_KEY_MAX
 from telemetry.reading import Reading
 from telemetry.shards import Shard, hash_key
@@ -154,3 +154,18 @@ def test_a_page_that_takes_too_many_rows_is_cut_short() -> None:
         assert [one.sensor_id for one in page.sensors] == ["s-0", "s-1"]
         found = listed(stores, FIRST, silent_sensors)
         assert [one.sensor_id for one in found] == [f"s-{number}" for number in range(9)]
+
+
+@settings(max_examples=60)
+@given(fleets, st.integers(0, 12), st.integers(0, 12), st.integers(1, 9))
+def test_silent_sensors_are_counted_up_to_a_bound(
+    fleet: tuple[list[Reading], int], gone_h: int, silent_h: int, most: int
+) -> None:
+    """Those that are gone apart; beyond the bound it is one more than that, whatever there is."""
+    stores, wanted = resharded(*fleet), expected(fleet[0])
+    gone_s, silent_s = sorted((START_S - gone_h * 3_600, START_S - silent_h * 3_600))
+    gone = sum(one.seen_s < gone_s for one in wanted.values())
+    silent = sum(gone_s <= one.seen_s < silent_s for one in wanted.values())
+    with mock.patch("projections.sensors._COUNTED_AT_ONCE", 2):
+        found = run(silence(gone_s, silent_s, most), MemoryReads(stores))
+    assert found == Silent(min(silent, most + 1), min(gone, most + 1))
