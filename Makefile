@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz test-faults bench simulate infra-test infra-apply-test check fix lock images push-images clean setup
+.PHONY: help run test fuzz test-faults bench simulate infra-test infra-apply-test check fix lock screenshot images push-images clean setup
 
 # uv from PATH, or else from the package index into .tools.
 UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.tools/bin/uv)
@@ -59,6 +59,9 @@ fix: setup ## mend what the linter and the formatter can
 
 lock: setup ## make the locks anew
 	@sh requirements/lock.sh
+
+screenshot: setup ## run the demo and write docs/dashboard.png
+	@$(BIN)/python -m tests.browser.screenshot
 
 images: ## build both container images with Docker (TAG=)
 	@for target in api consumer; do docker build --platform linux/amd64 --file infra/images/Dockerfile --target $$target \

@@ -71,7 +71,7 @@ async def look_at_all(found: Services, view: View, sensor_id: str | None, now_us
         look = await found.looks.get()
     except tuple(UNAVAILABLE) as error:
         fault = _fault(error)
-        return Seen(now_us, view, fault, 0, {}, None, fault, fault, fault, fault)
+        return Seen(now_us, view.settled(None, now_us), fault, 0, {}, None, fault, fault, fault, fault)
     totals = look.fleet.marks(Which.TOTALS)
     if sensor_id is None:
         figures: Told[Stats] | Fault = Told(Answer(look.fleet.stats, totals), look.pointer.generation)
@@ -95,7 +95,7 @@ async def look_at_all(found: Services, view: View, sensor_id: str | None, now_us
 def figures_now(seen: Seen) -> Part:
     """What is to be said of the figures, by the verdicts of all shards and what the totals say now."""
     if isinstance(seen.figures, Fault):
-        return Part(seen.figures.text, Level.BAD, "Broken")
+        return Part(f"The figures cannot be read: {seen.figures.text}", Level.BAD, "Broken")
     if isinstance(seen.sight, Fault):
         word = verdict(owner_silent_s=0, went_back=False, still_s=0, lag_us=seen.lag_us)
         part = figures_part(word, seen.lag_us, 0, 0)

@@ -9,7 +9,16 @@ from producer_api.pages.chart import Chart, data_block
 from producer_api.pages.looking import Fault, Seen, figures_now
 from producer_api.pages.silence import SILENT_AFTER_S
 from producer_api.pages.view import LATELY, Listed, Range, View
-from producer_api.pages.wording import Sentence, celsius_text, counted, duration, fleet_sentence, sensor_sentence, time_text
+from producer_api.pages.wording import (
+    Level,
+    Sentence,
+    celsius_text,
+    counted,
+    duration,
+    fleet_sentence,
+    sensor_sentence,
+    time_text,
+)
 from producer_api.reading.shapes import WindowShape, average, celsius, deviation
 from producer_api.urls import relative
 from projections.calendar import Interval
@@ -86,7 +95,7 @@ def shown(seen: Seen, sensor_id: str | None) -> Mapping[str, Any]:
         "figures": list(_figures(seen.view, stats)),
         "facts": _facts(seen.view, stats),
         "as_of": None if seen.lag_us is None else _time(seen.view.zone, seen.now_us - seen.lag_us),
-        "lag_ms": "" if seen.lag_us is None else seen.lag_us // 1000,
+        "complete": figures_now(seen).level is Level.GOOD,
         **_chart(seen.chart, seen.view),
         "own": _own(seen.view, seen.now_us),
         "all_time": _page_url(seen.view, sensor_id, range="all", **{"from": None, "to": None}),

@@ -42,9 +42,9 @@ class Sentence(NamedTuple):
 
     @property
     def worst(self) -> Part:
-        """The part that decides the colour, which is said in words too: the first of the worst ones."""
+        """The part that decides the colour, which is said in words too: of several alike the last, which is the figures'."""
         order = [*Level]
-        return min(self.parts, key=lambda part: order.index(part.level))
+        return min(reversed(self.parts), key=lambda part: order.index(part.level))
 
 
 _STANDING: Final = {
@@ -122,7 +122,7 @@ def time_text(zone: Zone, time_us: int) -> str:
 
 def _ready(figures: Part) -> Part:
     """Where there are no figures yet: whether there will be."""
-    return figures if figures.level is not Level.GOOD else Part("all is ready")
+    return figures if figures.level is not Level.GOOD else Part("all is ready", Level.GOOD, "Empty")
 
 
 def _at_most(number: int) -> str:

@@ -102,7 +102,7 @@ export class Chart {
       ...this.size(),
       tzDate: (time) => uPlot.tzDate(new Date(time * 1000), zone),
       legend: { show: false },
-      cursor: { drag: { x: false, y: false }, points: { size: 8 } },
+      cursor: { y: false, drag: { x: false, y: false }, points: { size: 8 } },
       scales: { x: { range: () => this.span() } },
       series: [
         {},
@@ -154,7 +154,7 @@ export class Chart {
 export function* withGaps(windows) {
   const times = windows.map((one) => Date.parse(one.start) / 1000);
   const distances = times.slice(1).map((time, index) => time - times[index]);
-  const usual = distances.toSorted((a, b) => a - b)[Math.floor(distances.length / 2)];
+  const usual = distances.toSorted((a, b) => a - b)[Math.floor((distances.length - 1) / 2)];
   for (const [index, one] of windows.entries()) {
     yield one;
     if (distances[index] > GAP * usual) yield { start: new Date((times[index] + usual) * 1000).toISOString(), end: "" };

@@ -16,7 +16,7 @@ export function showFigures(stats, { zone, sensorId }) {
     const unit = stats[name] === null ? [] : [element("span", { className: "unit" }, " °C")];
     set(figure.querySelector(".value"), element("span", { className: "number" }, number(stats[name])), ...unit);
     if (reading) set(figure.querySelector(".made"), ...made(reading, zone, sensorId));
-    else if (name === "Average") set(figure.querySelector(".made"), `of ${counted(stats.Count, "reading")}`);
+    else if (name === "Average") set(figure.querySelector(".made"), stats.Count ? `of ${counted(stats.Count, "reading")}` : "");
   }
   const repeats = document.getElementById("repeats");
   if (repeats && stats.Duplicates !== null) set(repeats, stats.Duplicates.toLocaleString("en"));

@@ -10,12 +10,13 @@ import { OWN_ZONE, known, localise, timeNames, timeText } from "./times.js";
 const REFRESH_MS = 30_000; // what the stream does not tell: silent sensors, shards
 const REFRESH_MS_LEAST = 3_000;
 const COMPLETE_MS = 15_000; // figures that are this far behind are not called complete
+const LASTING = new Set(["controls", "data", "facts", "figures", "key", "notes", "sensors", "windows"]);
 const STREAMED = ["minute", "hour", "day"];
 const SAID = {
   live: "Live",
   connecting: "Connecting …",
   polling: "Not live: asked for every 5 seconds",
-  away: "Not live: no answer",
+  away: "Not live: no figures come",
   paused: "Paused",
 };
 
@@ -132,8 +133,8 @@ function hearWindow(told) {
 
 function hearFreshness({ asOf, lagMs, version }) {
   if (version !== VERSION) byId("newer").hidden = false;
-  const behind = part("sentence").dataset.word === "Behind";
-  if (data.sensorId === null && behind !== (lagMs === null || lagMs > COMPLETE_MS)) refreshSoon();
+  const complete = part("sentence").dataset.complete === "true";
+  if (data.sensorId === null && complete !== (lagMs !== null && lagMs <= COMPLETE_MS)) refreshSoon();
   const time = part("sentence").querySelector(".as-of time");
   if (time && asOf && data.sensorId === null) {
     time.dateTime = asOf;
@@ -200,6 +201,7 @@ async function visit(url, kept) {
     return;
   }
   const word = part("sentence").dataset.word;
+  if (fresh.querySelector('[data-word="Broken"]') && url === location.href) kept = LASTING; // what was seen stays
   const streamed = carried() ? data.windows : null;
   const before = streamUrl();
   swap(fresh, known(zone()), kept);

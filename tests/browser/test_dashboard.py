@@ -91,7 +91,7 @@ def test_the_api_restarts_and_the_page_goes_on(pages: Pages, live_stack: Stack, 
         page = pages.open(first.url)
         stop(first.process)
         until(page, lambda: state(page) == "away")
-        assert page.inner_text("#live") == "Not live: no answer"
+        assert page.inner_text("#live") == "Not live: no figures come"
     put(server.url, "meanwhile", 66.125)
     with serving(environ, log) as second:
         assert second.url == first.url

@@ -63,7 +63,10 @@ def test_without_its_tables_the_page_still_comes_and_says_so(pages: Pages, away:
     assert answer.status_code == 200
     page = pages.open(server.url, wait=False)
     assert word(page) == "Broken"
-    assert "the tables do not answer at the moment. Readings are stored all the same" in page.inner_text("[data-part=sentence]")
+    assert (
+        "The figures cannot be read: the tables do not answer at the moment. Readings are stored all the same"
+        in page.inner_text("[data-part=sentence]")
+    )
     assert figure(page, "Maximum") == "–"
     assert not faults_of(page)
     forwarder.mend()
