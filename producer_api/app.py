@@ -32,7 +32,7 @@ from producer_api.pages.docs import docs
 from producer_api.pages.errors import error_page
 from producer_api.pages.files import STATIC, StaticFiles
 from producer_api.pages.lasting import Lasting
-from producer_api.pages.looking import ForPages
+from producer_api.pages.looking import ForPages, first_listed
 from producer_api.pages.silence import SilenceCount
 from producer_api.problems import (
     UNAVAILABLE,
@@ -206,8 +206,9 @@ async def _open(settings: Settings, outcomes: Outcomes, told: Metrics) -> Servic
     sight = Shared(Watcher(kinesis, dynamodb, live).look, SHARED_S)
     silence = Shared(SilenceCount(dynamodb, live).look, _SILENCE_SHARED_S)
     for_pages = ForPages(
-        Lasting(sight, fresh_s=0, lasts_s=_SIGHT_LASTS_S),
-        Lasting(silence, fresh_s=_SILENCE_FRESH_S, lasts_s=_SILENCE_LASTS_S),
+        Lasting(sight.get, fresh_s=0, lasts_s=_SIGHT_LASTS_S),
+        Lasting(silence.get, fresh_s=_SILENCE_FRESH_S, lasts_s=_SILENCE_LASTS_S),
+        Lasting(partial(first_listed, asking), fresh_s=SHARED_S, lasts_s=_SIGHT_LASTS_S),
     )
     readiness: dict[str, Shared[object]] = {
         "stream": Shared(check, _READINESS_SHARED_S),

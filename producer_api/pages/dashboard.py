@@ -11,7 +11,6 @@ from producer_api.live.topics import VERSION
 from producer_api.pages.looking import Seen, look_at_all
 from producer_api.pages.shown import shown
 from producer_api.pages.view import view_of
-from producer_api.reading.answers import now_us
 from producer_api.services import services
 from telemetry.errors import InvalidQuestion
 from telemetry.reading import parse_sensor_id
@@ -28,7 +27,7 @@ _TEMPLATES: Final = Environment(
 
 async def dashboard(request: Request) -> Response:
     """All sensors."""
-    seen = await look_at_all(services(request), view_of(request), None, now_us())
+    seen = await look_at_all(services(request), view_of(request), None)
     return _page(request, "dashboard.html", seen, None)
 
 
@@ -41,7 +40,7 @@ async def sensor_page(request: Request) -> Response:
         sensor_id = parse_sensor_id(text)
     except ValueError as error:
         raise InvalidQuestion({"sensorId": str(error)}) from None
-    seen = await look_at_all(services(request), view_of(request), sensor_id, now_us())
+    seen = await look_at_all(services(request), view_of(request), sensor_id)
     return _page(request, "sensor.html", seen, sensor_id)
 
 

@@ -3,18 +3,17 @@
 import asyncio
 import math
 import time
-
-from producer_api.shared import Shared
+from collections.abc import Awaitable, Callable
 
 _WAITED_S = 0.25
 
 
 class Lasting[T]:
-    """What shared looks saw last."""
+    """What looks saw last."""
 
-    def __init__(self, looks: Shared[T], *, fresh_s: float, lasts_s: float) -> None:
+    def __init__(self, look: Callable[[], Awaitable[T]], *, fresh_s: float, lasts_s: float) -> None:
         """What was seen is not looked at again within `fresh_s`; it may be `lasts_s` old where nothing newer comes in time."""
-        self._looks = looks
+        self._look_anew = look
         self._fresh_s = fresh_s
         self._lasts_s = lasts_s
         self._last: tuple[T, float] | None = None
@@ -30,7 +29,7 @@ class Lasting[T]:
         return self._last[0]
 
     async def _look(self) -> None:
-        self._last = await self._looks.get(), time.monotonic()
+        self._last = await self._look_anew(), time.monotonic()
 
 
 def _take_note(looking: "asyncio.Future[None]") -> None:

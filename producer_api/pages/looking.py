@@ -17,7 +17,8 @@ from producer_api.pages.silence import gone_s
 from producer_api.pages.view import Listed, View
 from producer_api.pages.wording import Level, Part, figures_part
 from producer_api.problems import UNAVAILABLE
-from producer_api.reading.asking import Told
+from producer_api.reading.answers import now_us
+from producer_api.reading.asking import Asking, Told
 from producer_api.services import Services
 from projections.fold import Stats
 from projections.marks import Answer, Which
@@ -38,6 +39,8 @@ class ForPages(NamedTuple):
 
     sight: Lasting[Sight]
     silence: Lasting[Silent]
+    listed: Lasting[SensorPage[Any]]
+    """The page of sensors that is shown to who asks for no other."""
 
 
 class Fault(NamedTuple):
@@ -64,32 +67,33 @@ class Seen:
     listed: SensorPage[Any] | Fault
 
 
-async def look_at_all(found: Services, view: View, sensor_id: str | None, now_us: int) -> Seen:
+async def look_at_all(found: Services, view: View, sensor_id: str | None) -> Seen:
     """Look at what a page shows, of all sensors or of one."""
+    now = now_us()
     try:
         found.stream.require_ours()
         look = await found.looks.get()
     except tuple(UNAVAILABLE) as error:
         fault = _fault(error)
-        return Seen(now_us, view.settled(None, now_us), fault, 0, {}, None, fault, fault, fault, fault)
+        return Seen(now, view.settled(None, now), fault, 0, {}, None, fault, fault, fault, fault)
     totals = look.fleet.marks(Which.TOTALS)
     if sensor_id is None:
         figures: Told[Stats] | Fault = Told(Answer(look.fleet.stats, totals), look.pointer.generation)
     else:
         figures = await _tried(found.asking.ask(("sensor", sensor_id), partial(sensor_total, sensor_id=sensor_id)))
     latest = None if isinstance(figures, Fault) else figures.value.latest
-    view = view.settled(latest and latest.measured_at_us, now_us)
+    view = view.settled(latest and latest.measured_at_us, now)
     chart, sight, silent, listed = await asyncio.gather(
-        _tried(chart_of(sensor_id, view, look, found.asking, now_us)),
+        _tried(chart_of(sensor_id, view, look, found.asking, now)) if view.windows else _unasked(),
         _tried(found.for_pages.sight.get()),
         _tried(found.for_pages.silence.get()),
-        _tried(_listed(found, view, now_us // MICRO)) if sensor_id is None else _nobody(),
+        _tried(_listed(found, view)) if sensor_id is None else _nobody(),
     )
-    lag_us = None if totals.as_of_us is None else max(0, now_us - totals.as_of_us)
+    lag_us = None if totals.as_of_us is None else max(0, now - totals.as_of_us)
     letters = Counter[ReasonCode]()
     for shard in dead_letters(look.fleet.shards).values():
         letters.update(shard)
-    return Seen(now_us, view, figures, sensor_count(look.fleet.shards), letters, lag_us, chart, sight, silent, listed)
+    return Seen(now, view, figures, sensor_count(look.fleet.shards), letters, lag_us, chart, sight, silent, listed)
 
 
 def figures_now(seen: Seen) -> Part:
@@ -111,23 +115,37 @@ def figures_now(seen: Seen) -> Part:
     return figures_part(word, seen.lag_us, affected, len(shards))
 
 
-async def _listed(found: Services, view: View, now_s: int) -> SensorPage[Any]:
-    """The page of sensors that is asked for: those silent longest first, but not those that are gone, unless it is these."""
+async def first_listed(asking: Asking) -> SensorPage[Any]:
+    """Those silent longest first, but not those that are gone."""
+    now_s = now_us() // MICRO
+    return await _by_silence(asking, Silence(gone_s(now_s), ""))
+
+
+async def _listed(found: Services, view: View) -> SensorPage[Any]:
+    """The page of sensors that is asked for."""
     if view.prefix or view.listed is Listed.ID:
         key = ("sensors", "id", view.prefix, view.after, LISTED_AT_ONCE)
         by_id = partial(sensors, prefix=view.prefix, after=view.after, limit=LISTED_AT_ONCE)
         return (await found.asking.ask(key, by_id)).value
     after = silence_of(view.after)
     if after is None and view.listed is Listed.SILENT:
-        after = Silence(gone_s(now_s), "")
-    by_silence = partial(silent_sensors, after=after, limit=LISTED_AT_ONCE)
-    return (await found.asking.ask(("sensors", "silent", after, LISTED_AT_ONCE), by_silence)).value
+        return await found.for_pages.listed.get()
+    return await _by_silence(found.asking, after)
+
+
+async def _by_silence(asking: Asking, after: Silence | None) -> SensorPage[Any]:
+    steps = partial(silent_sensors, after=after, limit=LISTED_AT_ONCE)
+    return (await asking.ask(("sensors", "silent", after, LISTED_AT_ONCE), steps)).value
 
 
 def silence_of(text: str) -> Silence | None:
     """Where a list in the order of silence goes on; from its beginning when the text says nothing that could be meant."""
     seen, colon, sensor_id = text.partition(":")
     return Silence(int(seen), sensor_id) if colon and seen.isascii() and seen.isdigit() and len(seen) <= 12 else None
+
+
+async def _unasked() -> Fault:
+    return Fault("")
 
 
 async def _nobody() -> SensorPage[Any]:

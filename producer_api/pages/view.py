@@ -73,6 +73,8 @@ class View:
     """Of a range of one's own."""
     interval: Interval | None = None
     percentiles: bool = False
+    windows: bool = True
+    """Whether the page is to hold them: a script that has them from the stream wants the rest alone."""
     listed: Listed = Listed.SILENT
     prefix: str = ""
     after: str = ""
@@ -117,7 +119,7 @@ def view_of(request: Request) -> View:
         values["zone"] = _zone_or_utc(hint)
     if "begin" in values or "end" in values:
         values.setdefault("range", Range.OWN)
-    return View(given=given, notes=tuple(notes), **values)
+    return View(given=given, notes=tuple(notes), windows=request.headers.get("X-Without") != "windows", **values)
 
 
 def _why(error: ValueError | Unanswerable) -> str:

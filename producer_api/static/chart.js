@@ -10,6 +10,7 @@ import { known, timeText } from "./times.js";
 const LENGTH_S = { minute: 60, hour: 3_600, day: 86_400 };
 const GAP = 3; // a line breaks where the distance is more than so many usual ones
 const HEIGHT = 300;
+const DRAWN_MS_LEAST = 2_000; // drawing is most of what an open page costs
 const DAY = "\n{D} {MMM}";
 const YEAR = `${DAY} {YYYY}`;
 const LABELS = [
@@ -32,7 +33,8 @@ export class Chart {
     this.shown = null;
     this.plot = null;
     this.drawn = "";
-    this.frame = 0;
+    this.drawnAt = 0;
+    this.waiting = 0;
     new ResizeObserver(() => this.plot?.setSize(this.size())).observe(root);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.renew());
     for (const [event, printing] of [["beforeprint", true], ["afterprint", false]]) {
@@ -43,18 +45,29 @@ export class Chart {
     }
   }
 
-  /** @param {Shown} shown drawn at the next frame, once, however often it changes until then */
+  /** @param {Shown} shown drawn once, soon, however often it changes until then */
   show(shown) {
     this.shown = shown;
-    this.frame ||= requestAnimationFrame(() => {
-      this.frame = 0;
-      this.draw();
-    });
+    this.waiting ||= setTimeout(
+      () => {
+        this.waiting = 0;
+        this.draw();
+      },
+      Math.max(0, this.drawnAt + DRAWN_MS_LEAST - Date.now()),
+    );
+  }
+
+  /** Draw at once what was asked for. */
+  showNow(shown) {
+    this.drawnAt = 0;
+    clearTimeout(this.waiting);
+    this.waiting = 0;
+    this.show(shown);
   }
 
   /** Put the cursor at a window, as a mouse would. */
   point(index) {
-    const at = this.rows.findIndex((row) => row === this.shown.windows[index]);
+    const at = this.rows.findIndex((row) => row.start === this.shown.windows[index].start);
     if (at < 0) return;
     const value = this.plot.data[3][at];
     this.plot.setCursor({ left: this.plot.valToPos(this.plot.data[0][at], "x"), top: this.plot.valToPos(value, "y") });
@@ -67,6 +80,7 @@ export class Chart {
 
   draw() {
     const { windows, zone, interval, percentiles } = this.shown;
+    this.drawnAt = Date.now();
     this.root.hidden = windows.length === 0;
     if (this.root.hidden) return;
     this.rows = [...withGaps(windows)];

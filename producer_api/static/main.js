@@ -10,7 +10,8 @@ import { OWN_ZONE, known, localise, timeNames, timeText } from "./times.js";
 const REFRESH_MS = 30_000; // what the stream does not tell: silent sensors, shards
 const REFRESH_MS_LEAST = 3_000;
 const COMPLETE_MS = 15_000; // figures that are this far behind are not called complete
-const LASTING = new Set(["controls", "data", "facts", "figures", "key", "notes", "sensors", "windows"]);
+const STREAMED_PARTS = new Set(["controls", "data", "figures", "key", "notes", "windows"]);
+const LASTING = new Set([...STREAMED_PARTS, "facts", "sensors"]);
 const STREAMED = ["minute", "hour", "day"];
 const SAID = {
   live: "Live",
@@ -30,6 +31,8 @@ let data = read();
 let state = "";
 let refreshed = Date.now();
 let refreshing = 0;
+/** The last visit that is under way. */
+let visiting = null;
 
 function read() {
   const found = JSON.parse(byId("data").textContent);
@@ -60,8 +63,9 @@ function say(text) {
   byId("said").textContent = text;
 }
 
-function draw() {
-  chart.show(shown());
+function draw({ atOnce = false } = {}) {
+  if (atOnce) chart.showNow(shown());
+  else chart.show(shown());
   if (byId("windows").open) showTable();
 }
 
@@ -172,11 +176,12 @@ function refreshSoon() {
 }
 
 async function refresh() {
-  try {
-    await visit(location.href, new Set(["controls", "figures"]));
-  } finally {
-    refreshing = 0;
-  }
+  refreshing = 0;
+  if (visiting) return refreshSoon();
+  // What was shown while there was nothing may not be what is shown of a first reading.
+  const stays = carried() && part("sentence").dataset.word !== "Empty";
+  const kept = stays ? STREAMED_PARTS : new Set(byId("view").contains(document.activeElement) ? ["controls"] : []);
+  await visit(location.href, kept);
 }
 
 setInterval(() => Date.now() - refreshed > REFRESH_MS && refreshSoon(), 5_000);
@@ -189,24 +194,25 @@ document.addEventListener("visibilitychange", refreshSoon);
  */
 async function visit(url, kept) {
   refreshed = Date.now();
+  const mine = (visiting = Symbol("a visit"));
   let fresh;
   try {
-    fresh = await bring(url, OWN_ZONE);
+    fresh = await bring(url, OWN_ZONE, !kept.has("data"));
   } catch (error) {
     console.info("the page was not brought again", error); // the stream's state says whether the server answers
-    return;
   }
+  if (visiting !== mine) return; // something else is wanted by now
+  visiting = null;
+  if (!fresh) return;
   if (fresh.documentElement.dataset.version !== VERSION) {
     byId("newer").hidden = false;
     return;
   }
   const word = part("sentence").dataset.word;
   if (fresh.querySelector('[data-word="Broken"]') && url === location.href) kept = LASTING; // what was seen stays
-  const streamed = carried() ? data.windows : null;
   const before = streamUrl();
   swap(fresh, known(zone()), kept);
-  data = read();
-  if (streamed && carried() && before === streamUrl()) data.windows = streamed; // newer than what was brought
+  if (!kept.has("data")) data = read();
   if (part("sentence").dataset.word !== word) say(part("sentence").querySelector(".text").textContent);
   if (before !== streamUrl()) live.open();
   prepare();
@@ -217,7 +223,7 @@ function prepare() {
   localise(document, known(zone()));
   for (const button of document.querySelectorAll(".copy")) button.hidden = !navigator.clipboard;
   for (const zoned of document.querySelectorAll(".zone")) zoned.textContent = zone();
-  draw();
+  draw({ atOnce: true });
 }
 
 // What is asked to be seen

@@ -6,9 +6,11 @@ import { localise } from "./times.js";
  * The page as it is now.
  * @param {string | URL} url
  * @param {string} zone the viewer's, which the URL may outrank
+ * @param {boolean} windows whether it is to hold the chart's windows
  */
-export async function bring(url, zone) {
-  const answer = await fetch(url, { headers: { "X-Time-Zone": zone } });
+export async function bring(url, zone, windows) {
+  const without = windows ? {} : { "X-Without": "windows" };
+  const answer = await fetch(url, { headers: { "X-Time-Zone": zone, ...without } });
   if (!answer.ok) throw new Error(`${answer.status}`);
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 }
@@ -23,7 +25,9 @@ export function swap(fresh, zone, kept) {
   localise(fresh, zone);
   for (const part of fresh.querySelectorAll("[data-part]")) {
     const old = document.querySelector(`[data-part="${part.dataset.part}"]`);
-    if (!old || kept.has(part.dataset.part) || old.outerHTML === part.outerHTML) continue;
+    // What was chosen in a form does not show in its HTML.
+    const alike = old?.outerHTML === part.outerHTML && old.localName !== "form";
+    if (!old || alike || kept.has(part.dataset.part)) continue;
     const focused = old.contains(document.activeElement) ? path(document.activeElement) : null;
     old.replaceWith(document.adoptNode(part));
     if (focused) part.querySelector(focused)?.focus({ preventScroll: true });

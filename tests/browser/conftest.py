@@ -26,14 +26,14 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def live_stack(endpoint: str, java: str) -> Iterator[Stack]:
     """A stack on which everything is counted at once."""
     with new_stack(endpoint, java) as stack, counting(stack):
         yield stack
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def server(live_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """An API on it."""
     with serving(live_stack.environ, tmp_path_factory.mktemp("api") / "api.log") as server:

@@ -81,7 +81,7 @@ def test_late_data_corrects_an_old_window(pages: Pages, server: Server) -> None:
     after = table(page)
     assert int(after[name][0]) == int(before[name][0]) + 1
     assert {key: after[key] for key in [*before][:3]} == {key: before[key] for key in [*before][:3]}
-    assert "maximum 77.5" in str(page.locator("#chart canvas").get_attribute("aria-label"))
+    until(page, lambda: "maximum 77.5" in str(page.locator("#chart canvas").get_attribute("aria-label")))
 
 
 def test_the_api_restarts_and_the_page_goes_on(pages: Pages, live_stack: Stack, log: Path, server: Server) -> None:
