@@ -24,10 +24,12 @@ const LABELS = [
 export class Chart {
   /**
    * @param {HTMLElement} root
+   * @param {() => Shown} read what is to be shown
    * @param {(window: Window | null) => void} pointed hears which window the cursor is at
    */
-  constructor(root, pointed) {
+  constructor(root, read, pointed) {
     this.root = root;
+    this.read = read;
     this.pointed = pointed;
     /** @type {Shown | null} */
     this.shown = null;
@@ -45,9 +47,8 @@ export class Chart {
     }
   }
 
-  /** @param {Shown} shown drawn once, soon, however often it changes until then */
-  show(shown) {
-    this.shown = shown;
+  /** Draw once, soon, however often what is to be shown changes until then. */
+  drawSoon() {
     this.waiting ||= setTimeout(
       () => {
         this.waiting = 0;
@@ -57,17 +58,9 @@ export class Chart {
     );
   }
 
-  /** Draw at once what was asked for. */
-  showNow(shown) {
-    this.drawnAt = 0;
-    clearTimeout(this.waiting);
-    this.waiting = 0;
-    this.show(shown);
-  }
-
-  /** Put the cursor at a window, as a mouse would. */
-  point(index) {
-    const at = this.rows.findIndex((row) => row.start === this.shown.windows[index].start);
+  /** Put the cursor at the window that begins then, as a mouse would. */
+  point(start) {
+    const at = this.rows.findIndex((row) => row.start === start);
     if (at < 0) return;
     const value = this.plot.data[3][at];
     this.plot.setCursor({ left: this.plot.valToPos(this.plot.data[0][at], "x"), top: this.plot.valToPos(value, "y") });
@@ -79,6 +72,7 @@ export class Chart {
   }
 
   draw() {
+    this.shown = this.read();
     const { windows, zone, interval, percentiles } = this.shown;
     this.drawnAt = Date.now();
     this.root.hidden = windows.length === 0;

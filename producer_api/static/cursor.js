@@ -6,7 +6,7 @@ import { known, timeNames } from "./times.js";
 /**
  * @param {HTMLElement} root what has the focus while the keys are pressed
  * @param {() => import("./chart.js").Shown} shown
- * @param {(index: number) => void} point
+ * @param {(start: string) => void} point
  * @param {(text: string) => void} say
  */
 export function listenForKeys(root, shown, point, say) {
@@ -24,7 +24,7 @@ export function listenForKeys(root, shown, point, say) {
     if (next === undefined || last < 0 || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     at = windows[next].start;
-    point(next);
+    point(at);
     say(windowText(windows[next], windows, zone));
   });
 }

@@ -56,16 +56,15 @@ function shown() {
   return { ...data, windows, zone: zone() };
 }
 
-const chart = new Chart(byId("chart"), (one) => set(byId("readout"), one?.end ? windowText(one, shown().windows, zone()) : ""));
-listenForKeys(byId("chart"), shown, (index) => chart.point(index), say);
+const chart = new Chart(byId("chart"), shown, (one) => set(byId("readout"), one?.end ? windowText(one, shown().windows, zone()) : ""));
+listenForKeys(byId("chart"), shown, (start) => chart.point(start), say);
 
 function say(text) {
   byId("said").textContent = text;
 }
 
-function draw({ atOnce = false } = {}) {
-  if (atOnce) chart.showNow(shown());
-  else chart.show(shown());
+function drawSoon() {
+  chart.drawSoon();
   if (byId("windows").open) showTable();
 }
 
@@ -111,7 +110,7 @@ const HEARD = {
     hearFreshness(told);
     if (carried()) {
       data.windows = new Map(told.windows.map((one) => [one.start, one]));
-      draw();
+      drawSoon();
     } else refreshSoon();
   },
   stats: hearStats,
@@ -132,7 +131,7 @@ function hearWindow(told) {
   if (!carried()) return data.toNow && refreshSoon();
   data.windows.set(told.start, told);
   while (data.windows.size > data.points) data.windows.delete(shown().windows[0].start);
-  draw();
+  drawSoon();
 }
 
 function hearFreshness({ asOf, lagMs, version }) {
@@ -223,7 +222,8 @@ function prepare() {
   localise(document, known(zone()));
   for (const button of document.querySelectorAll(".copy")) button.hidden = !navigator.clipboard;
   for (const zoned of document.querySelectorAll(".zone")) zoned.textContent = zone();
-  draw({ atOnce: true });
+  chart.draw();
+  if (byId("windows").open) showTable();
 }
 
 // What is asked to be seen

@@ -50,7 +50,7 @@ def _send_an_hour(url: str) -> None:
 
 def _take(url: str, browser: str) -> bytes:
     with sync_playwright() as playwright:
-        page = playwright.chromium.launch(executable_path=browser).new_page(viewport={"width": 1000, "height": 820})
+        page = playwright.chromium.launch(executable_path=browser).new_page(viewport={"width": 1000, "height": 830})
         page.goto(url)
         page.wait_for_selector('[data-live="live"] [data-word="Complete"]', timeout=120_000)
         page.wait_for_function("document.querySelectorAll('[data-part=windows] tbody tr').length > 50")
