@@ -51,7 +51,7 @@ def _page(request: Request, template: str, seen: Seen, sensor_id: str | None) ->
     headers = {
         "Content-Security-Policy": _POLICY.format(services(request).settings.frame_ancestors),
         "Cache-Control": "no-cache",
-        "Vary": "Accept-Encoding, X-Time-Zone",
+        "Vary": "Accept-Encoding, X-Time-Zone, X-Without",
     }
     return HTMLResponse(html, headers=headers)
 

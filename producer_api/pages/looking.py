@@ -69,13 +69,13 @@ class Seen:
 
 async def look_at_all(found: Services, view: View, sensor_id: str | None) -> Seen:
     """Look at what a page shows, of all sensors or of one."""
-    now = now_us()
     try:
         found.stream.require_ours()
         look = await found.looks.get()
     except tuple(UNAVAILABLE) as error:
-        fault = _fault(error)
+        fault, now = _fault(error), now_us()
         return Seen(now, view.settled(None, now), fault, 0, {}, None, fault, fault, fault, fault)
+    now = now_us()
     totals = look.fleet.marks(Which.TOTALS)
     if sensor_id is None:
         figures: Told[Stats] | Fault = Told(Answer(look.fleet.stats, totals), look.pointer.generation)
@@ -102,12 +102,8 @@ def figures_now(seen: Seen) -> Part:
         return Part(f"The figures cannot be read: {seen.figures.text}", Level.BAD, "Broken")
     if isinstance(seen.sight, Fault):
         word = verdict(owner_silent_s=0, went_back=False, still_s=0, lag_us=seen.lag_us)
-        part = figures_part(word, seen.lag_us, 0, 0)
-        return (
-            part
-            if part.level is not Level.GOOD
-            else Part("figures complete, pipeline not seen", Level.ATTENTION, "Partly seen")
-        )
+        unseen = Part("figures complete, shards not seen", Level.ATTENTION, "Partly seen")
+        return unseen if word is ShardVerdict.OK else figures_part(word, seen.lag_us, 0, 0)
     word, shards = worst(seen.sight.shards), seen.sight.shards
     if word in (ShardVerdict.SLOW, ShardVerdict.OK):  # by what the totals say now: the look may be some seconds old
         word = verdict(owner_silent_s=0, went_back=False, still_s=0, lag_us=seen.lag_us)

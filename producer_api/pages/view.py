@@ -134,10 +134,15 @@ def _zone_or_utc(name: str) -> Zone:
         return UTC_ZONE
 
 
+def _parse_after(text: str) -> str:
+    """Where a list goes on: after an id, or `seconds:id` in the order of silence."""
+    seen, colon, rest = text.partition(":")
+    parse_sensor_id(rest if colon and seen.isdecimal() else text)
+    return text
+
+
 def _one_of[E: StrEnum](kind: type[E]) -> Any:
-    def parse(text: str) -> E | None:
-        if text == "auto":
-            return None
+    def parse(text: str) -> E:
         if text not in [*kind]:
             raise ValueError(f"Expected {', '.join(kind)}.")
         return kind(text)
@@ -150,10 +155,10 @@ _PARSED: Final[Mapping[str, tuple[str, Any]]] = {
     "range": ("range", _one_of(Range)),
     "from": ("begin", parse_moment),
     "to": ("end", parse_moment),
-    "interval": ("interval", _one_of(Interval)),
+    "interval": ("interval", lambda text: None if text == "auto" else _one_of(Interval)(text)),
     "p95": ("percentiles", lambda text: text == "true"),
     "sensors": ("listed", _one_of(Listed)),
     "sensor": ("prefix", parse_sensor_id),
-    "after": ("after", str),
+    "after": ("after", _parse_after),
 }
 """Each parameter, which attribute it becomes, and how."""

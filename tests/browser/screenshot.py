@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import shutil
 import sys
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from tests.tidy.tree import ROOT
 WRITTEN = ROOT / "docs" / "dashboard.png"
 BYTES_MAX = 150_000
 READY_WITHIN_S = 300
+MINUTES_MIN = 50
 
 
 def main() -> None:
@@ -53,8 +55,13 @@ def _take(url: str, browser: str) -> bytes:
         page = playwright.chromium.launch(executable_path=browser).new_page(viewport={"width": 1000, "height": 830})
         page.goto(url)
         page.wait_for_selector('[data-live="live"] [data-word="Complete"]', timeout=120_000)
-        page.wait_for_function("document.querySelectorAll('[data-part=windows] tbody tr').length > 50")
-        page.wait_for_selector("#chart canvas")
+
+        def drawn() -> None:
+            page.evaluate("0")  # lets Playwright take in what happened
+            label = page.locator("#chart canvas").get_attribute("aria-label") or ""
+            assert int((re.findall(r"of (\d+) windows", label) or ["0"])[0]) > MINUTES_MIN, label
+
+        eventually(drawn, READY_WITHIN_S)
         return page.screenshot()
 
 

@@ -111,9 +111,12 @@ def test_what_a_sensor_is_called_stays_text(api: str, stack: Stack) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        "tz=Mars/Olympus", "range=never", "interval=2", "range=own&from=nope", "range=own&from=2026-01-02&to=2026-01-01",
-        "p95=perhaps", "sensors=all", "after=%00", "sensor=%07", "unknown=1", "range=own&from=2021-01-01&interval=minute",
-        "tz=Africa/Monrovia&range=own&from=1970-01-01&to=1970-02-01", "sensors=silent&after=9999999999999999:x", "from=",
+        "tz=Mars/Olympus", "range=never", "range=auto", "interval=2", "interval=auto", "p95=perhaps", "unknown=1", "from=",
+        "range=own&from=nope", "range=own&from=2026-01-02&to=2026-01-01", "range=own&from=2021-01-01&interval=minute",
+        "range=own&from=9999-12-31T23:59&tz=Pacific/Apia", "range=own&from=1970-01-01&to=9999-12-31&interval=year&p95=true",
+        "range=all&interval=minute&p95=true", "from=-3d", "to=now", "tz=Africa/Monrovia&from=1970-01-01&to=1970-02-01",
+        "sensors=all", "sensors=auto", "sensors=id&after=%07", "sensors=id&after=12:a", "sensors=gone", "sensor=%07",
+        "sensors=silent&after=9999999999999999:x", "sensors=gone&after=1:%F0%9F%8C%A1",
     ],
 )  # fmt: skip
 def test_a_page_passes_over_what_it_cannot_use(api: str, path: str, query: str) -> None:
