@@ -2,12 +2,14 @@
 
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Callable, Sequence
 from random import Random
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+from producer_api.app import ROUTES
 from telemetry.reading import Reading
 from tests.producer_api.world import ODD_IDS, at
 
@@ -50,15 +52,15 @@ VALUES: dict[str, Sequence[str]] = {
 }
 """What each parameter may be; a wait is none or short."""
 PATHS = [
-    *(("/api/stats",) * 4),
-    *(("/api/stats/history",) * 6),
-    "/api/sensors",
-    *(("/api/sensor",) * 2),
-    *(("/api/readings",) * 4),
-    *(("/api/sensors/{}",) * 2),
+    *(re.sub(r"\{[^}]*\}", "{}", route.path) for route in ROUTES),
+    *(("/api/stats",) * 3),
+    *(("/api/stats/history",) * 5),
+    "/api/sensor",
+    *(("/api/readings",) * 3),
     *(("/api/sensors/{}/readings",) * 4),
-    *("/api/status", "/metrics", "/livez", "/readyz", "/", "/docs/errors/{}", "/api/live", "/nowhere", "/api/{}", "/{}"),
+    *("/nowhere", "/api/{}", "/{}"),
 ]
+"""Every one that there is, those more often of which more can be asked, and some that there are not."""
 HEADERS: dict[str, Sequence[str]] = {
     "Accept": ["*/*", "text/csv", "application/x-ndjson;q=0.5, */*;q=0.1", "text/html", "application/json;q=x", ";,;q=,", "*"],
     "Accept-Encoding": ["gzip", "gzip;q=0", "br", "*", ";q=1", "gzip;q=nan"],
@@ -116,8 +118,8 @@ def draw(rng: Random) -> Asked:
     if kind < 0.16:
         return _writing(rng, "POST", "/api/temperature/batch", _batch)
     method = rng.choice(["GET"] * 12 + ["HEAD", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH"])
-    path = rng.choice(PATHS).replace("{}", _quoted(rng, _text(rng, IDS)))
-    query = "&".join(_parameters(rng, path))
+    template = rng.choice(PATHS)
+    path, query = template.replace("{}", _quoted(rng, _text(rng, IDS))), "&".join(_parameters(rng, template))
     target = path + (f"?{query}" if query or rng.random() < 0.02 else "")
     body = rng.randbytes(rng.randrange(40)) if rng.random() < 0.05 else b""
     return Asked(method, _visible(target), _headers(rng), body)
@@ -129,7 +131,7 @@ def _parameters(rng: Random, path: str) -> list[str]:
     if path in ("/api/sensor", "/api/readings") and rng.random() < 0.95:
         named.append("sensorId")
     if rng.random() < 0.8:
-        named = [name for name in dict.fromkeys(named) if name in _TAKEN.get(path.partition("?")[0], VALUES)]
+        named = [name for name in dict.fromkeys(named) if name in _TAKEN.get(path, VALUES)]
     found = [f"{name}={_quoted(rng, _text(rng, VALUES[name], spoilt=0.08))}" for name in named]
     if path == "/api/live":
         found.append("once=true")  # the others have no end
@@ -150,6 +152,8 @@ _TAKEN: dict[str, set[str]] = {
     "/api/sensors": {"prefix", "order", "limit", "cursor"},
     "/api/sensor": {"sensorId", "after", "wait"},
     "/api/readings": {"sensorId", *_READINGS},
+    "/api/sensors/{}": {"after", "wait"},
+    "/api/sensors/{}/readings": _READINGS,
     "/api/live": {"sensorId", "interval", "points", "tz"},
 }
 
