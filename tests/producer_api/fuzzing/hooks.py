@@ -92,8 +92,13 @@ def code_is_described(_: schemathesis.CheckContext, response: schemathesis.Respo
 
 @schemathesis.hook
 def before_call(_: schemathesis.HookContext, case: "schemathesis.Case[Any]", __: dict[str, Any]) -> None:
-    """A stream ends after its snapshot; a cursor is one of the question it is asked with."""
+    """A stream ends after its snapshot; a cursor is one of the question it is asked with.
+
+    A sensor's days in a zone with odd minutes take a query each, which LocalStack may be too busy for: they are few.
+    """
     query = case.query
+    if case.path == "/api/stats/history" and "sensorId" in query and str(query.get("limit", "1")).isdigit():
+        query["limit"] = min(int(query.get("limit", 20)), 20)
     if case.path == "/api/live" and query.get("once", "false") in (False, "false"):
         query["once"] = "true"
     if query.get("cursor") == "fitting":
