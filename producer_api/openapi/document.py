@@ -29,6 +29,7 @@ OPERATIONS: Final[Mapping[str, Mapping[str, Operation]]] = {
     "/livez": {"get": operating.LIVEZ},
     "/readyz": {"get": operating.READYZ},
     "/": {"get": pages.HOME},
+    "/sensor": {"get": pages.SENSOR},
     "/docs": {"get": pages.DOCS},
     "/docs/errors/{code}": {"get": pages.ERROR_PAGE},
     "/openapi.json": {"get": pages.OPENAPI},

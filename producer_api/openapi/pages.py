@@ -1,11 +1,13 @@
 """What is said of pages, and of this description itself."""
 
+from dataclasses import replace
 from typing import Final
 
 from producer_api.openapi.describing import Answer, Content, Operation, refusal
 from producer_api.openapi.reading import IF_NONE_MATCH
 from producer_api.pages.errors import CODES
 from producer_api.parameters import Parameter
+from producer_api.reading.common import REQUIRED_SENSOR_ID
 
 TAG: Final = "Documents"
 _HTML: Final = {"text/html; charset=utf-8": Content({"type": "string"})}
@@ -14,8 +16,21 @@ _BUSY: Final = refusal(503, "service-unavailable")
 HOME: Final = Operation(
     name="getHome",
     tag=TAG,
-    summary="What this is, for a person",
+    summary="All sensors, for a person",
     answers={200: Answer("A page.", _HTML), 503: _BUSY},
+)
+
+SENSOR: Final = Operation(
+    name="getSensorPage",
+    tag=TAG,
+    summary="A sensor, for a person",
+    query=(replace(REQUIRED_SENSOR_ID, required=False),),
+    answers={
+        200: Answer("A page, also of a sensor that nothing is known of.", _HTML),
+        303: Answer("Without a sensor: where the list of them is."),
+        400: refusal(400, "invalid-question"),
+        503: _BUSY,
+    },
 )
 
 DOCS: Final = Operation(
