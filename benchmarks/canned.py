@@ -15,8 +15,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import boto3
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+
+from telemetry.aws import session
 
 PAGE_BYTES: Final = 1024 * 1024
 """Of items, after which a query's answer ends (DynamoDB, "Paginating table query results")."""
@@ -70,9 +71,8 @@ class CannedDynamoDB:
 
     def answer_clients(self) -> None:
         """Answer every DynamoDB client that is made from now on; other services are not reached either."""
-        boto3.setup_default_session()
-        assert boto3.DEFAULT_SESSION
-        boto3.DEFAULT_SESSION.events.register("before-send", self._answer)  # type: ignore[arg-type]  # which answers
+        session.cache_clear()  # one that nobody else answers
+        session().events.register("before-send", self._answer)  # type: ignore[arg-type]  # which answers
 
     def _answer(self, request: AWSPreparedRequest, event_name: str, **_: Any) -> AWSResponse:
         began_s = time.thread_time()

@@ -32,6 +32,14 @@ def _config(settings: Settings, attempts: int, pool: int, read_timeout_s: float 
     )
 
 
+@cache
+def session() -> boto3.Session:
+    """The session of all clients: a service's model is read once."""
+    core = botocore.session.get_session()
+    core.register_component("response_parser_factory", Parsers())
+    return boto3.Session(botocore_session=core)
+
+
 def kinesis_client(
     settings: Settings, *, attempts: int = 3, pool: int = 10, read_timeout_s: float = _READ_TIMEOUT_S
 ) -> "KinesisClient":
@@ -40,7 +48,7 @@ def kinesis_client(
     Readers on behalf of a person ask for a longer `read_timeout_s`: a page takes the emulator seconds when the machine is busy.
     """
     config = _config(settings, attempts, pool, read_timeout_s)
-    return boto3.client("kinesis", config=config, endpoint_url=settings.aws_endpoint_url)
+    return session().client("kinesis", config=config, endpoint_url=settings.aws_endpoint_url)
 
 
 def dynamodb_client(settings: Settings, *, attempts: int = 3, pool: int = 10, validate: bool = True) -> "DynamoDBClient":
@@ -49,15 +57,7 @@ def dynamodb_client(settings: Settings, *, attempts: int = 3, pool: int = 10, va
     Without `validate` parameters are sent as they are, which leaves a third of what writing a row costs: DynamoDB checks them.
     """
     config = _config(settings, attempts, pool).merge(Config(parameter_validation=validate))
-    client = _session().client("dynamodb", config=config, endpoint_url=settings.aws_endpoint_url)
+    client = session().client("dynamodb", config=config, endpoint_url=settings.aws_endpoint_url)
     if not validate:
         client._serializer = AttributeValueSerializer()  # type: ignore[attr-defined]
     return client
-
-
-@cache
-def _session() -> boto3.Session:
-    """One for all clients: the service's model is read once."""
-    core = botocore.session.get_session()
-    core.register_component("response_parser_factory", Parsers())
-    return boto3.Session(botocore_session=core)

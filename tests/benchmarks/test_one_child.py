@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
-import boto3
 import pytest
 
 from benchmarks import child_log
@@ -20,6 +19,7 @@ from projections.effects import Sighting
 from projections.items import position_value, row_key
 from projections.packs import Place, pack_of
 from projections.rows import PROGRESS, TOTAL, Row, RowKey, Sensor, row_keys, sensor_total
+from telemetry import aws
 from telemetry.aws import dynamodb_client
 from tests.projections.logs import reading
 from tests.support.stack import Stack
@@ -47,11 +47,13 @@ QUERIES: dict[str, dict[str, Any]] = {
 
 
 @pytest.fixture(autouse=True)
-def session(monkeypatch: pytest.MonkeyPatch) -> None:
+def session(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Clients of other tests are not to be answered from a file."""
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    aws.session.cache_clear()
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    yield
+    aws.session.cache_clear()
 
 
 @pytest.fixture
@@ -131,7 +133,7 @@ def test_a_large_answer_comes_in_pages(stack: Stack, canned: Any) -> None:
 def test_nothing_else_is_reached(stack: Stack, canned: Any) -> None:
     """A service or a question that nobody foresaw is refused, not sent."""
     with pytest.raises(AssertionError):
-        boto3.client("kinesis", endpoint_url=stack.settings.aws_endpoint_url, region_name="eu-west-1").list_streams()
+        aws.session().client("kinesis", endpoint_url=stack.settings.aws_endpoint_url, region_name="eu-west-1").list_streams()
     with pytest.raises(KeyError):
         canned.list_tables()
 
