@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,13 +15,9 @@ from operations.verdicts import ShardState, ShardVerdict
 from producer_api.operating.sight import Sight
 from producer_api.operating.status import SHARED_S, status_shape
 from producer_api.reading.shapes import ENCODER
-from projections.dynamodb import AwsStores
-from projections.effects import run
 from projections.generations import Pointer
-from projections.projector import ShardProjector
 from telemetry.errors import ReasonCode
-from telemetry.shards import list_shards
-from tests.producer_api.stream import records_by_shard
+from tests.producer_api.test_contract import project
 from tests.support.stack import Stack
 from tests.support.waiting import eventually
 from tests.tidy.tree import ROOT
@@ -79,18 +74,6 @@ def told_alike(shown: Any, answered: Any) -> bool:
     if isinstance(shown, list) and isinstance(answered, list):
         return all(told_alike(one, other) for one in shown for other in answered)
     return type(shown) is type(answered)
-
-
-def project(stack: Stack) -> None:
-    """Fold the log into the tables, as a consumer would."""
-    stores = AwsStores(stack.dynamodb, stack.kinesis, stack.names, 10)
-    shards = list_shards(stack.kinesis, stack.names.stream).shards
-    for shard_id, records in records_by_shard(stack).items():
-        projector = ShardProjector(shards[shard_id], time.time)
-        run(projector.start(), stores)
-        run(projector.project(records, caught_up=True), stores)
-        run(projector.flush(), stores)
-    stores.close()
 
 
 def test_docs_operating_shows_what_is_answered(client: httpx.Client, stack: Stack) -> None:
