@@ -166,7 +166,7 @@ def decode(data: bytes) -> Histogram:
         return EMPTY
     divisor = int.from_bytes(data[1 : 1 + _NUMBER_BYTES])
     first = int.from_bytes(data[1 + _NUMBER_BYTES : _HEADER_BYTES], signed=True)
-    values = list(varints.numbers(data[_HEADER_BYTES:]))
+    values = varints.numbers(data[_HEADER_BYTES:])
     numbers = (number * divisor for number in accumulate(values[1::2], initial=first))
     return Histogram(data[0], tuple(zip(numbers, values[::2], strict=True)))
 

@@ -1,6 +1,6 @@
 """Integers of any size in as few bytes as they need: seven bits a byte, the lowest first. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final
 
 _BYTE_MAX: Final = 0x7F
@@ -26,26 +26,22 @@ def encode(values: Iterable[int]) -> bytes:
     return bytes(data)
 
 
-def numbers(data: bytes) -> Iterator[int]:
+def numbers(data: bytes) -> list[int]:
     """Every number written, in order."""
-    return iter(data) if data.isascii() else _numbers(data)
-
-
-def _numbers(data: bytes) -> Iterator[int]:
+    if data.isascii():
+        return list(data)
+    found = []
     value = shift = 0
     for byte in data:
-        value |= (byte & _BYTE_MAX) << shift
-        shift += 7
-        if not byte & 0x80:
-            yield value
+        if byte > _BYTE_MAX:
+            value |= (byte & _BYTE_MAX) << shift
+            shift += 7
+        else:
+            found.append(value | byte << shift)
             value = shift = 0
+    return found
 
 
 def zigzag(value: int) -> int:
-    """A number of either sign as one that is not negative: 0, −1, 1, −2 are 0, 1, 2, 3."""
+    """A number of either sign as one that is not negative: 0, −1, 1, −2 are 0, 1, 2, 3; `z >> 1 ^ -(z & 1)` is its inverse."""
     return value << 1 if value >= 0 else ~value << 1 | 1
-
-
-def zagzig(value: int) -> int:
-    """The inverse of `zigzag`."""
-    return value >> 1 ^ -(value & 1)
