@@ -19,6 +19,8 @@ from telemetry.errors import TelemetryError
 from telemetry.settings import Settings
 
 NOTHING_MATCHED = 3
+GAP = 5
+"""What was asked is not all there, or may not be."""
 INTERRUPTED = 130
 """As shells count it: 128 and the number of SIGINT."""
 

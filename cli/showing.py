@@ -1,0 +1,86 @@
+"""What is said beside the results, on standard error: how far a reading is, what was passed over, and what may be missing."""
+
+import sys
+import time
+from collections.abc import Iterable
+from typing import Final
+
+import click
+
+from replay.events import By, Choice, Passed
+from replay.log import Gap, Log, Page
+from replay.place import Progress
+from replay.progress import Course, progress_line
+from replay.stream import Stretch
+from telemetry.errors import ReasonCode
+from telemetry.reading import rfc3339
+
+_EVERY_S: Final = 0.5
+_ERASE_LINE: Final = "\r\x1b[K"
+_GAPS_MAX: Final = 5
+
+
+class Shown:
+    """The progress of a replay, on a terminal; nothing where standard error is none."""
+
+    def __init__(self, log: Log, stretch: Stretch, progress: Progress) -> None:
+        self._progress = progress
+        self._wanted = sys.stderr.isatty()
+        self._began_s = self._shown_s = time.monotonic()
+        self._events_before = progress.events
+        if self._wanted:
+            assert stretch.until_ms is not None
+            begin_ms = max(stretch.created_ms, stretch.from_ms or 0, stretch.until_ms - stretch.retention_ms)
+            self._course = Course(begin_ms, stretch.until_ms, len(log.shards()))
+            self._course.go_on(progress.positions, progress.ended)
+            self._share_before = self._course.share
+
+    def note(self, page: Page) -> None:
+        """A page was read."""
+        if not self._wanted:
+            return
+        self._course.note(page)
+        now_s = time.monotonic()
+        if now_s - self._shown_s < _EVERY_S:
+            return
+        self._shown_s = now_s
+        events = self._progress.events - self._events_before
+        line = progress_line(events, now_s - self._began_s, self._course.share, self._share_before)
+        click.echo(f"{_ERASE_LINE}{line}", nl=False, err=True)
+
+    def clear(self) -> None:
+        """The line gives way to what is said last."""
+        if self._wanted:
+            click.echo(_ERASE_LINE, nl=False, err=True)
+
+
+def say_passed(passed: Passed) -> None:
+    """What was no event."""
+    if passed.codes:
+        found = ", ".join(f"{code} {passed.codes[code]}" for code in ReasonCode if passed.codes[code])
+        places = passed.codes.total()
+        click.echo(f"Passed over what is no event, in {places} places ({found}); the dead letters hold it.", err=True)
+    if passed.lost:
+        click.echo(f"KCL hands {passed.lost} user records of broken KPL aggregates to nobody: no table has them.", err=True)
+
+
+def say_gaps(gaps: Iterable[Gap]) -> None:
+    """What may be missing, the earliest first."""
+    ordered = sorted(gaps, key=lambda gap: (gap.after_ms, gap.shard_id))
+    for gap in ordered[:_GAPS_MAX]:
+        after, before = rfc3339(gap.after_ms * 1000), rfc3339(gap.before_ms * 1000)
+        click.echo(f"A gap: what arrived in {gap.shard_id} from {after} to {before} may have left the stream unread.", err=True)
+    if len(ordered) > _GAPS_MAX:
+        click.echo(f"A gap: the same holds for {len(ordered) - _GAPS_MAX} more shards.", err=True)
+
+
+def described(choice: Choice) -> str:
+    """A choice in words: ` of sensor 'a', measured before …`."""
+    sensors = " or ".join(repr(sensor_id) for sensor_id in sorted(choice.sensors))
+    done = "measured" if choice.by is By.MEASURED else "arrived"
+    parts = [
+        f" of sensor {sensors}" if sensors else "",
+        f" {done} from {rfc3339(choice.from_us)} on" if choice.from_us is not None else "",
+        f" {done} before {rfc3339(choice.to_us)}" if choice.to_us is not None else "",
+    ]
+    return ",".join(part for part in parts if part)
