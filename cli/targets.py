@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -31,12 +32,14 @@ class Target(NamedTuple):
 
 
 def require_usable(target: Target) -> None:
-    """Raises UsageError for what cannot be written to, or would be written over."""
+    """Raises UsageError for what cannot be written to, or would be written over; ClickException without what writes Parquet."""
     path, place = target.path, target.place
     if path is None or place is None:
         if target.form is Format.PARQUET:
             raise click.UsageError("--format parquet needs --output: it becomes a folder of files.")
         return
+    if target.form is Format.PARQUET and find_spec("pyarrow") is None:
+        raise click.ClickException("--format parquet needs pyarrow: install the extra, telemetry-pipeline[parquet].")
     if not path.absolute().parent.is_dir():
         raise click.UsageError(f"--output {path}: there is no folder {path.parent}.")
     if path.is_dir() != (target.form is Format.PARQUET) and path.exists():
@@ -64,12 +67,8 @@ def opened(target: Target, written: int) -> Iterator[Output]:
 
 
 def _parts(folder: Path, parts: int, *, mark: bool) -> Output:
-    try:
-        from replay.parquet import Parts, part_name  # noqa: PLC0415  an extra that not everybody has
-    except ModuleNotFoundError as error:
-        if error.name != "pyarrow":
-            raise
-        raise click.ClickException("--format parquet needs pyarrow: install the extra, telemetry-pipeline[parquet].") from None
+    from replay.parquet import Parts, part_name  # noqa: PLC0415  an extra that not everybody has
+
     if missing := [number for number in range(parts) if not (folder / part_name(number)).exists()]:
         raise click.ClickException(_altered(folder, f"{part_name(missing[0])} is not there any more"))
     return Parts(folder, parts, mark=mark)

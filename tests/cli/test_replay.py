@@ -234,6 +234,17 @@ def test_csv_holds_what_the_event_says_and_where_it_stands(typed: Typed, stream:
     assert "repeat" not in typed("replay", "--format", "csv").stdout
 
 
+def test_parquet_without_its_extra_is_a_sentence_that_names_it(
+    typed: Typed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Before anything is read or written."""
+    monkeypatch.setattr("cli.targets.find_spec", lambda _: None)
+    answer = typed("replay", "--format", "parquet", "--output", str(tmp_path / "out"))
+    assert (answer.exit_code, answer.stdout) == (1, "")
+    assert answer.stderr == "Error: --format parquet needs pyarrow: install the extra, telemetry-pipeline[parquet].\n"
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_gap_is_said_and_is_a_status_of_its_own(typed: Typed, stream: Stream) -> None:
     """5, whether anything matched or not."""
     stream.gap = Gap(SHARD.shard_id, 0, 60_000)
