@@ -33,9 +33,9 @@ def part_name(number: int) -> str:
 class Parts:
     """Events as the parts of a folder. A part is there when it is finished, not before."""
 
-    def __init__(self, folder: Path, parts: int, *, mark: bool, part_rows: int = PART_ROWS) -> None:
+    def __init__(self, folder: Path, parts: int, *, mark: bool) -> None:
         """Goes on after `parts` of them: what is there beyond was never vouched for, and goes."""
-        self._folder, self._parts, self._mark, self._part_rows = folder, parts, mark, part_rows
+        self._folder, self._parts = folder, parts
         self._schema = pa.schema([*_TYPES.items(), *([(REPEAT, pa.bool_())] if mark else [])])
         self._writer: Any = None
         self._rows = 0
@@ -60,7 +60,7 @@ class Parts:
 
     def is_due(self) -> bool:
         """When a part is full."""
-        return self._rows >= self._part_rows
+        return self._rows >= PART_ROWS
 
     def save(self) -> int:
         """The part is finished; how many there are."""

@@ -87,8 +87,10 @@ class Place:
             self.database.execute("begin immediate")
             self.database.execute("create table if not exists place (asked text, resolved text, progress text)")
         except sqlite3.OperationalError as error:
+            self.database.close()
             raise OtherPlace(f"{path} cannot be used ({error}): is another replay writing there?") from None
         except sqlite3.DatabaseError:
+            self.database.close()
             raise OtherPlace(f"{path} is not the place of a replay: choose another --output, or remove it.") from None
 
     def begin(self, asked: dict[str, Any], resolved: dict[str, Any]) -> tuple[dict[str, Any], Progress] | None:

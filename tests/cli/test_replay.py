@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
@@ -13,15 +12,13 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 from click.testing import CliRunner, Result
 
 from cli.main import telemetry
-from replay.log import Gap, LogRecord, Page, Position
-from replay.stream import Stretch
+from replay.log import Gap
 from telemetry.errors import ReasonCode, StoreUnavailable
 from telemetry.events import decode_event, encode_event
-from telemetry.shards import Shard
+from tests.cli.fakes import HOUR_MS, STRETCH, Stream, record
 from tests.projections.logs import SHARD, reading
 from tests.support.waiting import eventually
 
-HOUR_MS = 3_600_000
 ADDRESS = "http://127.0.0.1:9"
 NOBODY = StoreUnavailable("no success within 3 s")
 NOBODY.__cause__ = EndpointConnectionError(endpoint_url=ADDRESS)
@@ -29,34 +26,6 @@ MISSING = ClientError({"Error": {"Code": "ResourceNotFoundException", "Message":
 REFUSED = ClientError({"Error": {"Code": "ExpiredTokenException", "Message": "the token is old"}}, "ListShards")
 
 type Typed = Callable[..., Result]
-
-
-STRETCH = Stretch(created_ms=0, retention_ms=HOUR_MS, until_ms=HOUR_MS)
-
-
-@dataclass
-class Stream:
-    """A stream of one shard, in place of Kinesis."""
-
-    records: list[LogRecord]
-    gap: Gap | None = None
-    asked: list[Stretch] = field(default_factory=list)
-    """What of it was to be read, each time."""
-
-    def __call__(self, _kinesis: object, _stream: str, stretch: Stretch) -> "Stream":
-        self.asked.append(stretch)
-        return self
-
-    def shards(self) -> list[Shard]:
-        return [SHARD]
-
-    def read(self, shard: Shard, after: Position | None) -> Iterator[Page]:
-        left = [record for record in self.records if after is None or int(record.sequence_number) > int(after.sequence_number)]
-        yield Page(shard.shard_id, left, self.gap)
-
-
-def record(*lines: bytes, number: int = 1) -> LogRecord:
-    return LogRecord(SHARD.shard_id, str(number), 1_000, b"\n".join(lines) + b"\n")
 
 
 @pytest.fixture
@@ -329,7 +298,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell ignore
 from replay.log import LogRecord, Page
 from telemetry.events import decode_event, encode_event
 from telemetry.reading import Reading
-from tests.cli.test_replay import SHARD, STRETCH, Stream
+from tests.cli.fakes import STRETCH, Stream
 class Endless(Stream):
     def read(self, shard, after):
         for number in itertools.count():

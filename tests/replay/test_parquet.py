@@ -38,8 +38,8 @@ EVENTS = [
 REPEATS = [number % 5 == 0 for number in range(len(EVENTS))]
 
 
-def written(folder: Path, events: Sequence[Event] = EVENTS, part_rows: int = 200, parts: int = 0) -> int:
-    output = Parts(folder, parts, mark=True, part_rows=part_rows)
+def written(folder: Path, events: Sequence[Event] = EVENTS, parts: int = 0) -> int:
+    output = Parts(folder, parts, mark=True)
     saved = parts
     for one, repeat in zip(events, REPEATS, strict=False):
         output.write(one, repeat=repeat)
@@ -68,6 +68,7 @@ def expected(events: Sequence[Event] = EVENTS) -> list[tuple[Any, ...]]:
 @pytest.fixture
 def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parquet, "GROUP_ROWS", 64)
+    monkeypatch.setattr(parquet, "PART_ROWS", 200)
 
 
 @pytest.fixture
