@@ -17,11 +17,13 @@ from cli.parameters import OneOf, Sensor, Time, TimeZone, TypedTime
 from cli.showing import Shown, described, say_gaps, say_passed
 from cli.targets import Target, opened, require_usable
 from projections.zones import UTC_ZONE, Zone
+from replay.estimate import estimate
 from replay.events import By, Choice, Events
 from replay.export import export
 from replay.formats import Format, Repeated
 from replay.log import SHARDS_AT_ONCE, Log
 from replay.place import OtherPlace, Place, Progress
+from replay.progress import duration
 from replay.stream import StreamSource, Stretch
 from telemetry.aws import kinesis_client
 from telemetry.reading import rfc3339
@@ -138,9 +140,13 @@ class Resolved(NamedTuple):
     show_default=True,
     help="How far ahead of its arrival a reading may be: what arrived earlier than that before --from is not read.",
 )
-def replay(path: Path | None, **options: Any) -> None:
+@click.option("--dry-run", is_flag=True, help="Say only, about, how many readings there are and how long it takes.")
+def replay(path: Path | None, dry_run: bool, **options: Any) -> None:  # noqa: FBT001  as click hands it over
     """Print the log's events, each sensor's in the order in which they arrived."""
     asked = Asked(**options)
+    if dry_run:
+        _say_estimate(asked)
+        return
     target = Target(path, asked.form, asked.zone, mark=asked.repeated is Repeated.MARK)
     require_usable(target)
     asked.choice(now_us())  # what cannot be is refused before anybody is asked
@@ -164,6 +170,27 @@ def replay(path: Path | None, **options: Any) -> None:
         sys.exit(GAP)
     if not progress.events:
         sys.exit(NOTHING_MATCHED)
+
+
+def _say_estimate(asked: Asked) -> None:
+    """What a replay would come to, from samples."""
+    choice = asked.choice(now_us())
+    with contact() as (settings, names, whole):
+        stretch = _meant(choice, asked, whole)
+        kinesis = kinesis_client(settings, attempts=1, pool=SHARDS_AT_ONCE, read_timeout_s=_READ_TIMEOUT_S)
+
+        def source_from(from_ms: int | None) -> StreamSource:
+            return StreamSource(kinesis, names.stream, replace(stretch, from_ms=from_ms or stretch.from_ms))
+
+        assert stretch.until_ms is not None
+        found = estimate(source_from, stretch.oldest_ms, stretch.until_ms, choice)
+    megabytes = f"{found.amount.bytes / 1e6:,.1f} MB"
+    click.echo(
+        f"About {found.amount.readings:,.0f} readings, repeats included; {megabytes} to read; {duration(found.seconds)}."
+    )
+    say_gaps(found.gaps)
+    if found.gaps:
+        sys.exit(GAP)
 
 
 @contextmanager

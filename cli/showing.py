@@ -25,13 +25,12 @@ class Shown:
 
     def __init__(self, log: Log, stretch: Stretch, progress: Progress) -> None:
         self._progress = progress
-        self._wanted = sys.stderr.isatty()
+        self._wanted = _is_terminal()
         self._began_s = self._shown_s = time.monotonic()
         self._events_before = progress.events
         if self._wanted:
             assert stretch.until_ms is not None
-            begin_ms = max(stretch.created_ms, stretch.from_ms or 0, stretch.until_ms - stretch.retention_ms)
-            self._course = Course(begin_ms, stretch.until_ms, len(log.shards()))
+            self._course = Course(stretch.oldest_ms, stretch.until_ms, len(log.shards()))
             self._course.go_on(progress.positions, progress.ended)
             self._share_before = self._course.share
 
@@ -52,6 +51,11 @@ class Shown:
         """The line gives way to what is said last."""
         if self._wanted:
             click.echo(_ERASE_LINE, nl=False, err=True)
+
+
+def _is_terminal() -> bool:
+    """Whether a person sees standard error; else a line that changes would be many lines in a file."""
+    return sys.stderr.isatty()
 
 
 def say_passed(passed: Passed) -> None:

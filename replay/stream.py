@@ -41,6 +41,12 @@ class Stretch:
     from_ms: int | None = None
     """What arrived before need not be read; None for the oldest record."""
 
+    @property
+    def oldest_ms(self) -> int:
+        """Before when nothing that is read can have arrived."""
+        kept_since_ms = self.until_ms - self.retention_ms if self.until_ms is not None else 0
+        return max(self.created_ms, self.from_ms or 0, kept_since_ms)
+
 
 def look_at(kinesis: "KinesisClient", stream: str, patience_s: float = _PATIENCE_S) -> Stretch:
     """All that a stream holds now. Raises StoreUnavailable when Kinesis does not answer in time, else what AWS says."""

@@ -24,6 +24,8 @@ class Stream:
     page_records: int = 100
     breaks_after: int | None = None
     """After so many records of a reading it fails."""
+    honours_from: bool = False
+    """Whether what arrived before the stretch asked for is left out, as Kinesis does it."""
 
     def __call__(self, _kinesis: object, _stream: str, stretch: Stretch) -> "Stream":
         self.asked.append(stretch)
@@ -34,6 +36,8 @@ class Stream:
 
     def read(self, shard: Shard, after: Position | None) -> Iterator[Page]:
         left = [one for one in self.records if after is None or int(one.sequence_number) > int(after.sequence_number)]
+        if self.honours_from:
+            left = [one for one in left if one.arrived_at_ms >= (self.asked[-1].from_ms or 0)]
         for begin in range(0, max(1, len(left)), self.page_records):
             if self.breaks_after is not None and begin >= self.breaks_after:
                 raise StoreUnavailable("Kinesis went away")

@@ -227,6 +227,27 @@ def test_a_gap_is_said_and_is_a_status_of_its_own(typed: Typed, stream: Stream) 
     assert "Nothing matched" in answer.stderr
 
 
+def test_a_dry_run_says_what_a_replay_comes_to(typed: Typed, stream: Stream) -> None:
+    """On standard output, and reads no more than samples; a gap is said and is status 5 here too."""
+    stream.honours_from = True
+    answer = typed("replay", "--dry-run", "--format", "csv")
+    assert (answer.exit_code, answer.stderr) == (0, "")
+    assert answer.stdout == "About 1 readings, repeats included; 0.0 MB to read; 1 s.\n"
+    stream.gap = Gap(SHARD.shard_id, 0, 60_000)
+    answer = typed("replay", "--dry-run")
+    assert (answer.exit_code, answer.stderr.count("A gap: ")) == (5, 1)
+
+
+def test_progress_is_shown_on_a_terminal_only(typed: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And gives way to what is said last."""
+    monkeypatch.setattr("cli.showing._EVERY_S", 0)
+    assert typed("replay").stderr == ""
+    monkeypatch.setattr("cli.showing._is_terminal", lambda: True)
+    answer = typed("replay", "--sensor", "nobody")
+    assert "0 events  0/s  100 %  1 s left" in answer.stderr
+    assert answer.stderr.endswith("left\rNothing matched: the log holds no event of sensor 'nobody'.\n")
+
+
 @pytest.mark.parametrize("asked", ["Küche", "  Küche ", "\tKüche\n"])
 def test_r04_a_sensor_id_is_trimmed_as_put_does(typed: Typed, asked: str) -> None:
     """Whatever was pasted around it."""
@@ -359,6 +380,14 @@ def test_r04_a_reader_that_has_enough_is_no_error(endless: Callable[..., subproc
     assert replaying.stderr
     assert replaying.stderr.read() == b""
     assert replaying.wait(60) == 0
+
+
+def test_the_shell_can_complete_commands_and_options() -> None:
+    """Click's own way, which docs/analysts.md shows."""
+    for words, place, found in (("telemetry re", "1", "replay"), ("telemetry replay --rep", "2", "--repeats")):
+        asked = {"_TELEMETRY_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": place}
+        answer = CliRunner(env=asked).invoke(telemetry, prog_name="telemetry")
+        assert answer.stdout.splitlines() == [f"plain,{found}"]
 
 
 def test_r04_the_help_tells_the_statuses() -> None:

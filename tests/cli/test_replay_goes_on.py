@@ -157,6 +157,21 @@ def test_what_is_there_is_not_written_over(typed: Typed, tmp_path: Path) -> None
     assert "is not the place of a replay" in answer.stderr
 
 
+def test_who_is_interrupted_is_told_how_to_go_on(typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Status 130; and so it goes on."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cli.replaying.Shown.note", interrupt)
+        answer = typed("--output", str(tmp_path / "out"))
+    assert (answer.exit_code, answer.stdout) == (130, "")
+    assert answer.stderr == f"Interrupted. The same command goes on with {tmp_path / 'out'}.\n"
+    assert typed("--output", str(tmp_path / "out")).exit_code == 0
+    assert {decode_event(line) for line in (tmp_path / "out").read_bytes().splitlines()} == set(READINGS)
+
+
 KILLED = """
 import cli.main, replay.export, replay.pace
 replay.export._SAVED_EVERY_S = 0  # so that few readings are enough to be killed among
