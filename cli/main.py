@@ -2,6 +2,7 @@
 
 import click
 
+from cli.following import tail
 from cli.operating import doctor
 from cli.replaying import replay
 
@@ -11,5 +12,5 @@ def telemetry() -> None:
     """Work with the telemetry log. AWS is found by the standard AWS variables, the stream by PREFIX."""
 
 
-for command in (replay, doctor):
+for command in (replay, tail, doctor):
     telemetry.add_command(command)

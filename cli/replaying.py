@@ -29,7 +29,8 @@ from telemetry.aws import kinesis_client
 from telemetry.reading import rfc3339
 from telemetry.settings import CLOCK_SKEW_H, CLOCK_SKEW_H_BOUND
 
-_READ_TIMEOUT_S = 30
+READ_TIMEOUT_S = 30
+"""A page takes the emulator seconds when the machine is busy."""
 SOURCES = ("auto", "stream")
 """`auto` is all that there is of the log; what else than the stream there is gets a name here."""
 
@@ -153,7 +154,7 @@ def replay(path: Path | None, dry_run: bool, **options: Any) -> None:  # noqa: F
     with contact() as (settings, names, whole), _place_of(target, asked, names.stream, whole) as (place, resolved, progress):
         choice = asked.choice(resolved.now_us)
         stretch = _meant(choice, asked, replace(whole, until_ms=resolved.until_ms))
-        kinesis = kinesis_client(settings, attempts=1, pool=SHARDS_AT_ONCE, read_timeout_s=_READ_TIMEOUT_S)
+        kinesis = kinesis_client(settings, attempts=1, pool=SHARDS_AT_ONCE, read_timeout_s=READ_TIMEOUT_S)
         log = Log([StreamSource(kinesis, names.stream, stretch)])
         shown = Shown(log, stretch, progress)
         with opened(target, progress.written) as output:
@@ -177,7 +178,7 @@ def _say_estimate(asked: Asked) -> None:
     choice = asked.choice(now_us())
     with contact() as (settings, names, whole):
         stretch = _meant(choice, asked, whole)
-        kinesis = kinesis_client(settings, attempts=1, pool=SHARDS_AT_ONCE, read_timeout_s=_READ_TIMEOUT_S)
+        kinesis = kinesis_client(settings, attempts=1, pool=SHARDS_AT_ONCE, read_timeout_s=READ_TIMEOUT_S)
 
         def source_from(from_ms: int | None) -> StreamSource:
             return StreamSource(kinesis, names.stream, replace(stretch, from_ms=from_ms or stretch.from_ms))

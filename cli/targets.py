@@ -77,7 +77,7 @@ def _parts(folder: Path, parts: int, *, mark: bool) -> Output:
 @contextmanager
 def _file(path: Path | None, written: int) -> Iterator[BinaryIO]:
     if path is None:
-        with _standard_output() as file:
+        with standard_output() as file:
             yield file
         return
     if written and (not path.exists() or path.stat().st_size < written):
@@ -93,7 +93,7 @@ def _altered(path: Path, what: str) -> str:
 
 
 @contextmanager
-def _standard_output() -> Iterator[BinaryIO]:
+def standard_output() -> Iterator[BinaryIO]:
     """Whoever reads us may have enough before the end (`| head`), which is no failure."""
     try:
         yield sys.stdout.buffer

@@ -36,6 +36,8 @@ class Stretch:
     created_ms: int
     """When the stream was made: nothing arrived before."""
     retention_ms: int
+    asked_at_ms: int
+    """When it was looked at, by the clock of whoever answered."""
     until_ms: int | None
     """What arrives later is not read; None to go on for ever."""
     from_ms: int | None = None
@@ -53,7 +55,10 @@ def look_at(kinesis: "KinesisClient", stream: str, patience_s: float = _PATIENCE
     answer = patiently(lambda: kinesis.describe_stream_summary(StreamName=stream), patience_s)
     summary = answer["StreamDescriptionSummary"]
     created_ms = round(summary["StreamCreationTimestamp"].timestamp() * 1000)
-    return Stretch(created_ms, summary["RetentionPeriodHours"] * 3_600_000, _end_ms(answer))
+    told_ms = _kinesis_ms(answer)
+    now_ms = told_ms or time.time_ns() // 1_000_000
+    until_ms = now_ms + (_OUR_CLOCK_ALLOWANCE_MS if told_ms is None else _KINESIS_CLOCK_ALLOWANCE_MS)
+    return Stretch(created_ms, summary["RetentionPeriodHours"] * 3_600_000, now_ms, until_ms)
 
 
 class StreamSource:
@@ -175,10 +180,3 @@ def _kinesis_ms(answer: Any) -> int | None:
     """The time of whoever answered, in whole seconds, if it tells."""
     date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
     return int(parsedate_to_datetime(date).timestamp() * 1000) if date else None
-
-
-def _end_ms(answer: Any) -> int:
-    """The arrival time that lies behind us, by the clock of whoever answered if it tells its time."""
-    if (told_ms := _kinesis_ms(answer)) is not None:
-        return told_ms + _KINESIS_CLOCK_ALLOWANCE_MS
-    return time.time_ns() // 1_000_000 + _OUR_CLOCK_ALLOWANCE_MS

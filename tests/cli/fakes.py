@@ -10,7 +10,7 @@ from telemetry.shards import Shard
 from tests.projections.logs import SHARD
 
 HOUR_MS = 3_600_000
-STRETCH = Stretch(created_ms=0, retention_ms=HOUR_MS, until_ms=HOUR_MS)
+STRETCH = Stretch(created_ms=0, retention_ms=HOUR_MS, asked_at_ms=HOUR_MS, until_ms=HOUR_MS)
 
 
 @dataclass

@@ -111,7 +111,7 @@ def test_times_ago_mean_what_they_meant_at_first(typed: Typed, stream: Stream, t
 def test_what_was_written_beyond_the_place_is_cut(typed: Typed, broken: Path) -> None:
     """It was never vouched for."""
     with broken.open("ab") as file:
-        file.write(b'{"half of a line')
+        file.write(b"half of a line" * 100_000)
     assert typed("--from", "2020-01-01", "--output", str(broken)).exit_code == 0
     assert {decode_event(line) for line in broken.read_bytes().splitlines()} == set(READINGS)
 
