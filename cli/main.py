@@ -5,6 +5,7 @@ import click
 from cli.following import tail
 from cli.operating import doctor
 from cli.replaying import replay
+from cli.sending import import_, send, simulate
 
 
 @click.group(epilog="Exit status: 0 done, 1 failed, 2 not asked as --help says, 130 interrupted.")
@@ -12,5 +13,5 @@ def telemetry() -> None:
     """Work with the telemetry log. AWS is found by the standard AWS variables, the stream by PREFIX."""
 
 
-for command in (replay, tail, doctor):
+for command in (replay, tail, send, simulate, import_, doctor):
     telemetry.add_command(command)

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import click
@@ -20,15 +20,34 @@ _ERASE_LINE: Final = "\r\x1b[K"
 _GAPS_MAX: Final = 5
 
 
+class Ticker:
+    """A line that changes, on a terminal; nothing where standard error is none."""
+
+    def __init__(self) -> None:
+        self.wanted = _is_terminal()
+        self.began_s = self._shown_s = time.monotonic()
+
+    def show(self, line: Callable[[float], str]) -> None:
+        """The line that is told of so many seconds since the beginning, if the last one was shown long enough."""
+        now_s = time.monotonic()
+        if self.wanted and now_s - self._shown_s >= _EVERY_S:
+            self._shown_s = now_s
+            click.echo(f"{_ERASE_LINE}{line(now_s - self.began_s)}", nl=False, err=True)
+
+    def clear(self) -> None:
+        """The line gives way to what is said last."""
+        if self.wanted:
+            click.echo(_ERASE_LINE, nl=False, err=True)
+
+
 class Shown:
-    """The progress of a replay, on a terminal; nothing where standard error is none."""
+    """The progress of a replay, on a terminal."""
 
     def __init__(self, log: Log, stretch: Stretch, progress: Progress) -> None:
         self._progress = progress
-        self._wanted = _is_terminal()
-        self._began_s = self._shown_s = time.monotonic()
+        self._ticker = Ticker()
         self._events_before = progress.events
-        if self._wanted:
+        if self._ticker.wanted:
             assert stretch.until_ms is not None
             self._course = Course(stretch.oldest_ms, stretch.until_ms, len(log.shards()))
             self._course.go_on(progress.positions, progress.ended)
@@ -36,21 +55,15 @@ class Shown:
 
     def note(self, page: Page) -> None:
         """A page was read."""
-        if not self._wanted:
+        if not self._ticker.wanted:
             return
         self._course.note(page)
-        now_s = time.monotonic()
-        if now_s - self._shown_s < _EVERY_S:
-            return
-        self._shown_s = now_s
         events = self._progress.events - self._events_before
-        line = progress_line(events, now_s - self._began_s, self._course.share, self._share_before)
-        click.echo(f"{_ERASE_LINE}{line}", nl=False, err=True)
+        self._ticker.show(lambda elapsed_s: progress_line(events, elapsed_s, self._course.share, self._share_before))
 
     def clear(self) -> None:
         """The line gives way to what is said last."""
-        if self._wanted:
-            click.echo(_ERASE_LINE, nl=False, err=True)
+        self._ticker.clear()
 
 
 def _is_terminal() -> bool:

@@ -13,7 +13,7 @@ ALLOWED = {
     "consumer": {"telemetry", "projections", "operations"},
     "producer_api": {"telemetry", "projections", "operations"},
     "replay": {"telemetry", "projections"},
-    "cli": {"telemetry", "projections", "replay", "operations", "consumer", "producer_api"},
+    "cli": {"telemetry", "projections", "replay", "operations", "consumer", "producer_api", "infra"},
     "infra": {"telemetry", "projections"},
 }
 READ_SIDE = {
