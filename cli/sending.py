@@ -17,8 +17,8 @@ import click
 from cli.failures import NOTHING_MATCHED, REFUSED, told
 from cli.parameters import OneOf
 from cli.showing import Ticker
-from infra.local.sensors import Shares, readings
 from replay.api import LINES_MAX, Api
+from replay.fleet import Shares, readings
 from replay.importing import ImportPlace, import_rows
 from replay.tables import FIELDS, SUFFIXES, Form, rows_of
 

@@ -85,8 +85,9 @@ def say_gaps(gaps: Iterable[Gap]) -> None:
     """What may be missing, the earliest first."""
     ordered = sorted(gaps, key=lambda gap: (gap.after_ms, gap.shard_id))
     for gap in ordered[:_GAPS_MAX]:
-        after, before = rfc3339(gap.after_ms * 1000), rfc3339(gap.before_ms * 1000)
-        click.echo(f"A gap: what arrived in {gap.shard_id} from {after} to {before} may have left the stream unread.", err=True)
+        until = "on" if gap.before_ms is None else f"to {rfc3339(gap.before_ms * 1000)}"
+        since = rfc3339(gap.after_ms * 1000)
+        click.echo(f"A gap: what arrived in {gap.shard_id} from {since} {until} may have left the stream unread.", err=True)
     if len(ordered) > _GAPS_MAX:
         click.echo(f"A gap: the same holds for {len(ordered) - _GAPS_MAX} more shards.", err=True)
 

@@ -41,7 +41,8 @@ class Gap(NamedTuple):
 
     shard_id: str
     after_ms: int
-    before_ms: int
+    before_ms: int | None
+    """None when the shard is not there any more: nobody knows how much followed."""
 
 
 class Page(NamedTuple):
@@ -136,7 +137,7 @@ def parents_first(shards: Mapping[str, Shard]) -> list[Shard]:
 
 def _forgotten(shard_id: str, after: Position) -> Page:
     """A shard that was read in part and that no source knows any more."""
-    return Page(shard_id, gap=Gap(shard_id, after.arrived_at_ms, after.arrived_at_ms), ended=True)
+    return Page(shard_id, gap=Gap(shard_id, after.arrived_at_ms, None), ended=True)
 
 
 class _Handed:

@@ -44,7 +44,9 @@ class Progress:
     def add(self, gap: Gap) -> None:
         """Several gaps of a shard are told as one, from the first one's beginning to the last one's end."""
         known = self.gaps.get(gap.shard_id, gap)
-        self.gaps[gap.shard_id] = Gap(gap.shard_id, min(known.after_ms, gap.after_ms), max(known.before_ms, gap.before_ms))
+        ends = known.before_ms, gap.before_ms
+        before_ms = None if None in ends else max(end for end in ends if end is not None)
+        self.gaps[gap.shard_id] = Gap(gap.shard_id, min(known.after_ms, gap.after_ms), before_ms)
 
     def told(self) -> dict[str, Any]:
         """As JSON holds it."""

@@ -84,7 +84,7 @@ def test_reading_goes_on_where_it_was() -> None:
 def test_a_shard_that_went_away_half_read_is_a_gap() -> None:
     """No source knows it any more; one that had been read to its end is none."""
     pages = list(Log([Fake([shard("a")])]).pages({"b": Position("1", 5), "c": Position("1", 6)}, {"c"}))
-    assert pages[0] == Page("b", gap=Gap("b", 5, 5), ended=True)
+    assert pages[0] == Page("b", gap=Gap("b", 5, None), ended=True)
     assert not any(page.gap for page in pages[1:])
 
 
