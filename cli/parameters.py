@@ -13,6 +13,8 @@ from telemetry.reading import parse_sensor_id
 
 _BLANK_OFFSET: Final = re.compile(r".*[Tt ]\d\d:?\d\d.* \d\d(?::?\d\d)?", re.ASCII)
 
+_SPEED: Final = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)x", re.ASCII)
+
 
 class TypedTime(NamedTuple):
     """A time as it was typed, and what it means."""
@@ -53,6 +55,18 @@ class TimeZone(click.ParamType[Zone]):
             return zone_of(value)
         except UnknownZone as error:
             self.fail(f"{value!r}: {error}", param, ctx)
+
+
+class Speed(click.ParamType[float]):
+    """How many times as fast, as in `10x`."""
+
+    name = "speed"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """The number, above 0."""
+        if not (match := _SPEED.fullmatch(value)) or not float(match[1]):
+            self.fail(f"{value!r}: expected a number above 0 and an x, e.g. 10x or 0.5x.", param, ctx)
+        return float(match[1])
 
 
 class OneOf[T: StrEnum](click.Choice[T]):

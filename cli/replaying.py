@@ -12,17 +12,19 @@ from typing import Any, NamedTuple
 import click
 
 from cli.contact import contact
-from cli.failures import GAP, NOTHING_MATCHED
-from cli.parameters import OneOf, Sensor, Time, TimeZone, TypedTime
+from cli.failures import GAP, NOTHING_MATCHED, REFUSED
+from cli.parameters import OneOf, Sensor, Speed, Time, TimeZone, TypedTime
 from cli.showing import Shown, described, say_gaps, say_passed
 from cli.targets import Target, opened, require_usable
 from projections.zones import UTC_ZONE, Zone
+from replay.api import Api
 from replay.estimate import estimate
 from replay.events import By, Choice, Events
 from replay.export import export
-from replay.formats import Format, Repeated
+from replay.formats import Format, Output, Repeated
 from replay.log import SHARDS_AT_ONCE, Log
 from replay.place import OtherPlace, Place, Progress
+from replay.pouring import IntoApi
 from replay.progress import duration
 from replay.stream import StreamSource, Stretch
 from telemetry.aws import kinesis_client
@@ -87,7 +89,7 @@ class Resolved(NamedTuple):
 @click.command(
     "replay",
     epilog="Exit status: 0 printed, 1 failed, 2 not asked as --help says, 3 nothing matched, "
-    "5 what was asked has a gap, 130 interrupted.",
+    "4 the API refused some, 5 what was asked has a gap, 130 interrupted.",
 )
 @click.option("--from", "begin", type=Time(), help="Measured then or later, e.g. 2021-11-26T18:10:00, 2021-11-26, -24h.")
 @click.option("--to", "end", type=Time(), help="Measured before then; a date is its first instant.")
@@ -141,17 +143,21 @@ class Resolved(NamedTuple):
     show_default=True,
     help="How far ahead of its arrival a reading may be: what arrived earlier than that before --from is not read.",
 )
+@click.option("--into-url", "url", help="Send the readings to the API there, which must not write to the stream that is read.")
+@click.option("--speed", type=Speed(), help="With --into-url: so many times as fast as they arrived, e.g. 10x.")
 @click.option("--dry-run", is_flag=True, help="Say only, about, how many readings there are and how long it takes.")
-def replay(path: Path | None, dry_run: bool, **options: Any) -> None:  # noqa: FBT001  as click hands it over
+def replay(path: Path | None, url: str | None, speed: float | None, *, dry_run: bool, **options: Any) -> None:
     """Print the log's events, each sensor's in the order in which they arrived."""
     asked = Asked(**options)
     if dry_run:
         _say_estimate(asked)
         return
-    target = Target(path, asked.form, asked.zone, mark=asked.repeated is Repeated.MARK)
+    target = Target(path, asked.form, asked.zone, mark=asked.repeated is Repeated.MARK, url=url, speed=speed)
     require_usable(target)
     asked.choice(now_us())  # what cannot be is refused before anybody is asked
     with contact() as (settings, names, whole), _place_of(target, asked, names.stream, whole) as (place, resolved, progress):
+        if url is not None and Api(url).stream_created() == rfc3339(whole.created_ms * 1000):
+            raise click.UsageError(f"--into-url {url} writes to {names.stream}, which is what is read.")
         choice = asked.choice(resolved.now_us)
         stretch = _meant(choice, asked, replace(whole, until_ms=resolved.until_ms))
         kinesis = kinesis_client(settings, attempts=1, pool=SHARDS_AT_ONCE, read_timeout_s=READ_TIMEOUT_S)
@@ -162,6 +168,7 @@ def replay(path: Path | None, dry_run: bool, **options: Any) -> None:  # noqa: F
             events = Events(choice, progress.passed)
             export(pages, events, output, place, progress, repeated=asked.repeated, told=shown.note)
         shown.clear()
+    refused = _say_sent(output, url)
     say_passed(progress.passed)
     say_gaps(progress.gaps.values())
     if not progress.events:
@@ -171,6 +178,16 @@ def replay(path: Path | None, dry_run: bool, **options: Any) -> None:  # noqa: F
         sys.exit(GAP)
     if not progress.events:
         sys.exit(NOTHING_MATCHED)
+    if refused:
+        sys.exit(REFUSED)
+
+
+def _say_sent(output: Output, url: str | None) -> int:
+    """What became of readings that were sent; how many were refused."""
+    if not isinstance(output, IntoApi):
+        return 0
+    click.echo(f"{output.stored} readings stored at {url}; {output.refused} refused.")
+    return output.refused
 
 
 def _say_estimate(asked: Asked) -> None:
@@ -214,7 +231,8 @@ def _place_of(target: Target, asked: Asked, stream: str, stretch: Stretch) -> It
             click.echo(f"Interrupted. The same command goes on with {target.path}.", err=True)
         raise
     finally:
-        place.close(done=done)
+        # Where nothing was begun to be written, there is nothing to go on with.
+        place.close(done=done or not (target.path and target.path.exists()))
 
 
 def _meant(choice: Choice, asked: Asked, stretch: Stretch) -> Stretch:

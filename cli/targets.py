@@ -12,8 +12,10 @@ from typing import BinaryIO, NamedTuple
 import click
 
 from projections.zones import Zone
+from replay.api import Api
 from replay.export import Lines
 from replay.formats import CsvRows, Format, Output, line_of
+from replay.pouring import IntoApi
 
 
 class Target(NamedTuple):
@@ -24,6 +26,10 @@ class Target(NamedTuple):
     form: Format
     zone: Zone
     mark: bool
+    url: str | None = None
+    """An API, in place of all of these."""
+    speed: float | None = None
+    """How many times as fast as it arrived it is sent there; None as fast as it goes."""
 
     @property
     def place(self) -> Path | None:
@@ -34,6 +40,10 @@ class Target(NamedTuple):
 def require_usable(target: Target) -> None:
     """Raises UsageError for what cannot be written to, or would be written over; ClickException without what writes Parquet."""
     path, place = target.path, target.place
+    if target.url is not None and (path is not None or target.form is not Format.JSONL or target.mark):
+        raise click.UsageError("--into-url sends readings, which have no --output, --format and --repeats mark.")
+    if target.speed is not None and target.url is None:
+        raise click.UsageError("--speed is that of --into-url.")
     if path is None or place is None:
         if target.form is Format.PARQUET:
             raise click.UsageError("--format parquet needs --output: it becomes a folder of files.")
@@ -54,6 +64,9 @@ def require_usable(target: Target) -> None:
 @contextmanager
 def opened(target: Target, written: int) -> Iterator[Output]:
     """The output, cut to what of it counts. Raises ClickException when less is there, or it cannot be written."""
+    if target.url is not None:
+        yield IntoApi(Api(target.url).batch, target.speed, clock=time.monotonic, sleep=time.sleep)
+        return
     if target.form is Format.PARQUET:
         assert target.path
         yield _parts(target.path, written, mark=target.mark)

@@ -42,6 +42,11 @@ class Api:
         self._pool = urllib3.PoolManager(retries=False, timeout=_TIMEOUT)
         self._clock, self._sleep = clock, sleep
 
+    def stream_created(self) -> str:
+        """When the stream that it writes to was made, RFC 3339. Raises NotSent."""
+        told = self._asked("GET", "/api/status", b"", "application/json", (200,)).json()
+        return str(told["generations"]["streamCreated"])
+
     def put(self, reading: Mapping[str, Any]) -> Sent:
         """One reading. Raises NotSent."""
         answer = self._asked("PUT", "/api/temperature", json.dumps(reading).encode(), "application/json", (200, 400))

@@ -3,7 +3,7 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 from click.testing import CliRunner, Result
 
 from cli.main import telemetry
+from replay.api import Sent
 from replay.log import Gap
 from telemetry.errors import ReasonCode, StoreUnavailable
 from telemetry.events import decode_event, encode_event
@@ -152,6 +153,11 @@ def test_times_are_read_in_the_zone(typed: Typed, stream: Stream) -> None:
         (["--source", "archive"], "'auto', 'stream'"),
         (["--by", "size"], "'measured', 'arrived'"),
         (["--format", "parquet"], "--format parquet needs --output"),
+        (["--into-url", "http://other", "--format", "csv"], "--into-url sends readings"),
+        (["--into-url", "http://other", "--output", "x"], "--into-url sends readings"),
+        (["--speed", "10x"], "--speed is that of --into-url"),
+        (["--into-url", "http://other", "--speed", "fast"], "expected a number above 0 and an x"),
+        (["--into-url", "http://other", "--speed", "0x"], "expected a number above 0 and an x"),
         (["--output", "/nowhere/there/out.csv"], "there is no folder /nowhere/there"),
     ],
 )
@@ -382,6 +388,47 @@ def test_r04_a_reader_that_has_enough_is_no_error(endless: Callable[..., subproc
     assert replaying.wait(60) == 0
 
 
+@pytest.fixture
+def door(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """What an API is sent that writes to another stream, unless its address says otherwise; it refuses the sensor b."""
+    sent: list[bytes] = []
+
+    class Door:
+        def __init__(self, url: str) -> None:
+            self._url = url
+
+        def stream_created(self) -> str:
+            return "1970-01-01T00:00:00Z" if "same" in self._url else "2021-11-26T18:10:00Z"
+
+        def batch(self, lines: Sequence[bytes]) -> Sent:
+            sent.extend(lines)
+            refused = {index: {"sensorId": "why"} for index, line in enumerate(lines) if b'"b"' in line}
+            return Sent(len(lines) - len(refused), refused)
+
+    monkeypatch.setattr("cli.replaying.Api", Door)
+    monkeypatch.setattr("cli.targets.Api", Door)
+    return sent
+
+
+def test_a_replay_into_an_api_says_what_became_of_it(typed: Typed, stream: Stream, door: list[bytes]) -> None:
+    """Status 4 when something was refused."""
+    assert (
+        typed("replay", "--into-url", "http://other", "--speed", "10x").stdout
+        == "1 readings stored at http://other; 0 refused.\n"
+    )
+    stream.records = [record(*(encode_event(reading(name), 0) for name in "aab"))]
+    answer = typed("replay", "--into-url", "http://other", "--repeats", "keep")
+    assert (answer.exit_code, answer.stdout) == (4, "2 readings stored at http://other; 1 refused.\n")
+    assert len(door) == 4
+
+
+def test_a_replay_into_what_it_reads_is_refused(typed: Typed, door: list[bytes]) -> None:
+    """It would read what it sends; nothing is sent."""
+    answer = typed("replay", "--into-url", "http://same")
+    assert (answer.exit_code, door) == (2, [])
+    assert "writes to t-cli-temperature-events, which is what is read" in answer.stderr
+
+
 def test_the_shell_can_complete_commands_and_options() -> None:
     """Click's own way, which docs/analysts.md shows."""
     for words, place, found in (("telemetry re", "1", "replay"), ("telemetry replay --rep", "2", "--repeats")):
@@ -393,7 +440,5 @@ def test_the_shell_can_complete_commands_and_options() -> None:
 def test_r04_the_help_tells_the_statuses() -> None:
     """For scripts."""
     said = " ".join(CliRunner().invoke(telemetry, ["replay", "--help"]).stdout.split())
-    assert (
-        "0 printed, 1 failed, 2 not asked as --help says, 3 nothing matched, 5 what was asked has a gap, 130 interrupted"
-        in said
-    )
+    assert "0 printed, 1 failed, 2 not asked as --help says, 3 nothing matched, 4 the API refused some, 5 what was " in said
+    assert "5 what was asked has a gap, 130 interrupted." in said

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import telemetry
+from telemetry.errors import StoreUnavailable
 from telemetry.events import decode_event, encode_event
 from tests.cli.fakes import STRETCH, Stream, record
 from tests.projections.logs import reading
@@ -93,6 +95,18 @@ def test_who_asks_something_else_of_an_old_place_is_refused(typed: Typed, broken
     assert said in answer.stderr
     assert "Ask the same to go on with it" in answer.stderr
     assert broken.read_bytes() == before
+
+
+def test_a_replay_that_wrote_nothing_leaves_no_place(typed: Typed, stream: Stream, tmp_path: Path) -> None:
+    """Whoever typed it wrong may type something else."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("cli.replaying.Log", _fail)
+        assert typed("--output", str(tmp_path / "out")).exit_code == 1
+    assert not list(tmp_path.iterdir())
+
+
+def _fail(*_: object) -> NoReturn:
+    raise StoreUnavailable("away")
 
 
 def test_times_ago_mean_what_they_meant_at_first(typed: Typed, stream: Stream, tmp_path: Path) -> None:
