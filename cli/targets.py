@@ -69,7 +69,8 @@ def opened(target: Target, written: int) -> Iterator[Output]:
         return
     if target.form is Format.PARQUET:
         assert target.path
-        yield _parts(target.path, written, mark=target.mark)
+        with _writing():
+            yield _parts(target.path, written, mark=target.mark)
         return
     rows = CsvRows(target.zone, mark=target.mark) if target.form is Format.CSV else None
     with _file(target.path, written) as file:
@@ -95,10 +96,19 @@ def _file(path: Path | None, written: int) -> Iterator[BinaryIO]:
         return
     if written and (not path.exists() or path.stat().st_size < written):
         raise click.ClickException(_altered(path, f"it had {written} bytes, which are not there any more"))
-    with path.open("r+b" if path.exists() else "w+b") as file:
+    with _writing(), path.open("r+b" if path.exists() else "w+b") as file:
         file.truncate(written)
         file.seek(written)
         yield file
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """A disk that is full is said as such."""
+    try:
+        yield
+    except OSError as error:
+        raise click.ClickException(f"Cannot write: {error.strerror or error}.") from None
 
 
 def _altered(path: Path, what: str) -> str:

@@ -122,6 +122,21 @@ def test_times_ago_mean_what_they_meant_at_first(typed: Typed, stream: Stream, t
     assert stream.asked[0] == stream.asked[1]
 
 
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_full_disk_is_said_and_gone_on_from(typed: Typed, tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one sentence, status 1; with more room the same command goes on."""
+
+    def full(_: int) -> NoReturn:
+        raise OSError(28, "No space left on device")
+
+    words = ("--format", form, "--output", str(tmp_path / "out"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        answer = typed(*words)
+    assert (answer.exit_code, answer.stderr) == (1, "Error: Cannot write: No space left on device.\n")
+    assert typed(*words).exit_code == 0
+
+
 def test_what_was_written_beyond_the_place_is_cut(typed: Typed, broken: Path) -> None:
     """It was never vouched for."""
     with broken.open("ab") as file:

@@ -157,6 +157,9 @@ def test_what_is_imported_is_in_the_log(stack: Stack, api: str, tmp_path: Path) 
     [told] = [json.loads(line) for line in Path(f"{path}.refused").read_text().splitlines()]
     assert (told["row"], set(told["message"])) == (1501, {"temperature", "timestamp"})
     assert CliRunner().invoke(telemetry, ["send", "one", "18.7", "--url", api]).exit_code == 0
+    answer = CliRunner(env=stack.environ).invoke(telemetry, ["replay", "--into-url", api])
+    assert answer.exit_code == 2
+    assert "which is what is read" in answer.stderr
     answer = CliRunner(env=stack.environ).invoke(telemetry, ["replay"])
     events = [json.loads(line) for line in answer.stdout.splitlines()]
     found = {event["subject"]: event["data"]["temperature"] for event in events}
