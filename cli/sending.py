@@ -123,9 +123,14 @@ def import_(path: Path, mapped: dict[str, str], form: Form | None, refused_path:
         if place.is_new and refused_path.exists():
             raise click.UsageError(f"{refused_path} is there already: remove it, or choose another --refused.")
         place.save()
-        with _cut(refused_path, course.refused_bytes) as refused:
-            rows = rows_of(path, form, mapped)
-            import_rows(rows, Api(url).batch, place, refused, lambda: ticker.show(partial(_rate, "rows", course.rows)))
+        try:
+            with _cut(refused_path, course.refused_bytes) as refused:
+                rows = rows_of(path, form, mapped)
+                import_rows(rows, Api(url).batch, place, refused, lambda: ticker.show(partial(_rate, "rows", course.rows)))
+        except KeyboardInterrupt:
+            ticker.clear()
+            click.echo(f"Interrupted after {course.rows} rows. The same command goes on with {path}.", err=True)
+            raise
         place.remove()
     ticker.clear()
     if not course.refused:

@@ -68,8 +68,10 @@ class _Samples:
     """A source that reads samples, and adds up what they stand for."""
 
     def __init__(self, source_from: SourceFrom, begin_ms: int, until_ms: int, choice: Choice) -> None:
-        self._source_from, self._begin_ms, self._choice = source_from, begin_ms, choice
-        self._step_ms = max(1, (until_ms - begin_ms) // _STRETCHES)
+        self._source_from, self._choice = source_from, choice
+        # Whole seconds: a time to begin at may be taken to the second, and what is before would count twice.
+        self._begin_ms = begin_ms // 1000 * 1000
+        self._step_ms = -(-(until_ms - self._begin_ms) // (1000 * _STRETCHES)) * 1000
         self.found: dict[str, Amount] = {}
         """By shard."""
 

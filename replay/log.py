@@ -63,7 +63,10 @@ class Source(Protocol):
         """The shards it knows."""
 
     def read(self, shard: Shard, after: Position | None) -> Iterator[Page]:
-        """A shard's pages after a position, or from where this reading begins. Used from a thread of its own for each shard."""
+        """A shard's pages after a position, or from where this reading begins. Used from a thread of its own for each shard.
+
+        It is asked for shards that it knows only, and may have nothing of them, or nothing after the position.
+        """
 
 
 class Log:
@@ -74,10 +77,19 @@ class Log:
         self._sources = sources
         self._at_once = at_once
         self._follow = follow
+        self._holders: dict[str, list[Source]] = {}
+        """Which sources know a shard, in their order."""
 
     def shards(self) -> list[Shard]:
         """All shards, each after those it was split or merged from."""
-        return parents_first({shard.shard_id: shard for source in self._sources for shard in source.shards()})
+        shards: dict[str, Shard] = {}
+        holders: dict[str, list[Source]] = {}
+        for source in self._sources:
+            for shard in source.shards():
+                shards[shard.shard_id] = shard
+                holders.setdefault(shard.shard_id, []).append(source)
+        self._holders.update(holders)  # one that is gone from the lists may be under way
+        return parents_first(shards)
 
     def pages(self, after: Mapping[str, Position] | None = None, ended: Collection[str] = ()) -> Iterator[Page]:
         """What follows the positions, of shards that have not ended. Raises what a source raises.
@@ -112,7 +124,7 @@ class Log:
             ready.shutdown(immediate=True)
 
     def _pages_of(self, shard: Shard, after: Position | None) -> Iterator[Page]:
-        for source in self._sources:
+        for source in self._holders[shard.shard_id]:
             for page in source.read(shard, after):
                 if page.records:
                     after = Position(page.records[-1].sequence_number, page.records[-1].arrived_at_ms)

@@ -19,7 +19,7 @@ class Door:
 
     def __init__(self) -> None:
         self.sent: list[dict[str, object]] = []
-        self.away = False
+        self.away = self.interrupted = False
 
     def __call__(self, url: str) -> "Door":
         assert url == "http://127.0.0.1:8080"
@@ -28,6 +28,8 @@ class Door:
     def batch(self, lines: Sequence[bytes]) -> Sent:
         if self.away:
             raise NotSent("nobody there")
+        if self.interrupted:
+            raise KeyboardInterrupt
         found = [json.loads(line) for line in lines]
         self.sent += found
         refused = {index: {"temperature": "why"} for index, one in enumerate(found) if one["temperature"] in ("warm", 85_000)}
@@ -117,6 +119,18 @@ def test_an_import_that_broke_off_goes_on(typed: Typed, door: Door, table: Path)
     assert not Path(f"{table}.place").exists()
 
 
+def test_who_is_interrupted_is_told_how_far_it_came(typed: Typed, door: Door, table: Path) -> None:
+    """Status 130."""
+    door.interrupted = True
+    answer = typed("simulate")
+    assert (answer.exit_code, answer.stdout) == (130, "0 readings stored, repeats included; 0 refused.\n")
+    answer = typed("import", str(table), "--map", "sensorId=id")
+    assert (answer.exit_code, answer.stdout) == (130, "")
+    assert answer.stderr == f"Interrupted after 0 rows. The same command goes on with {table}.\n"
+    door.interrupted = False
+    assert typed("import", str(table), "--map", "sensorId=id").exit_code == 4
+
+
 @pytest.mark.parametrize(
     ("table", "words", "status", "said"),
     [
@@ -147,7 +161,7 @@ def test_refused_rows_write_over_nothing(typed: Typed, table: Path) -> None:
     assert Path(f"{table}.refused").read_text() == "mine"
 
 
-def test_what_is_imported_is_in_the_log(stack: Stack, api: str, tmp_path: Path) -> None:
+def test_what_is_imported_is_in_the_log(stack: Stack, api: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Through a real API: exact, each row stored or refused with the API's own words."""
     path = tmp_path / "t.ndjson"
     rows = [{"sensorId": f"s-{n}", "temperature": n / 10, "timestamp": "2021-11-26T18:10:00"} for n in range(1500)]
@@ -160,6 +174,9 @@ def test_what_is_imported_is_in_the_log(stack: Stack, api: str, tmp_path: Path) 
     answer = CliRunner(env=stack.environ).invoke(telemetry, ["replay", "--into-url", api])
     assert answer.exit_code == 2
     assert "which is what is read" in answer.stderr
+    monkeypatch.setattr("replay.pace.pause_s", lambda _: 0)
+    answer = CliRunner(env=stack.environ).invoke(telemetry, ["replay", "--dry-run"])
+    assert (answer.exit_code, answer.stdout.split(";")[0]) == (0, "About 1,501 readings, repeats included")
     answer = CliRunner(env=stack.environ).invoke(telemetry, ["replay"])
     events = [json.loads(line) for line in answer.stdout.splitlines()]
     found = {event["subject"]: event["data"]["temperature"] for event in events}

@@ -71,6 +71,7 @@ def test_the_seam_between_two_sources_is_not_seen() -> None:
     archive, stream = Fake([shard("a"), shard("old")], range(12)), Fake([shard("a"), shard("new")], range(5, 20))
     found = read(Log([archive, stream]))
     assert [number for shard_id, number in found if shard_id == "a"] == list(range(20))
+    assert (sorted(archive.begun), sorted(stream.begun)) == (["a", "old"], ["a", "new"])
 
 
 def test_reading_goes_on_where_it_was() -> None:
