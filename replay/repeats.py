@@ -1,7 +1,7 @@
 """Tells a reading that the log holds again: same sensor, same time, same temperature.
 
 A reading newer than all of its sensor's is none, which a number a sensor in memory tells. Any other may repeat any that came
-before, so each one is kept on disk, by a number for its sensor, time and temperature: exact, in some 30 bytes.
+before, so each one is kept on disk, by a number for its sensor, time and temperature: exact, in some 25 bytes.
 """
 
 import sqlite3
