@@ -19,6 +19,10 @@ from telemetry.errors import TelemetryError
 from telemetry.settings import Settings
 
 NOTHING_MATCHED = 3
+REFUSED = 4
+"""Some readings were refused, and will be whenever they are sent."""
+GAP = 5
+"""What was asked is not all there, or may not be."""
 INTERRUPTED = 130
 """As shells count it: 128 and the number of SIGINT."""
 

@@ -1,35 +1,46 @@
-"""Replay: the events of the log, chosen by when they were measured and by whom."""
+"""The events of the log, chosen by when they were measured or arrived, and by whom they were measured."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
 
 from replay.log import LogRecord
 from telemetry.aggregates import user_records
+from telemetry.canonical import LineDecoder
 from telemetry.errors import ReasonCode, UndecodableEvent
-from telemetry.events import decode_event
 from telemetry.reading import Reading
-from telemetry.records import Broken, split_record
+from telemetry.records import Broken, split_record, whole_text
 
 _ARRIVAL_SLACK_MS = 600_000
 """An arrival time is about right and need not rise along a shard (GetRecords), and the clock that a reading was judged by may
 be minutes off Kinesis's (`telemetry/retry.py`)."""
 
 
+class By(StrEnum):
+    """Which of an event's times is meant."""
+
+    MEASURED = "measured"
+    ARRIVED = "arrived"
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which events: measured from `from_us` on and before `to_us` (microseconds since 1970), by one sensor or by all."""
+    """Which events: from `from_us` on and before `to_us` (microseconds since 1970), by some sensors or, if none, by all."""
 
     from_us: int | None = None
     to_us: int | None = None
-    sensor_id: str | None = None
+    sensors: frozenset[str] = frozenset()
+    by: By = By.MEASURED
 
-    def holds(self, reading: Reading) -> bool:
-        """Whether a reading is chosen."""
+    def holds(self, reading: Reading, arrived_at_ms: int) -> bool:
+        """Whether a reading that arrived then is chosen."""
+        at_us = reading.measured_at_us if self.by is By.MEASURED else arrived_at_ms * 1000
         return (
-            (self.from_us is None or reading.measured_at_us >= self.from_us)
-            and (self.to_us is None or reading.measured_at_us < self.to_us)
-            and (self.sensor_id is None or reading.sensor_id == self.sensor_id)
+            (self.from_us is None or at_us >= self.from_us)
+            and (self.to_us is None or at_us < self.to_us)
+            and (not self.sensors or reading.sensor_id in self.sensors)
         )
 
     def arrived_from_ms(self, ahead_h: int) -> int | None:
@@ -39,8 +50,13 @@ class Choice:
         """
         if self.from_us is None:
             return None
-        bound_ms = self.from_us // 1000 - ahead_h * 3_600_000 - _ARRIVAL_SLACK_MS
+        ahead_ms = ahead_h * 3_600_000 if self.by is By.MEASURED else 0
+        bound_ms = self.from_us // 1000 - ahead_ms - _ARRIVAL_SLACK_MS
         return bound_ms if bound_ms > 0 else None
+
+    def arrived_until_ms(self) -> int | None:
+        """After when nothing chosen has arrived, in ms since 1970. None by measured: a late reading may arrive at any time."""
+        return self.to_us // 1000 + _ARRIVAL_SLACK_MS if self.to_us is not None and self.by is By.ARRIVED else None
 
 
 @dataclass(slots=True)
@@ -53,18 +69,43 @@ class Passed:
     """User records of KPL aggregates that the consumer never sees either, because KCL hands them to nobody."""
 
 
-def replay(log: Iterable[LogRecord], choice: Choice, passed: Passed) -> Iterator[bytes]:
-    """The chosen events as the lines the log holds, repeats included, in the order of the log."""
-    for record in log:
+class Event(NamedTuple):
+    """An event of the log, where it stands and what it says."""
+
+    record: LogRecord
+    number: int
+    """Of its line in the record, from 0."""
+    line: bytes
+    """As the log holds it, without its newline."""
+    reading: Reading
+
+
+class Events:
+    """Takes the chosen events out of records, and counts what it passes over."""
+
+    def __init__(self, choice: Choice, passed: Passed) -> None:
+        self._choice, self._passed = choice, passed
+        self._lines = LineDecoder()
+
+    def of(self, record: LogRecord) -> Iterator[Event]:
+        """The chosen events of a record, repeats included, in its order."""
+        holds, arrived_at_ms = self._choice.holds, record.arrived_at_ms
+        text = whole_text(record.data)
+        told = None if text is None else self._lines.decode_all(text)
+        if text is not None and told is not None:
+            for number, (line, (reading, _)) in enumerate(zip(text.split(b"\n"), told, strict=False)):
+                if holds(reading, arrived_at_ms):
+                    yield Event(record, number, line, reading)
+            return
         taken = user_records(record.data)
-        passed.lost += taken.lost
-        for line in split_record(*taken.parts):
+        self._passed.lost += taken.lost
+        for found in split_record(*taken.parts):
             try:
-                if isinstance(line, Broken):
-                    raise UndecodableEvent(line.code, line.reason)
-                reading = decode_event(line.data)
+                if isinstance(found, Broken):
+                    raise UndecodableEvent(found.code, found.reason)
+                reading = self._lines.decode(found.data).reading
             except UndecodableEvent as error:
-                passed.codes[error.code] += 1
+                self._passed.codes[error.code] += 1
                 continue
-            if choice.holds(reading):
-                yield line.data
+            if holds(reading, arrived_at_ms):
+                yield Event(record, found.number, found.data, reading)

@@ -1,29 +1,22 @@
-"""Reads the stream to the moment the reading began, from its oldest record or from a time of arrival on.
+"""One log out of its sources: all shards side by side, parents before their children, each in its own order.
 
-All shards, parents before their children, and each at a pace that leaves the consumer its share (`replay/pace.py`).
+A source holds a part of the log, the stream for one. What a source says of a shard is read in the sources' order, each going on
+after the last record of the one before, so that nobody sees the seam.
 """
 
-import time
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from queue import Queue, ShutDown
+from typing import Final, NamedTuple, Protocol
 
-from botocore.exceptions import ClientError
+from telemetry.shards import Shard
 
-from replay.pace import FIRST_PAGE_RECORDS, Pace, page_records
-from telemetry.retry import patiently
-from telemetry.shards import Shard, ShardMap, list_shards
-
-if TYPE_CHECKING:
-    from mypy_boto3_kinesis import KinesisClient
-
-_PATIENCE_S = 60.0
-_KINESIS_CLOCK_ALLOWANCE_MS = 5_000
-"""Arrival times are approximate, and an answer's date has whole seconds."""
-_OUR_CLOCK_ALLOWANCE_MS = 60_000
-"""A clock of ours that is behind must not cost the newest records."""
+SHARDS_AT_ONCE: Final = 64
+"""Each has a thread and a page in hand. At 0.4 MB a second each, that is more than one process decodes."""
+_PAGES_WAITING_MAX: Final = 8
+"""Of all shards together, which bounds what is in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,101 +29,156 @@ class LogRecord:
     data: bytes
 
 
-def read_log(
-    kinesis: "KinesisClient",
-    stream: str,
-    arrived_from_ms: int | None = None,
-    *,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
-) -> Iterator[LogRecord]:
-    """Every record the stream retains, up to now; those before the first that arrived at `arrived_from_ms` or later left out.
+class Position(NamedTuple):
+    """How far a shard was read: its last record, and when that arrived (ms since 1970)."""
 
-    That time is in ms since 1970, as Kinesis stamps records: about right, and not in order. Raises StoreUnavailable when
-    Kinesis stays away for a minute.
-    """
-    start: dict[str, Any] = {"ShardIteratorType": "TRIM_HORIZON"}
-    if arrived_from_ms is not None:
-        # Before the oldest record it is TRIM_HORIZON again (GetShardIterator).
-        start = {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": datetime.fromtimestamp(arrived_from_ms / 1000, UTC)}
-    for shard in parents_first(patiently(lambda: list_shards(kinesis, stream), _PATIENCE_S)):
-        yield from _read_shard(kinesis, stream, shard.shard_id, start, Pace(clock, sleep))
+    sequence_number: str
+    arrived_at_ms: int
 
 
-def parents_first(shards: ShardMap) -> list[Shard]:
+class Gap(NamedTuple):
+    """What may be missing of a shard: what arrived after the one time and before the other, in ms since 1970."""
+
+    shard_id: str
+    after_ms: int
+    before_ms: int | None
+    """None when the shard is not there any more: nobody knows how much followed."""
+
+
+class Page(NamedTuple):
+    """Records of one shard that follow each other."""
+
+    shard_id: str
+    records: Sequence[LogRecord] = ()
+    gap: Gap | None = None
+    """What may have been lost just before them."""
+    ended: bool = False
+    """Whether that was the shard's last page, which holds no records."""
+
+
+class Source(Protocol):
+    """A part of the log."""
+
+    def shards(self) -> Collection[Shard]:
+        """The shards it knows."""
+
+    def read(self, shard: Shard, after: Position | None) -> Iterator[Page]:
+        """A shard's pages after a position, or from where this reading begins. Used from a thread of its own for each shard.
+
+        It is asked for shards that it knows only, and may have nothing of them, or nothing after the position.
+        """
+
+
+class Log:
+    """Several sources as one log."""
+
+    def __init__(self, sources: Sequence[Source], *, at_once: int = SHARDS_AT_ONCE, follow: bool = False) -> None:
+        """`follow`: when a shard ends, those that followed it are looked for and read too."""
+        self._sources = sources
+        self._at_once = at_once
+        self._follow = follow
+        self._holders: dict[str, list[Source]] = {}
+        """Which sources know a shard, in their order."""
+
+    def shards(self) -> list[Shard]:
+        """All shards, each after those it was split or merged from."""
+        shards: dict[str, Shard] = {}
+        holders: dict[str, list[Source]] = {}
+        for source in self._sources:
+            for shard in source.shards():
+                shards[shard.shard_id] = shard
+                holders.setdefault(shard.shard_id, []).append(source)
+        self._holders.update(holders)  # one that is gone from the lists may be under way
+        return parents_first(shards)
+
+    def pages(self, after: Mapping[str, Position] | None = None, ended: Collection[str] = ()) -> Iterator[Page]:
+        """What follows the positions, of shards that have not ended. Raises what a source raises.
+
+        A shard's pages come in their order, and all of its parents before its own.
+        """
+        after, waiting = after or {}, self.shards()
+        known = {shard.shard_id for shard in waiting}
+        yield from (
+            _forgotten(shard_id, after[shard_id]) for shard_id in after if shard_id not in known and shard_id not in ended
+        )
+        waiting = [shard for shard in waiting if shard.shard_id not in ended]
+        running: set[str] = set()
+        ready: Queue[Page | Exception] = Queue(_PAGES_WAITING_MAX)
+        try:
+            while waiting or running:
+                unread = running.union(shard.shard_id for shard in waiting)
+                for shard in [shard for shard in waiting if unread.isdisjoint(shard.parents)][: self._at_once - len(running)]:
+                    waiting.remove(shard)
+                    running.add(shard.shard_id)
+                    _start(self._pages_of, shard, after.get(shard.shard_id), ready)
+                page = ready.get()
+                if isinstance(page, Exception):
+                    raise page
+                if page.ended:
+                    running.remove(page.shard_id)
+                    new = [shard for shard in self.shards() if shard.shard_id not in known] if self._follow else []
+                    known.update(shard.shard_id for shard in new)
+                    waiting.extend(new)
+                yield page
+        finally:
+            ready.shutdown(immediate=True)
+
+    def _pages_of(self, shard: Shard, after: Position | None) -> Iterator[Page]:
+        for source in self._holders[shard.shard_id]:
+            for page in source.read(shard, after):
+                if page.records:
+                    after = Position(page.records[-1].sequence_number, page.records[-1].arrived_at_ms)
+                yield page
+        yield Page(shard.shard_id, ended=True)
+
+
+def parents_first(shards: Mapping[str, Shard]) -> list[Shard]:
     """All shards, each after those it was split or merged from."""
     ordered: dict[str, Shard] = {}
 
     def visit(shard: Shard) -> None:
         for parent in shard.parents:
-            if parent in shards.shards and parent not in ordered:
-                visit(shards.shards[parent])
+            if parent in shards and parent not in ordered:
+                visit(shards[parent])
         ordered.setdefault(shard.shard_id, shard)
 
-    for shard in shards.shards.values():
+    for shard in shards.values():
         visit(shard)
     return list(ordered.values())
 
 
-def _read_shard(kinesis: "KinesisClient", stream: str, shard_id: str, start: dict[str, Any], pace: Pace) -> Iterator[LogRecord]:
-    """A shard's records. Where writers go on, what arrived after the reading began ends it."""
-    iterator: str | None = None
-    until_ms: int | None = None
-    limit = FIRST_PAGE_RECORDS
-    while True:
-        try:
-            if iterator is None:
-                answer = _iterator(kinesis, stream, shard_id, start)
-                if answer is None:
-                    return
-                iterator, until_ms = answer["ShardIterator"], until_ms or _end_ms(answer)
-            page = _page(kinesis, iterator, limit, pace)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ExpiredIteratorException":
-                raise
-            iterator = None  # whoever reads us took longer than five minutes over a page
-            continue
-        records = page["Records"]
-        for item in records:
-            arrived_at_ms = int(item["ApproximateArrivalTimestamp"].timestamp() * 1000)
-            yield LogRecord(shard_id, item["SequenceNumber"], arrived_at_ms, item["Data"])
-            start = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": item["SequenceNumber"]}
-            if until_ms is not None and arrived_at_ms > until_ms:
-                return
-        iterator = page.get("NextShardIterator")
-        # A lag of 0 alone is no end: it is told from arrival times, and all records of a call have the same.
-        if iterator is None or (not records and page["MillisBehindLatest"] == 0):
-            return
-        if records:
-            limit = page_records([len(item["Data"]) for item in records])
+def _forgotten(shard_id: str, after: Position) -> Page:
+    """A shard that was read in part and that no source knows any more."""
+    return Page(shard_id, gap=Gap(shard_id, after.arrived_at_ms, None), ended=True)
 
 
-def _kinesis_ms(answer: Any) -> int | None:
-    """The time of whoever answered, in whole seconds, if it tells."""
-    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-    return int(parsedate_to_datetime(date).timestamp() * 1000) if date else None
+class _Handed:
+    """Hands an error over to who takes the pages, who raises it."""
+
+    def __init__(self, ready: "Queue[Page | Exception]") -> None:
+        self._ready = ready
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        if isinstance(error, Exception):
+            self._ready.put(error)
+        return isinstance(error, Exception)
 
 
-def _end_ms(answer: Any) -> int:
-    """The arrival time that lies behind us, by the clock of whoever answered if it tells its time."""
-    if (told_ms := _kinesis_ms(answer)) is not None:
-        return told_ms + _KINESIS_CLOCK_ALLOWANCE_MS
-    return time.time_ns() // 1_000_000 + _OUR_CLOCK_ALLOWANCE_MS
+def _start(
+    pages_of: Callable[[Shard, Position | None], Iterator[Page]],
+    shard: Shard,
+    after: Position | None,
+    ready: "Queue[Page | Exception]",
+) -> None:
+    """Reads a shard in a thread, which ends with the process, or when nobody takes its pages any more."""
 
+    def read() -> None:
+        # The queue is shut down when nobody takes the pages any more.
+        with suppress(ShutDown), _Handed(ready):
+            for page in pages_of(shard, after):
+                ready.put(page)
 
-def _iterator(kinesis: "KinesisClient", stream: str, shard_id: str, start: dict[str, Any]) -> Any:
-    """GetShardIterator's answer. None when reading is to start at a time that has yet to come, which Kinesis refuses."""
-    try:
-        return patiently(lambda: kinesis.get_shard_iterator(StreamName=stream, ShardId=shard_id, **start), _PATIENCE_S)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "InvalidArgumentException" or "Timestamp" not in start:
-            raise
-        told_ms = _kinesis_ms(error.response)
-        if told_ms is not None and start["Timestamp"].timestamp() * 1000 <= told_ms:
-            raise
-        return None
-
-
-def _page(kinesis: "KinesisClient", iterator: str, limit: int, pace: Pace) -> Any:
-    """The next page. Each try keeps the pace: a shard that refuses us is one that others want to read."""
-    return patiently(lambda: pace.page(lambda: kinesis.get_records(ShardIterator=iterator, Limit=limit)), _PATIENCE_S)
+    threading.Thread(target=read, name=shard.shard_id, daemon=True).start()

@@ -18,7 +18,7 @@ PAGE_BYTES: Final = OTHERS_BYTES_A_S // OTHERS_CALLS_A_S
 FIRST_PAGE_RECORDS: Final = 1
 """Of a shard: nobody knows yet how large its records are, and one may have 10 MB if the stream is set to take it."""
 
-_PAGE_RECORDS_MAX: Final = 1000
+PAGE_RECORDS_MAX: Final = 1000
 """As many as a shard takes a second (PutRecords); the emulator takes seconds over many more."""
 
 _GROWTH: Final = 10
@@ -29,7 +29,7 @@ a page where they have up to 40 kB."""
 def page_records(sizes_bytes: Sequence[int]) -> int:
     """How many records to ask for next, after a page of records of these sizes; there is one at least."""
     fitting = PAGE_BYTES * len(sizes_bytes) // max(1, sum(sizes_bytes))
-    return max(1, min(_PAGE_RECORDS_MAX, _GROWTH * len(sizes_bytes), fitting))
+    return max(1, min(PAGE_RECORDS_MAX, _GROWTH * len(sizes_bytes), fitting))
 
 
 def pause_s(page_bytes: int) -> float:

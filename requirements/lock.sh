@@ -6,7 +6,7 @@ compile() {
         --custom-compile-command 'make lock' "$@"
 }
 compile pyproject.toml --output-file requirements/runtime.txt
-compile pyproject.toml --group dev --output-file requirements/dev.txt
+compile pyproject.toml --extra parquet --group dev --output-file requirements/dev.txt
 echo uv | compile - --output-file requirements/tools.txt
 compile requirements/build.in --output-file requirements/build.txt
 # What only the benchmarks need: the shape of the original, and plots.

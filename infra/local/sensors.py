@@ -1,49 +1,24 @@
-"""Simulated sensors for `make run DEMO=1`: a daily curve with noise, some readings late, some sent twice."""
+"""Simulated sensors for `make run DEMO=1`: they cope with an API that is away, or refuses."""
 
 import http.client
 import json
-import math
 import os
 import random
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TextIO
 from urllib.parse import urlsplit
 
-_SENSORS = 12
+from replay.fleet import readings
+
 _PAUSE_S = 0.25
-_LATE_SHARE = 0.1
-_REPEATED_SHARE = 0.05
-_LATE_MAX_S = 1800
 _TIMEOUT_S = 10
 _KEPT_MAX = 1000
 _TRY_AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS}
-
-
-def temperature(sensor: int, at: datetime, noise: float) -> float:
-    """Degrees Celsius at a time of day: coolest before dawn, warmest in the afternoon, each sensor in its own spot."""
-    hour = at.hour + at.minute / 60
-    daily = 5 * math.sin((hour - 9) / 24 * 2 * math.pi)
-    return round(16 + sensor * 0.4 + daily + noise, 2)
-
-
-def readings(chance: random.Random, now: datetime) -> Iterator[dict[str, object]]:
-    """One round: a reading of every sensor, some of them late, some of them twice."""
-    for sensor in range(_SENSORS):
-        late = timedelta(seconds=chance.uniform(1, _LATE_MAX_S) if chance.random() < _LATE_SHARE else 0)
-        at = now - late
-        body: dict[str, object] = {
-            "sensorId": f"demo-{sensor:02}",
-            "temperature": temperature(sensor, at, chance.gauss(0, 0.3)),
-            "timestamp": at.isoformat(timespec="milliseconds"),
-        }
-        yield body
-        if chance.random() < _REPEATED_SHARE:
-            yield body
 
 
 class Sender:

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import sync_playwright
 
-from infra.local.sensors import readings
+from replay.fleet import readings
 from tests.support.processes import free_port, running
 from tests.support.waiting import eventually
 from tests.tidy.tree import ROOT

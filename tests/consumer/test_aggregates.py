@@ -14,7 +14,7 @@ from projections.memory import MemoryStores
 from projections.policy import FlushPolicy
 from projections.projector import ShardProjector
 from projections.rows import PROGRESS
-from replay.events import Choice, Passed, replay
+from replay.events import Choice, Events, Passed
 from replay.log import LogRecord
 from telemetry.events import encode_event
 from telemetry.records import Broken, split_record
@@ -94,7 +94,8 @@ def test_s01_consumer_and_replay_read_the_same_lines(log: list[list[bytes]]) -> 
     assert [record.sequence_number for record in noting.records] == list(range(1, len(log) + 1))
     raw = [LogRecord(SHARD.shard_id, str(number), 0, aggregate(found, ["a", "b"])) for number, found in enumerate(log, 1)]
     passed = Passed()
-    printed = list(replay(raw, Choice(), passed))
+    events = Events(Choice(), passed)
+    printed = [event.line for record in raw for event in events.of(record)]
     assert printed == [line.data for line in consumed if not isinstance(line, Broken) and line.data.startswith(b'{"spec')]
     assert passed.codes.total() == len(consumed) - len(printed)
     assert passed.lost == 0

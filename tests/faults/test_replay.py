@@ -2,7 +2,8 @@
 
 import pytest
 
-from replay.log import read_log
+from replay.log import Log
+from replay.stream import StreamSource, look_at
 from telemetry.aws import kinesis_client
 from telemetry.events import encode_event
 from telemetry.reading import Reading
@@ -19,5 +20,6 @@ def test_s04_many_calls_of_single_events_into_one_shard_are_read_whole(endpoint:
         for _ in range(CALLS):
             stack.kinesis.put_records(StreamName=stack.names.stream, Records=[{"PartitionKey": "a", "Data": EVENT}] * EVENTS)
         kinesis = kinesis_client(stack.settings, attempts=1, read_timeout_s=30)
-        assert sum(1 for _ in read_log(kinesis, stack.names.stream)) == CALLS * EVENTS
+        source = StreamSource(kinesis, stack.names.stream, look_at(kinesis, stack.names.stream))
+        assert sum(len(page.records) for page in Log([source]).pages()) == CALLS * EVENTS
         kinesis.close()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from projections.decoding import LETTERS_MAX, Decoder, Record
 from projections.effects import DeadLetter
 from projections.items import dead_letter_items
-from replay.events import Choice, Passed, replay
+from replay.events import Choice, Events, Passed
 from replay.log import LogRecord
 from telemetry.errors import ReasonCode
 from telemetry.shards import Shard
@@ -44,7 +44,7 @@ def codes_of(letters: Sequence[DeadLetter]) -> Counter[ReasonCode]:
 def passed_of(data: bytes) -> Counter[ReasonCode]:
     """What replay passes over in a record of the stream."""
     passed = Passed()
-    list(replay([LogRecord("shard", "1", 0, data)], Choice(), passed))
+    list(Events(Choice(), passed).of(LogRecord("shard", "1", 0, data)))
     return passed.codes
 
 

@@ -1,201 +1,127 @@
-"""The log is read from where asked to its end, however Kinesis pages it, and at a pace that leaves the consumer its share."""
+"""The shards of a log are read side by side, parents before children, each in its order, out of one source or several."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
-from itertools import batched
-from typing import Any
+import threading
+from collections.abc import Collection, Iterator, Sequence
+from random import Random
 
 import pytest
-from botocore.exceptions import ClientError
 
-from replay.log import read_log
-from replay.pace import PAGE_BYTES, pause_s
-
-NOW_S = 1_700_000_000
-CALL_S = 0.25
-DATE = {"HTTPHeaders": {"date": "Tue, 14 Nov 2023 22:13:20 GMT"}}
+from replay.log import Gap, Log, LogRecord, Page, Position
+from telemetry.shards import Shard
 
 
-type Page = list[tuple[float, bytes]]
+def shard(shard_id: str, *parents: str) -> Shard:
+    return Shard(shard_id, 0, 1, parents)
 
 
-class Shard:
-    """Kinesis with one shard: each page is a list of records (arrival in seconds, data) or the lag of an empty one."""
-
-    def __init__(self, *pages: Page | int, lag_ms: int = 0, closed: bool = False) -> None:
-        self._pages, self._lag_ms, self._closed = list(pages), lag_ms, closed
-        self.limits: list[int] = []
-        self.asked_s: list[float] = []
-        self.answered_s: list[float] = []
-        self.sizes_bytes: list[int] = []
-        self.starts: list[dict[str, Any]] = []
-        self.fails: dict[int, str] = {}
-        """Codes of errors, by the number of the call for a page that meets them."""
-        self.now_s = 0.0
-        """A clock that sleeping, calls for pages and tests put on."""
-
-    def list_shards(self, **_: Any) -> Any:
-        numbers = {"StartingSequenceNumber": "0", **({"EndingSequenceNumber": "9"} if self._closed else {})}
-        hashes = {"StartingHashKey": "0", "EndingHashKey": "1"}
-        return {"Shards": [{"ShardId": "shard", "HashKeyRange": hashes, "SequenceNumberRange": numbers}]}
-
-    def get_shard_iterator(self, StreamName: str, ShardId: str, **start: Any) -> Any:  # noqa: N803  as boto3 names them
-        self.starts.append(start)
-        return {"ShardIterator": start.get("StartingSequenceNumber", "0"), "ResponseMetadata": DATE}
-
-    def get_records(self, ShardIterator: str, Limit: int = 10_000) -> Any:  # noqa: N803  as boto3 names them
-        self.limits.append(Limit)
-        self.asked_s.append(self.now_s)
-        self.now_s += CALL_S
-        self.answered_s.append(self.now_s)
-        self.sizes_bytes.append(0)
-        if code := self.fails.get(len(self.limits)):
-            raise ClientError({"Error": {"Code": code, "Message": ""}}, "GetRecords")
-        at = int(ShardIterator)
-        page = self._pages[0] if self._pages else []
-        if isinstance(page, int):
-            self._pages.pop(0)
-            return {"Records": [], "NextShardIterator": ShardIterator, "MillisBehindLatest": page}
-        found = page[:Limit]
-        self._pages[:1] = [page[Limit:]] if page[Limit:] else []
-        self.sizes_bytes[-1] = sum(len(data) for _, data in found)
-        records = [
-            {
-                "SequenceNumber": str(at + number),
-                "ApproximateArrivalTimestamp": datetime.fromtimestamp(arrived_s, UTC),
-                "Data": data,
-            }
-            for number, (arrived_s, data) in enumerate(found)
-        ]
-        ended = self._closed and not self._pages
-        return {
-            "Records": records,
-            "NextShardIterator": None if ended else str(at + len(found)),
-            "MillisBehindLatest": self._lag_ms,
-        }
-
-    def sleep(self, seconds: float) -> None:
-        assert seconds > 0
-        self.now_s += seconds
-
-    def clock(self) -> float:
-        return self.now_s
+FAMILY = [shard("child", "left", "right"), shard("left"), shard("right", "gone"), shard("grandchild", "child"), shard("other")]
 
 
-def read(shard: Any, arrived_from_ms: int | None = None) -> list[bytes]:
-    return [record.data for record in read_log(shard, "stream", arrived_from_ms, clock=shard.clock, sleep=shard.sleep)]
+class Fake:
+    """A source that holds records by number, of which a page has a few."""
+
+    def __init__(self, shards: Sequence[Shard], numbers: range = range(20)) -> None:
+        self._shards, self._numbers = shards, numbers
+        self.begun: list[str] = []
+
+    def shards(self) -> Collection[Shard]:
+        return self._shards
+
+    def read(self, shard: Shard, after: Position | None) -> Iterator[Page]:
+        self.begun.append(shard.shard_id)
+        chance = Random(shard.shard_id)  # noqa: S311  any will do
+        left = [number for number in self._numbers if after is None or number > int(after.sequence_number)]
+        while left:
+            size = chance.randint(1, 4)
+            yield Page(shard.shard_id, [LogRecord(shard.shard_id, str(number), number, b"") for number in left[:size]])
+            left = left[size:]
 
 
-def pauses_are_kept(shard: Shard) -> bool:
-    """Whether no page was asked for before the pause after the one before it."""
-    before = zip(shard.answered_s, shard.sizes_bytes, shard.asked_s[1:], strict=False)
-    return all(asked_s - answered_s >= pause_s(size) - 1e-6 for answered_s, size, asked_s in before)
+def read(log: Log, **begin: object) -> list[tuple[str, int]]:
+    pages = log.pages(**begin)  # type: ignore[arg-type]
+    return [(record.shard_id, int(record.sequence_number)) for page in pages for record in page.records]
 
 
-def test_s04_a_lag_of_0_is_not_the_end() -> None:
-    """Kinesis tells the lag from arrival times: after a call of many records, it reads 0 before the shard's end."""
-    calls: list[Page] = [[(NOW_S, b"%d" % number) for number in range(499)] for _ in range(21)]
-    assert len(read(Shard([record for call in calls for record in call]))) == 10_479
-    assert len(read(Shard(*calls))) == 10_479
+@pytest.mark.parametrize("at_once", [1, 2, 64])
+def test_parents_come_before_their_children_and_each_shard_in_its_order(at_once: int) -> None:
+    """However many are read at once; a parent that is not there any more holds nobody."""
+    found = read(Log([Fake(FAMILY)], at_once=at_once))
+    assert sorted(found) == sorted((one.shard_id, number) for one in FAMILY for number in range(20))
+    for one in FAMILY:
+        own = [place for place, (shard_id, _) in enumerate(found) if shard_id == one.shard_id]
+        assert [found[place][1] for place in own] == list(range(20))
+        of_parents = [place for place, (shard_id, _) in enumerate(found) if shard_id in one.parents]
+        assert not of_parents or max(of_parents) < own[0]
 
 
-def test_s04_an_empty_page_behind_the_tip_is_not_the_end() -> None:
-    """Kinesis crosses stretches of the log without records page by page."""
-    assert read(Shard([(NOW_S, b"1")], 5_000, 1, [(NOW_S, b"2")], 1_000, lag_ms=1_000, closed=True)) == [b"1", b"2"]
+def test_shards_are_read_side_by_side() -> None:
+    """None waits for the end of another that is not its parent: both come to where each waits for the other."""
+    meeting = threading.Barrier(2, timeout=20)
+
+    class Meeting(Fake):
+        def read(self, shard: Shard, after: Position | None) -> Iterator[Page]:
+            meeting.wait()
+            yield from super().read(shard, after)
+
+    assert len(read(Log([Meeting([shard("a"), shard("b")])]))) == 40
 
 
-def test_s04_a_closed_shard_ends_without_another_page() -> None:
-    """There is no next iterator."""
-    shard = Shard([(NOW_S, b"1")], lag_ms=1_000, closed=True)
-    assert read(shard) == [b"1"]
-    assert len(shard.limits) == 1
+def test_the_seam_between_two_sources_is_not_seen() -> None:
+    """Each source goes on after the last record of the one before, where both know a shard and where one does."""
+    archive, stream = Fake([shard("a"), shard("old")], range(12)), Fake([shard("a"), shard("new")], range(5, 20))
+    found = read(Log([archive, stream]))
+    assert [number for shard_id, number in found if shard_id == "a"] == list(range(20))
+    assert (sorted(archive.begun), sorted(stream.begun)) == (["a", "old"], ["a", "new"])
 
 
-def test_s04_writers_that_go_on_do_not_hold_a_reader() -> None:
-    """What arrived after the reading began ends it, by the clock of Kinesis, whatever ours says."""
-    endless: Page = [(NOW_S + number, b"%d" % number) for number in range(100)]
-    assert read(Shard(*batched_pages(endless, 2))) == [b"%d" % number for number in range(7)]
+def test_reading_goes_on_where_it_was() -> None:
+    """After the positions, without the shards that were read to their end, whose children may begin."""
+    source = Fake(FAMILY)
+    found = read(Log([source]), after={"left": Position("15", 15), "right": Position("19", 19)}, ended={"right", "other"})
+    assert [place for place in found if place[0] == "left"] == [("left", number) for number in range(16, 20)]
+    assert sorted(source.begun) == ["child", "grandchild", "left"]
 
 
-@pytest.mark.parametrize("record_bytes", [0, 30, 300, 5_000, 100_000, 1_048_576, 10 * 1024 * 1024])
-def test_l07_a_page_is_within_the_share_of_a_second(record_bytes: int) -> None:
-    """Or one record, the first one too, however large the records are; and the pause follows."""
-    count = min(20_000, 20_000_000 // max(1, record_bytes))
-    shard = Shard([(NOW_S, bytes(record_bytes))] * count)
-    assert len(read(shard)) == count
-    assert shard.limits[0] == 1
-    assert all(size <= max(PAGE_BYTES, record_bytes) for size in shard.sizes_bytes)
-    assert max(shard.limits) <= 1000
-    assert len(shard.limits) <= 6 + count * record_bytes // (PAGE_BYTES // 2) + count // 1000, (
-        "pages are no smaller than need be"
-    )
-    assert pauses_are_kept(shard)
+def test_a_shard_that_went_away_half_read_is_a_gap() -> None:
+    """No source knows it any more; one that had been read to its end is none."""
+    pages = list(Log([Fake([shard("a")])]).pages({"b": Position("1", 5), "c": Position("1", 6)}, {"c"}))
+    assert pages[0] == Page("b", gap=Gap("b", 5, None), ended=True)
+    assert not any(page.gap for page in pages[1:])
 
 
-def test_l07_records_that_grow_shrink_the_next_page() -> None:
-    """And the pause is that of the bytes that came, whatever was expected."""
-    shard = Shard([(NOW_S, b"small")] * 1_200, [(NOW_S, bytes(50_000))] * 100)
-    assert len(read(shard)) == 1_300
-    large = next(number for number, size in enumerate(shard.sizes_bytes) if size > PAGE_BYTES)
-    assert shard.limits[large + 1] == 8
-    assert pauses_are_kept(shard)
+def test_what_a_source_raises_reaches_the_reader() -> None:
+    """Out of the thread that met it."""
+
+    class Failing(Fake):
+        def read(self, shard: Shard, after: Position | None) -> Iterator[Page]:
+            yield Page(shard.shard_id)
+            raise OSError("away")
+
+    with pytest.raises(OSError, match="away"):
+        list(Log([Failing([shard("a")])]).pages())
 
 
-@pytest.mark.parametrize("code", ["ExpiredIteratorException", "ProvisionedThroughputExceededException"])
-def test_l07_a_page_that_failed_is_not_asked_for_again_at_once(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither with a new iterator, after the last record that came, nor when the shard refused: nothing is lost or twice."""
-    monkeypatch.setattr("telemetry.retry.time.sleep", lambda _: None)
-    shard = Shard([(NOW_S, b"%d" % number + bytes(300_000)) for number in range(6)])
-    shard.fails = {1: code, 3: code, 4: code}
-    assert [int(data.rstrip(b"\0")) for data in read(shard)] == list(range(6))
-    assert pauses_are_kept(shard)
-    assert len(shard.starts) == (4 if code == "ExpiredIteratorException" else 1)
+def test_a_reader_that_leaves_ends_the_threads() -> None:
+    """Also those that wait with a page that nobody takes."""
+    before = set(threading.enumerate())
+    pages = Log([Fake([shard(str(number)) for number in range(10)], range(1000))]).pages()
+    next(pages)
+    started = set(threading.enumerate()) - before
+    assert started
+    pages.close()  # type: ignore[attr-defined]
+    for thread in started:
+        thread.join(timeout=20)
+        assert not thread.is_alive()
 
 
-def test_l07_time_that_the_reader_takes_counts() -> None:
-    """Who is slower than the pace is not held up."""
-    shard = Shard([(NOW_S, b"%d" % number) for number in range(50)])
-    for _ in read_log(shard, "stream", clock=shard.clock, sleep=shard.sleep):  # type: ignore[arg-type]
-        shard.now_s += 1
-    assert shard.now_s == 50 + CALL_S * len(shard.limits)
+def test_when_shards_end_those_that_follow_are_looked_for() -> None:
+    """Where reading is to go on: a shard that was not there at the beginning is read after its parent."""
 
+    class Splitting(Fake):
+        def read(self, shard: Shard, after: Position | None) -> Iterator[Page]:
+            yield from super().read(shard, after)
+            self._shards = [parent, shard_of_later]
 
-def test_l07_reading_begins_where_the_first_chosen_reading_can_have_arrived() -> None:
-    """Not at the oldest record, which is days of pages away; without a time, there."""
-    shard = Shard([(NOW_S, b"1")])
-    assert read(shard, 1_699_990_000_500) == [b"1"]
-    begun = datetime(2023, 11, 14, 19, 26, 40, 500_000, UTC)
-    assert shard.starts == [{"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": begun}]
-    shard = Shard([(NOW_S, b"1")])
-    assert read(shard) == [b"1"]
-    assert shard.starts == [{"ShardIteratorType": "TRIM_HORIZON"}]
-
-
-class Refusing(Shard):
-    """Kinesis refuses where reading is to start."""
-
-    def __init__(self, metadata: Any) -> None:
-        super().__init__([(NOW_S, b"1")])
-        self._metadata = metadata
-
-    def get_shard_iterator(self, StreamName: str, ShardId: str, **start: Any) -> Any:  # noqa: N803  as boto3 names them
-        code: Any = {"Error": {"Code": "InvalidArgumentException", "Message": ""}, "ResponseMetadata": self._metadata}
-        raise ClientError(code, "GetShardIterator")
-
-
-@pytest.mark.parametrize("metadata", [DATE, {}], ids=["told", "not told"])
-def test_l07_a_time_that_has_yet_to_come_holds_nothing(metadata: Any) -> None:
-    """Kinesis refuses it, and its own clock says why, if it tells."""
-    assert read(Refusing(metadata), NOW_S * 1000 + 500) == []
-
-
-def test_l07_another_refusal_is_told() -> None:
-    """It is not taken for a shard without records."""
-    with pytest.raises(ClientError):
-        read(Refusing(DATE), NOW_S * 1000)
-    with pytest.raises(ClientError):
-        read(Refusing({}))
-
-
-def batched_pages(records: Page, size: int) -> Iterator[Page]:
-    return (list(page) for page in batched(records, size, strict=False))
+    parent, shard_of_later = shard("a"), shard("b", "a")
+    assert [name for name, _ in read(Log([Splitting([parent])], follow=True))] == ["a"] * 20 + ["b"] * 20
+    assert [name for name, _ in read(Log([Splitting([parent])]))] == ["a"] * 20

@@ -13,8 +13,8 @@ ALLOWED = {
     "consumer": {"telemetry", "projections", "operations"},
     "producer_api": {"telemetry", "projections", "operations"},
     "replay": {"telemetry", "projections"},
-    "cli": {"telemetry", "projections", "replay", "operations", "consumer"},
-    "infra": {"telemetry", "projections"},
+    "cli": {"telemetry", "projections", "replay", "operations", "consumer", "producer_api"},
+    "infra": {"telemetry", "projections", "replay"},
 }
 READ_SIDE = {
     f"projections.{name}"

@@ -1,0 +1,182 @@
+"""The stream as a source of the log: a shard's pages, from its oldest record, a time of arrival, or a position on.
+
+Each shard is read at a pace that leaves the consumer its share (`replay/pace.py`), and to the moment reading began.
+"""
+
+import time
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from replay.log import Gap, LogRecord, Page, Position
+from replay.pace import FIRST_PAGE_RECORDS, Pace, page_records
+from telemetry.retry import patiently
+from telemetry.shards import Shard, list_shards
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+
+_PATIENCE_S = 60.0
+_KINESIS_CLOCK_ALLOWANCE_MS = 5_000
+"""Arrival times are approximate, and an answer's date has whole seconds."""
+_OUR_CLOCK_ALLOWANCE_MS = 60_000
+"""A clock of ours that is behind must not cost the newest records."""
+_SURELY_KEPT: Final = 0.9
+"""Of its retention a record surely lies in the stream: what is older may leave it while it is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What of a stream a reading is about. All times in ms since 1970, as Kinesis stamps records: about right, not in order."""
+
+    created_ms: int
+    """When the stream was made: nothing arrived before."""
+    retention_ms: int
+    asked_at_ms: int
+    """When it was looked at, by the clock of whoever answered."""
+    until_ms: int | None
+    """What arrives later is not read; None to go on for ever."""
+    from_ms: int | None = None
+    """What arrived before need not be read; None for the oldest record."""
+
+    @property
+    def oldest_ms(self) -> int:
+        """Before when nothing that is read can have arrived."""
+        kept_since_ms = self.until_ms - self.retention_ms if self.until_ms is not None else 0
+        return max(self.created_ms, self.from_ms or 0, kept_since_ms)
+
+
+def look_at(kinesis: "KinesisClient", stream: str, patience_s: float = _PATIENCE_S) -> Stretch:
+    """All that a stream holds now. Raises StoreUnavailable when Kinesis does not answer in time, else what AWS says."""
+    answer = patiently(lambda: kinesis.describe_stream_summary(StreamName=stream), patience_s)
+    summary = answer["StreamDescriptionSummary"]
+    created_ms = round(summary["StreamCreationTimestamp"].timestamp() * 1000)
+    told_ms = _kinesis_ms(answer)
+    now_ms = told_ms or time.time_ns() // 1_000_000
+    until_ms = now_ms + (_OUR_CLOCK_ALLOWANCE_MS if told_ms is None else _KINESIS_CLOCK_ALLOWANCE_MS)
+    return Stretch(created_ms, summary["RetentionPeriodHours"] * 3_600_000, now_ms, until_ms)
+
+
+class StreamSource:
+    """Reads a stream. Raises StoreUnavailable when Kinesis stays away for a minute."""
+
+    def __init__(
+        self,
+        kinesis: "KinesisClient",
+        stream: str,
+        stretch: Stretch,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`clock` tells seconds and never goes back; `sleep` takes seconds."""
+        self._kinesis = kinesis
+        self._stream = stream
+        self._stretch = stretch
+        self._clock, self._sleep = clock, sleep
+
+    def shards(self) -> Collection[Shard]:
+        """The shards that the stream still lists."""
+        return patiently(lambda: list_shards(self._kinesis, self._stream), _PATIENCE_S).shards.values()
+
+    def read(self, shard: Shard, after: Position | None) -> Iterator[Page]:
+        """A shard's pages, none of them empty but where something may have been lost before the end."""
+        return _Reading(self._kinesis, self._stream, self._stretch, shard.shard_id, after).pages(Pace(self._clock, self._sleep))
+
+
+class _Reading:
+    """A shard that is being read."""
+
+    def __init__(self, kinesis: "KinesisClient", stream: str, stretch: Stretch, shard_id: str, after: Position | None) -> None:
+        self._kinesis, self._stream, self._stretch, self._shard_id = kinesis, stream, stretch, shard_id
+        self._reached_ms = after.arrived_at_ms if after else max(stretch.created_ms, stretch.from_ms or 0)
+        """What arrived until then was read, or is not asked for."""
+        self._start: dict[str, Any] = {"ShardIteratorType": "TRIM_HORIZON"}
+        if after:
+            self._go_on_after(after.sequence_number)
+        elif stretch.from_ms is not None:
+            # Before the oldest record it is TRIM_HORIZON again (GetShardIterator).
+            at = datetime.fromtimestamp(stretch.from_ms / 1000, UTC)
+            self._start = {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": at}
+
+    def pages(self, pace: Pace) -> Iterator[Page]:
+        """Where writers go on, what arrived after the reading began ends it."""
+        until_ms = self._stretch.until_ms
+        iterator: str | None = None
+        limit = FIRST_PAGE_RECORDS
+        while True:
+            try:
+                if iterator is None and (iterator := self._iterator()) is None:
+                    return
+                answer = self._page(iterator, limit, pace)
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ExpiredIteratorException":
+                    raise
+                iterator = None  # whoever reads us took longer than five minutes over a page
+                continue
+            page, beyond = self._taken(answer, until_ms)
+            iterator = answer.get("NextShardIterator")
+            # A lag of 0 alone is no end: it is told from arrival times, and all records of a call have the same.
+            at_tip = not answer["Records"] and answer["MillisBehindLatest"] == 0
+            ended = iterator is None or beyond or (at_tip and until_ms is not None)
+            if page.records or (ended and page.gap):
+                yield page
+            if ended:
+                return
+            if answer["Records"]:
+                limit = page_records([len(item["Data"]) for item in answer["Records"]])
+
+    def _taken(self, answer: Any, until_ms: int | None) -> tuple[Page, bool]:
+        """The records of an answer, to the first one beyond the end, and whether there is such a one."""
+        records: list[LogRecord] = []
+        beyond = False
+        for item in answer["Records"]:
+            arrived_at_ms = int(item["ApproximateArrivalTimestamp"].timestamp() * 1000)
+            records.append(LogRecord(self._shard_id, item["SequenceNumber"], arrived_at_ms, item["Data"]))
+            if beyond := until_ms is not None and arrived_at_ms > until_ms:
+                break
+        now_ms = _kinesis_ms(answer) or time.time_ns() // 1_000_000
+        gap = None
+        if now_ms - self._reached_ms > _SURELY_KEPT * self._stretch.retention_ms:
+            gap = Gap(self._shard_id, self._reached_ms, records[0].arrived_at_ms if records else now_ms)
+        if records:
+            self._go_on_after(records[-1].sequence_number)
+            self._reached_ms = max(self._reached_ms, records[-1].arrived_at_ms)
+        elif gap is None:
+            # An empty page tells how far it went.
+            self._reached_ms = max(self._reached_ms, now_ms - answer["MillisBehindLatest"])
+        return Page(self._shard_id, records, gap), beyond
+
+    def _go_on_after(self, sequence_number: str) -> None:
+        self._start = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": sequence_number}
+
+    def _iterator(self) -> str | None:
+        """None when reading is to start at a time that has yet to come, which Kinesis refuses."""
+
+        def ask() -> str:
+            asked = {"StreamName": self._stream, "ShardId": self._shard_id, **self._start}
+            return self._kinesis.get_shard_iterator(**asked)["ShardIterator"]
+
+        try:
+            return patiently(ask, _PATIENCE_S)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "InvalidArgumentException" or "Timestamp" not in self._start:
+                raise
+            told_ms = _kinesis_ms(error.response)
+            if told_ms is not None and self._start["Timestamp"].timestamp() * 1000 <= told_ms:
+                raise
+            return None
+
+    def _page(self, iterator: str, limit: int, pace: Pace) -> Any:
+        """The next page. Each try keeps the pace: a shard that refuses us is one that others want to read."""
+        return patiently(lambda: pace.page(lambda: self._kinesis.get_records(ShardIterator=iterator, Limit=limit)), _PATIENCE_S)
+
+
+def _kinesis_ms(answer: Any) -> int | None:
+    """The time of whoever answered, in whole seconds, if it tells."""
+    date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    return int(parsedate_to_datetime(date).timestamp() * 1000) if date else None
