@@ -126,6 +126,13 @@ class Settings(BaseModel):
         int, Field(ge=0, le=65535, description="The port at HOST where the consumer's supervisor tells Prometheus; 0 for none.")
     ] = 0
     java: Annotated[str, Field(description="The java that runs KCL's daemon, 17 or newer.")] = "java"
+    archive_target: Annotated[
+        str,
+        Field(
+            pattern=r"^($|[^s]|s($|[^3])|s3($|[^:])|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_.=/-]*)?$)",
+            description="Where the archive lies: a folder, or s3://bucket/prefix.",
+        ),
+    ] = ""
     store_retry_s: Annotated[
         float, Field(gt=0, le=50, description="How long the consumer retries a call to AWS before it exits, in seconds.")
     ] = 30
