@@ -35,6 +35,8 @@ class ShardArchiver:
         """What is to be read next: the stretch behind the last record that was archived or is held."""
         self._key: str | None = None
         self._ended = False
+        self._closed = shard.closed
+        """Nothing will be written to the shard any more: asked before the next page, or known from the beginning."""
         self._unknown_parents: tuple[str, ...] = ()
         self._draft: Draft | None = None
         self._begun_ms = self._noted_ms = 0
@@ -65,7 +67,7 @@ class ShardArchiver:
             if not (yield from self._take(page)):
                 continue  # somebody was first: on behind what they put
             if page.over:
-                yield from self._end()
+                yield from self._end_or_look_again()
                 continue
             if self._draft and (self._is_due(page) or self._is_last(page)) and not (yield from self._put()):
                 continue
@@ -77,10 +79,9 @@ class ShardArchiver:
         if not page.records:
             if not page.over:
                 yield from self._look_at_tip(page)
-                return True
-            if (yield from self._is_whole(page)):
-                return True
-            return (yield from self._begin_behind_gap(None, page))
+            elif self._closed and not (yield from self._is_whole(page)):
+                return (yield from self._begin_behind_gap(None, page))
+            return True
         if page.records[0].sequence_number <= self._position.after.sequence_number:
             raise WrongStream(f"{self._shard.shard_id} goes back: its stream is not the one created at {self._created}")
         if not (yield from self._is_whole(page)):
@@ -130,10 +131,17 @@ class ShardArchiver:
             state = State.of(self._position.after, self._key, page.asked_ms)
             yield from ask(lambda world: world.note(state))
 
-    def _end(self) -> Steps[None]:
-        """Put the shard's end. A missing iterator alone is none: Kinesis may not have found an open shard once."""
-        if not (yield from ask(lambda world: world.is_closed())):
-            raise StoreUnavailable(f"{self._shard.shard_id} is said to be over, but ListShards does not show it closed")
+    def _end_or_look_again(self) -> Steps[None]:
+        """Put the shard's end, where a page without next iterator was asked for when ListShards had shown the shard closed.
+
+        A missing iterator alone is no end: Kinesis may not have found an open shard once, and what was written to that
+        until it was closed has yet to be read.
+        """
+        if not self._closed:
+            if not (yield from ask(lambda world: world.is_closed())):
+                raise StoreUnavailable(f"{self._shard.shard_id} is said to be over, but ListShards does not show it closed")
+            self._closed = True
+            return
         if self._draft is None:
             self._draft = Draft(self._stream, self._created, self._shard, self._position.after)
         yield from self._put(shard_end=True)
