@@ -79,12 +79,12 @@ class ShardArchiver:
         if not page.records:
             if not page.over:
                 yield from self._look_at_tip(page)
-            elif self._closed and not (yield from self._is_whole(page)):
+            elif self._closed and not (yield from self._is_whole_before(page)):
                 return (yield from self._begin_behind_gap(None, page))
             return True
         if page.records[0].sequence_number <= self._position.after.sequence_number:
             raise WrongStream(f"{self._shard.shard_id} goes back: its stream is not the one created at {self._created}")
-        if not (yield from self._is_whole(page)):
+        if not (yield from self._is_whole_before(page)):
             first = Place(page.records[0].sequence_number, page.records[0].arrived_ms)
             if not (yield from self._begin_behind_gap(first, page)):
                 return False
@@ -96,6 +96,12 @@ class ShardArchiver:
             if self._draft.size_bytes >= self._object_bytes and not (yield from self._put()):
                 return False
         return True
+
+    def _is_whole_before(self, page: Page) -> Steps[bool]:
+        """Whether nothing may be lost before a page. What unknown parents held may be, however young the shard is."""
+        if self._unknown_parents and self._position.after == START:
+            return False
+        return (yield from self._is_whole(page))
 
     def _is_whole(self, page: Page) -> Steps[bool]:
         """Whether nothing was lost between what was read before and this page."""

@@ -145,7 +145,13 @@ class ShardPages:
         since_s = time.monotonic() - self._asked_s
         asked_ms = now_ms()
 
+        tried = False
+
         def ask() -> Any:
+            nonlocal tried
+            if tried:  # a shard that refuses us is one that others want to read
+                threading.Event().wait(pause_s(0, since_s, behind=True))
+            tried = True
             self._asked_s = time.monotonic()
             return self._stream.kinesis.get_records(ShardIterator=iterator, Limit=self._limit)
 

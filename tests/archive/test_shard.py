@@ -256,6 +256,17 @@ def test_a_shard_without_known_parents_says_so() -> None:
     assert world.gaps() == [Gap("0", "1000", None, "2025-11-28T08:59:49.316Z", parents=SHARD.parents)]
 
 
+def test_parents_that_are_unknown_are_named_though_the_start_is_whole() -> None:
+    """A look at the tip vouches for the shard, not for what its parents held."""
+    world = World()
+    world.archive_to_tip()
+    assert world.states
+    world.listed = set()
+    world.write()
+    world.archive_to_tip()
+    assert [gap.parents for gap in world.gaps()] == [SHARD.parents]
+
+
 def test_a_young_parent_vouches_for_its_childs_start() -> None:
     """However old the stream is: the child was not there before the parent's last record."""
     world = World()

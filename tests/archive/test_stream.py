@@ -158,6 +158,21 @@ def test_an_end_is_what_list_shards_says(kinesis: Kinesis) -> None:
     assert not reading.is_closed()
 
 
+def test_a_shard_that_refuses_is_left_alone_for_a_while(kinesis: Kinesis, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after any page: others want to read it."""
+    pauses = []
+
+    def pause_s(page_bytes: int, *_: object, **__: object) -> float:
+        pauses.append(page_bytes)
+        return 0.0
+
+    monkeypatch.setattr(module, "pause_s", pause_s)
+    kinesis.pages = ["ProvisionedThroughputExceededException", {}]
+    reading = ShardPages(Stream(kinesis, "a-stream", 5), "s", threading.Event(), 1)  # type: ignore[arg-type]
+    assert not reading.read(START).records
+    assert len(pauses) == 3
+
+
 def test_the_oldest_record_may_lie_behind_empty_pages(kinesis: Kinesis) -> None:
     """Some; of a shard that holds none there is none."""
     kinesis.pages = [{}, {}, {"Records": [record(3)]}]
