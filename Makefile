@@ -44,8 +44,8 @@ infra-test: setup ## check Terraform: format, validity, its own tests, plans, po
 infra-apply-test: setup ## apply and destroy a whole environment on moto, and stream and tables on LocalStack (TF_PLUGIN_DIR=)
 	@INFRA_APPLY=1 $(BIN)/pytest tests/infra/test_apply.py
 
-simulate: setup ## run simulated schedules of crashes, zombies and reshards (SEEDS=0:100000)
-	@$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),0:100000) --jobs 2
+simulate: setup ## run simulated schedules of crashes, zombies and reshards (SEEDS=0:100000, WHAT=archive)
+	@$(BIN)/python -m tests.simulation --what $(or $(WHAT),projection) --seeds $(or $(SEEDS),0:100000) --jobs 2
 
 check: setup ## lint, formatting and types; edits nothing
 	@$(BIN)/ruff check --quiet .
@@ -70,8 +70,10 @@ images: ## build both container images with Docker (TAG=)
 push-images: ## bring them to ECR (TAG=, AWS_ACCOUNT_ID=, AWS_REGION=)
 	@AWS_ACCOUNT_ID=$(AWS_ACCOUNT_ID) AWS_REGION=$(AWS_REGION) sh infra/images/push.sh $(TAG)
 
-clean: ## remove what the other targets made in this folder
-	rm -rf .venv .tools .local .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+clean: ## remove what the other targets made in this folder, but for what make run archived
+	rm -rf .venv .tools .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
+	@[ ! -d .local ] || find .local -mindepth 1 -maxdepth 1 ! -name data -exec rm -rf {} +
+	@[ ! -d .local/data ] || echo "what was archived stays in .local/data: remove it yourself if nobody needs it"
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup: .venv/.ready

@@ -142,7 +142,8 @@ def first_reading(rig: Rig) -> Iterator[Figure]:
     seconds = []
     for _ in range(3):
         port, localstack_port = free_port(), free_port()
-        environ = {**os.environ, "PORT": str(port), "LOCALSTACK_PORT": str(localstack_port)}
+        own = {"PORT": str(port), "LOCALSTACK_PORT": str(localstack_port), "ARCHIVE_TARGET": str(rig.folder / "archive")}
+        environ = {**os.environ, **own}
         began_s = time.perf_counter()
         with (rig.folder / "run.log").open("ab") as log:
             process = subprocess.Popen(["make", "run"], cwd=ROOT, env=environ, stdout=log, stderr=log, start_new_session=True)

@@ -6,7 +6,7 @@ import sys
 import threading
 from typing import TextIO
 
-_COLORS = {"localstack": 90, "consumer": 36, "api": 32, "sensors": 35, "run": 1}
+_COLORS = {"localstack": 90, "archiver": 33, "consumer": 36, "api": 32, "sensors": 35, "run": 1}
 _SHOWN_ELSEWHERE = {"event", "level", "timestamp", "process"}
 
 

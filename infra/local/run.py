@@ -1,7 +1,7 @@
 """`make run`: the whole pipeline on this machine, in the foreground, until Ctrl-C or SIGTERM.
 
-Starts LocalStack, unless AWS_ENDPOINT_URL says that AWS is elsewhere, makes stream and tables, then runs consumer and API, and
-says which URL to open once a first reading could be served. Stops everything it started, in order, and nothing else.
+Starts LocalStack, unless AWS_ENDPOINT_URL says that AWS is elsewhere, makes stream and tables, then runs archiver, consumer and
+API, and says which URL to open once a first reading could be served. Stops everything it started, in order, and nothing else.
 
 Of the user's shell it takes what environment.py says: into its own environment, where boto3 looks, and into what it starts.
 """
@@ -16,6 +16,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import ExitStack
+from pathlib import Path
 from typing import NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -37,6 +38,9 @@ from telemetry.shards import list_shards
 
 _LOCALSTACK_PORT = 4566
 _READY_WAIT_S = 120
+_DATA = Path(__file__).parents[2] / ".local" / "data"
+"""Where what runs here is archived, by prefix, unless ARCHIVE_TARGET says otherwise. Nothing of ours removes it."""
+_ARCHIVE_INTERVAL_S = 5
 _POLL_S = 0.1
 
 EXAMPLE = """Ready. Open {url} or send a first reading:
@@ -85,6 +89,7 @@ def _run(environ: MutableMapping[str, str], console: Console) -> NoReturn:
     environ.update(taken)
     settings = _settings(environ)
     environ["PORT"] = str(free_port(settings.port, "PORT", settings.host))
+    archive_here(environ, settings)
     with ExitStack() as stack:
         alive: dict[str, Callable[[], int | None]] = {}
         environ.setdefault("JAVA", str(ensure_java()))
@@ -96,7 +101,8 @@ def _run(environ: MutableMapping[str, str], console: Console) -> NoReturn:
         console.say("run", f"making stream and tables {settings.prefix}-…")
         names = ResourceNames(settings.prefix)
         set_up(kinesis_client(settings), dynamodb_client(settings), names)
-        for label, module in (("consumer", "consumer"), ("api", "producer_api")):
+        # Stopped the other way round: what the API took in last is archived.
+        for label, module in (("archiver", "archive"), ("consumer", "consumer"), ("api", "producer_api")):
             alive[label] = _start(stack, label, module, environ, console).ended
         url = url_to_open(settings.host, settings.port)
         _wait_until_ready(lambda: _serves(url, settings, names, began_us), alive)
@@ -113,6 +119,14 @@ def _settings(environ: Mapping[str, str]) -> Settings:
     if "@" in environ.get("AWS_ENDPOINT_URL", ""):
         raise InvalidSettings("AWS_ENDPOINT_URL holds an @: leave user and password out, nothing uses them.")
     return Settings.from_environment(environ)
+
+
+def archive_here(environ: MutableMapping[str, str], settings: Settings) -> None:
+    """Set where to archive to and how often, where the shell does not say. Raises InvalidSettings."""
+    if settings.prefix in (".", ".."):
+        raise InvalidSettings(f"PREFIX={settings.prefix}: what is archived here is kept in a folder of this name. Use letters.")
+    environ.setdefault("ARCHIVE_TARGET", str(_DATA / settings.prefix))
+    environ.setdefault("ARCHIVE_INTERVAL_S", str(_ARCHIVE_INTERVAL_S))
 
 
 def url_to_open(host: str, port: int) -> str:
@@ -148,7 +162,8 @@ def _start_localstack(stack: ExitStack, environ: MutableMapping[str, str], conso
         raise InvalidSettings(f"LOCALSTACK_PORT={port!r}: Expected a number; 0 takes any free port.")
     console.say("run", "starting LocalStack")
     localstack = LocalStack(int(port), on_log=lambda line: console.say("localstack", line) if line else None)
-    stack.callback(lambda: console.say("run", "stopped; the local data is forgotten"))
+    kept = f"stopped; stream and tables are forgotten, what was archived lies in {environ['ARCHIVE_TARGET']}"
+    stack.callback(lambda: console.say("run", kept))
     stack.enter_context(localstack)
     stack.callback(lambda: console.say("run", "stopping LocalStack"))
     # Our own environment, because boto3 looks for credentials there and our processes inherit it.

@@ -7,6 +7,7 @@ import shutil
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 from playwright.sync_api import sync_playwright
@@ -30,7 +31,7 @@ def main() -> None:
     url = f"http://127.0.0.1:{(port := free_port())}"
     log = Path(os.environ.get("TMPDIR", "/tmp")) / f"screenshot-{port}.log"  # noqa: S108  its name is nobody else's
     demo = {**os.environ, "PORT": str(port), "LOCALSTACK_PORT": "0", "DEMO": "1"}
-    with running("infra.local.run", demo, log):
+    with TemporaryDirectory() as archive, running("infra.local.run", {**demo, "ARCHIVE_TARGET": archive}, log):
         eventually(lambda: _is_ready(log), READY_WITHIN_S)
         _send_an_hour(url)
         taken = _take(url, browser)

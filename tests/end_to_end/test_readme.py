@@ -67,7 +67,8 @@ def make_run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeRun]:
 
     ensure_localstack()  # the leftovers' proxy is for what installs, too
     own = {name: value for name, value in environ.items() if not name.startswith(("AWS_", "MAKE", "MFLAGS"))}
-    run = MakeRun(tmp_path_factory.mktemp("run") / "run.log", {**own, "PREFIX": "readme"})
+    folder = tmp_path_factory.mktemp("run")
+    run = MakeRun(folder / "run.log", {**own, "PREFIX": "readme", "ARCHIVE_TARGET": str(folder / "archive")})
     eventually(lambda: run.shows("Ready. Open"), within_s=120)
     yield run
     if run.process.poll() is None:
@@ -125,13 +126,15 @@ def test_demo_sensors_send_readings(make_run: MakeRun) -> None:
 
 
 def test_a_signal_stops_everything_it_started_in_order(make_run: MakeRun) -> None:
-    """Sensors and API first, then the consumer, then LocalStack; and it says that the data is forgotten."""
+    """Sensors and API first, then consumer and archiver, then LocalStack; and it says what is forgotten and what is kept."""
     make_run.process.send_signal(signal.SIGTERM)
     make_run.process.wait(60)
     log = make_run.log.read_text()
-    order = [log.index(f"stopping {label}") for label in ("sensors", "api", "consumer", "LocalStack")]
+    order = [log.index(f"stopping {label}") for label in ("sensors", "api", "consumer", "archiver", "LocalStack")]
     assert order == sorted(order), log
-    make_run.shows("the local data is forgotten")
+    archived = make_run.environ["ARCHIVE_TARGET"]
+    make_run.shows(f"stream and tables are forgotten, what was archived lies in {archived}")
+    assert list(Path(archived).rglob("*.ndjson.gz"))
     listed = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     assert str(make_run.localstack_port) not in listed
     assert "readme-projector" not in listed

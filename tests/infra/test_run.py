@@ -13,6 +13,8 @@ from infra.local import run
 from infra.local.console import Console
 from infra.local.localstack import LocalStackError, PortTakenError, free_port
 from telemetry.errors import InvalidSettings
+from telemetry.settings import Settings
+from tests.tidy.tree import ROOT
 
 
 @pytest.fixture
@@ -109,6 +111,23 @@ def test_r05_a_port_is_looked_for_at_the_host_that_was_asked_for() -> None:
         with pytest.raises(PortTakenError, match=f"port {port} is in use"):
             free_port(port, "PORT", "::1")
         assert free_port(port, "PORT", "127.0.0.1") == port
+
+
+def test_what_runs_here_is_archived_in_a_folder_of_its_prefix() -> None:
+    """Every few seconds; a shell that says otherwise is heard."""
+    environ: dict[str, str] = {}
+    run.archive_here(environ, Settings(prefix="p-1"))
+    assert environ == {"ARCHIVE_TARGET": str(ROOT / ".local" / "data" / "p-1"), "ARCHIVE_INTERVAL_S": "5"}
+    named = {"ARCHIVE_TARGET": "s3://a-bucket", "ARCHIVE_INTERVAL_S": "60"}
+    run.archive_here(named, Settings(prefix="p-1"))
+    assert named == {"ARCHIVE_TARGET": "s3://a-bucket", "ARCHIVE_INTERVAL_S": "60"}
+
+
+@pytest.mark.parametrize("prefix", [".", ".."])
+def test_a_prefix_that_is_no_folder_of_its_own_is_refused(prefix: str) -> None:
+    """It would mix with what others keep."""
+    with pytest.raises(InvalidSettings, match=r"^PREFIX=\.+: "):
+        run.archive_here({}, Settings(prefix=prefix))
 
 
 @pytest.mark.parametrize("host", ["192.0.2.7", "[::1]"])

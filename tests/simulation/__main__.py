@@ -4,26 +4,30 @@ import argparse
 import sys
 import time
 
+from tests.simulation import simulate
+from tests.simulation.archive import simulate as archive
 from tests.simulation.campaign import violations
-from tests.simulation.simulate import fingerprint
 
 PROGRESS_EVERY_S = 5
+SIMULATORS = {"projection": simulate, "archive": archive}
 
 
 def main() -> int:
     """The exit status is 1 when a promise was broken."""
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--what", choices=SIMULATORS, default="projection", help="whose schedules (%(default)s)")
     parser.add_argument("--seeds", default="0:10000", metavar="A:B", help="from A, up to but without B")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--fingerprint", type=int, metavar="SEED")
     arguments = parser.parse_args()
+    simulator = SIMULATORS[arguments.what]
     if arguments.fingerprint is not None:
-        sys.stdout.write(fingerprint(arguments.fingerprint) + "\n")
+        sys.stdout.write(simulator.fingerprint(arguments.fingerprint) + "\n")
         return 0
     first, last = map(int, arguments.seeds.split(":"))
     begun_s = told_s = time.monotonic()
     done = broken = 0
-    for count, texts in violations(range(first, last), arguments.jobs):
+    for count, texts in violations(range(first, last), arguments.jobs, simulator.run_schedule):
         done += count
         broken += len(texts)
         for text in texts:

@@ -29,7 +29,7 @@ def test_many_schedules_keep_the_promises() -> None:
     """Every acknowledged reading is in the log, and every table is the fold of the log's distinct readings."""
     schedules = 0
     broken = []
-    for count, texts in violations(range(SCHEDULES), jobs=2):
+    for count, texts in violations(range(SCHEDULES), 2, run_schedule):
         schedules += count
         broken += texts
     assert schedules == SCHEDULES
@@ -52,6 +52,6 @@ def test_a_seed_replays_identically() -> None:
 def test_seeded_bugs_are_caught() -> None:
     """Whoever takes out one of the algorithm's precautions hears of it."""
     with ProcessPoolExecutor(2, get_context("spawn")) as processes:
-        found = processes.map(partial(seeds_until_caught, seeds_max=SEEDS_TO_CATCH_A_BUG_MAX), Bug)
+        found = processes.map(partial(seeds_until_caught, seeds_max=SEEDS_TO_CATCH_A_BUG_MAX, run=run_schedule), Bug)
         needed = dict(zip([bug.name for bug in Bug], found, strict=True))
     assert all(needed.values()), f"not caught: {[name for name, seeds in needed.items() if seeds is None]}"

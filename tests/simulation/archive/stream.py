@@ -1,0 +1,110 @@
+"""A model of a stream as archivers see it: its shards lose what is old when it suits them, and answer wrongly now and then."""
+
+from dataclasses import dataclass, field, replace
+from random import Random
+
+from archive.lines import LogRecord
+from telemetry.shards import Shard
+
+RETENTION_MS = 100_000
+JITTER_MS = 1_000
+"""By which an arrival's stamp may be off."""
+HASH_KEYS = 16
+_FIRST_SEQUENCE_NUMBER = 93
+"""Soon numbers have a digit more."""
+
+
+@dataclass(slots=True)
+class ModelShard:
+    """One shard with all that was ever put into it."""
+
+    shard: Shard
+    records: list[LogRecord] = field(default_factory=list)
+    arrived_ms: list[int] = field(default_factory=list)
+    """When each really arrived."""
+    trimmed: int = 0
+    """So many records have left the stream."""
+    closed_ms: int | None = None
+
+
+class ModelStream:
+    """One stream. The scheduler moves `now_ms`."""
+
+    def __init__(self, rng: Random, now_ms: int) -> None:
+        self._rng = rng
+        self.now_ms = self.created_ms = now_ms
+        self._number = _FIRST_SEQUENCE_NUMBER
+        self.shards: dict[str, ModelShard] = {}
+        self._create(0, HASH_KEYS - 1, ())
+
+    def put(self, data: bytes) -> None:
+        """A record, into some open shard."""
+        model = self._rng.choice(self.open)
+        self._number += self._rng.randint(1, 3)
+        stamp_ms = self.now_ms + self._rng.randint(-JITTER_MS, JITTER_MS)
+        model.records.append(LogRecord(self._number, stamp_ms, data))
+        model.arrived_ms.append(self.now_ms)
+
+    @property
+    def open(self) -> list[ModelShard]:
+        """Those that take records."""
+        return [model for model in self.shards.values() if model.closed_ms is None]
+
+    def listed(self) -> dict[str, Shard]:
+        """ListShards: a closed shard is forgotten when all that it held must be."""
+        return {
+            shard_id: model.shard
+            for shard_id, model in self.shards.items()
+            if model.closed_ms is None or model.closed_ms > self.now_ms - RETENTION_MS
+        }
+
+    def trim(self) -> None:
+        """What is older than the retention leaves the stream."""
+        for model in self.shards.values():
+            while model.trimmed < len(model.records) and model.arrived_ms[model.trimmed] <= self.now_ms - RETENTION_MS:
+                model.trimmed += 1
+
+    def read(self, shard_id: str, after: int, limit: int) -> tuple[list[LogRecord], bool, int]:
+        """GetRecords: records, whether there is no next iterator, and how far the page lies behind the tip, in ms."""
+        if shard_id not in self.listed():
+            return [], True, 0
+        model = self.shards[shard_id]
+        beyond = [record for record in model.records[model.trimmed :] if record.sequence_number > after]
+        if beyond and self._rng.random() < 0.1:
+            return [], False, max(1, self.now_ms - beyond[0].arrived_ms)
+        page = beyond[:limit]
+        rest = len(beyond) > len(page)
+        return page, model.closed_ms is not None and not rest, max(1, self.now_ms - page[-1].arrived_ms) if rest else 0
+
+    def oldest(self, shard_id: str) -> int | None:
+        """The first record at TRIM_HORIZON."""
+        if shard_id not in self.listed():
+            return None
+        model = self.shards[shard_id]
+        return model.records[model.trimmed].sequence_number if model.trimmed < len(model.records) else None
+
+    def split(self) -> None:
+        """Close a shard and open two."""
+        wide = [model for model in self.open if model.shard.first_hash_key < model.shard.last_hash_key]
+        if wide:
+            parent = self._close(self._rng.choice(wide))
+            middle = (parent.first_hash_key + parent.last_hash_key) // 2
+            self._create(parent.first_hash_key, middle, (parent.shard_id,))
+            self._create(middle + 1, parent.last_hash_key, (parent.shard_id,))
+
+    def merge(self) -> None:
+        """Close two neighbours and open one."""
+        shards = sorted(self.open, key=lambda model: model.shard.first_hash_key)
+        if len(shards) > 1:
+            at = self._rng.randrange(len(shards) - 1)
+            low, high = self._close(shards[at]), self._close(shards[at + 1])
+            self._create(low.first_hash_key, high.last_hash_key, (low.shard_id, high.shard_id))
+
+    def _close(self, model: ModelShard) -> Shard:
+        model.closed_ms = self.now_ms
+        model.shard = replace(model.shard, closed=True)
+        return model.shard
+
+    def _create(self, first: int, last: int, parents: tuple[str, ...]) -> None:
+        shard_id = f"shardId-{len(self.shards):012}"
+        self.shards[shard_id] = ModelShard(Shard(shard_id, first, last, parents))
