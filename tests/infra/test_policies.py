@@ -27,6 +27,8 @@ from tests.support.waiting import eventually
 
 NAMES = ResourceNames("telemetry-dev")
 PUTS = 200
+ARCHIVE = f"{NAMES.prefix}-archive-{ACCOUNT}"
+KINESIS_READS = ("DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards")
 
 # Allowed although no such call is made in this run, each for its reason.
 NOT_SEEN: Mapping[str, Mapping[Call, str]] = {
@@ -168,9 +170,32 @@ def test_the_consumer_may_write_its_restarts_and_not_the_pointer(policies: Mappi
     assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": "supervisor#*"}}
 
 
+def test_an_archiver_may_list_get_and_put(policies: Mapping[str, Any]) -> None:
+    """And read the stream: nothing of it deletes, and none of the tables is its business."""
+    assert set(allowed(policies["archiver"])) == {
+        *(Call(f"kinesis:{action}", NAMES.stream) for action in KINESIS_READS),
+        Call("s3:ListBucket", ARCHIVE),
+        *(Call(f"s3:{action}", f"{ARCHIVE}/{part}/*") for action in ("GetObject", "PutObject") for part in ("log", "state")),
+    }
+
+
+def test_the_archive_keeps_its_log_from_everybody(plans: Mapping[str, dict[str, Any]]) -> None:
+    """Nobody deletes of it, nobody puts into it without If-None-Match; states are overwritten and days replaced."""
+    guards = planned(plans["environment"], "aws_s3_bucket_policy")
+    statements = json.loads(guards["module.archive[0].aws_s3_bucket_policy.archive"]["policy"])["Statement"]
+    assert all((statement["Effect"], statement["Principal"]) == ("Deny", "*") for statement in statements)
+    keeping = [statement for statement in statements if statement["Sid"] != "TlsOnly"]
+    assert {statement["Resource"] for statement in keeping} == {f"arn:aws:s3:::{ARCHIVE}/log/*"}
+    found = {tuple(sorted(_actions(statement))): statement.get("Condition") for statement in keeping}
+    assert found == {
+        ("s3:DeleteObject", "s3:DeleteObjectVersion"): None,
+        ("s3:PutObject",): {"Null": {"s3:if-none-match": "true"}},
+    }
+
+
 def test_fargates_agent_may_fetch_the_image_and_write_the_logs(policies: Mapping[str, Any]) -> None:
     """No process has these rights, and the agent has no others."""
-    groups = {f"/{NAMES.prefix}/{process}" for process in ("api", "consumer")}
+    groups = {f"/{NAMES.prefix}/{process}" for process in ("api", "archiver", "consumer")}
     assert {call.action for call in allowed(policies["execution"])} == {
         "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer",
         "logs:CreateLogStream", "logs:PutLogEvents",

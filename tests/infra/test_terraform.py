@@ -38,8 +38,8 @@ type Roots = Mapping[str, Root]
 
 def container(plans: Plans, name: str) -> dict[str, Any]:
     """The container of a service."""
-    tasks = planned(plans["environment"], "aws_ecs_task_definition")
-    (found,) = json.loads(tasks[f"module.{name}.aws_ecs_task_definition.this"]["container_definitions"])
+    tasks = planned(plans["environment"], "aws_ecs_task_definition").values()
+    ((found,),) = (json.loads(task["container_definitions"]) for task in tasks if task["family"].endswith(f"-{name}"))
     made: dict[str, Any] = found
     return made
 
@@ -186,7 +186,10 @@ def test_log_lines_that_alarms_count_are_logged(plans: Plans, tmp_path: Path) ->
         reason = "shardId-000000000000 has not moved for 75 s"
         Oversight("w", patience(settings), status).tell("restarting", reason=reason, failures=1, pause_s=0.2)
         _tell_loss()
-    for address, metric_filter in planned(plans["environment"], "aws_cloudwatch_log_metric_filter").items():
+    filters = planned(plans["environment"], "aws_cloudwatch_log_metric_filter")
+    for address, metric_filter in filters.items():
+        if metric_filter["log_group_name"] != f"/{settings.prefix}/consumer":
+            continue
         terms = dict(re.findall(r'\$\.(\w+) = "\*?(.+?)\*?"', metric_filter["pattern"]))
         assert terms, address
         assert any(all(text in line.get(name, "") for name, text in terms.items()) for line in logs), address
