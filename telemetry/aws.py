@@ -13,9 +13,12 @@ from telemetry.settings import Settings
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kinesis import KinesisClient
+    from mypy_boto3_s3 import S3Client
 
 _CONNECT_TIMEOUT_S = 1
 _READ_TIMEOUT_S = 2
+_OBJECT_TIMEOUT_S = 60
+"""S3 answers a put when it has all of the object."""
 _USER_AGENT = "telemetry-pipeline"
 """The SDK's own names every part of the machine, and is made anew for each request."""
 
@@ -61,3 +64,9 @@ def dynamodb_client(settings: Settings, *, attempts: int = 3, pool: int = 10, va
     if not validate:
         client._serializer = AttributeValueSerializer()  # type: ignore[attr-defined]
     return client
+
+
+def s3_client(settings: Settings, *, pool: int = 10) -> "S3Client":
+    """An S3 client. Who puts and gets by it retries by itself."""
+    config = _config(settings, 1, pool, _OBJECT_TIMEOUT_S)
+    return session().client("s3", config=config, endpoint_url=settings.aws_endpoint_url)

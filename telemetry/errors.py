@@ -16,6 +16,7 @@
     │   └── StreamMissing   the stream is not there, or about to go
     ├── WrongStream         the stream was made anew since the projection was filled
     │   └── NotSetUp        nobody has said yet which stream the projection is filled from
+    ├── ArchiveUnreadable   an object of the archive is not what its readers know
     └── InvalidSettings     every bad setting with its fix
 
 Which HTTP status each one becomes is decided in one table, `producer_api/problems.py`.
@@ -131,6 +132,10 @@ class WrongStream(TelemetryError):
 
 class NotSetUp(WrongStream):
     """The tables hold no pointer to a stream yet."""
+
+
+class ArchiveUnreadable(TelemetryError):
+    """An object of the archive cannot be read: it is of a newer format, spoilt, or not where its chain leads."""
 
 
 class InvalidSettings(TelemetryError):

@@ -13,7 +13,10 @@ CONSUMER_CALLS_A_S: Final = 3
 """Freshness comes first. Its bytes are what is written, which is half of the shard's at most."""
 
 ARCHIVE_CALLS_A_S: Final = 1
-"""Firehose reads each shard once a second (Amazon Data Firehose, "Data delivery"). Nothing does on one machine."""
+"""At most; as seldom as every ten seconds where little comes."""
+
+ARCHIVE_BYTES_MAX: Final = 1_000_000
+"""In one call: what is written in a second at most."""
 
 OTHERS_CALLS_A_S: Final = 1
 """Whoever else reads, replay above all."""

@@ -63,6 +63,13 @@ _LASTING = frozenset(
         "UnknownOperationException",
         "ValidationError",
         "ValidationException",
+        # And of S3 (Error Responses, List of Error Codes).
+        "InvalidBucketName",
+        "InvalidRange",
+        "NoSuchBucket",
+        "NoSuchKey",
+        "PermanentRedirect",
+        "PreconditionFailed",
     }
 )
 """Errors that the same request will meet again; every other one may pass."""

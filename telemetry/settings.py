@@ -126,8 +126,35 @@ class Settings(BaseModel):
         int, Field(ge=0, le=65535, description="The port at HOST where the consumer's supervisor tells Prometheus; 0 for none.")
     ] = 0
     java: Annotated[str, Field(description="The java that runs KCL's daemon, 17 or newer.")] = "java"
+    archive_target: Annotated[
+        str,
+        Field(
+            pattern=r"^($|[^s]|s($|[^3])|s3($|[^:])|s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_.=/-]*)?$)",
+            description="Where the archive lies: a folder, or s3://bucket/prefix.",
+        ),
+    ] = ""
+    archive_interval_s: Annotated[
+        float, Field(gt=0, le=3600, description="How long the archiver collects before it puts an object, in seconds.")
+    ] = 300
+    archive_object_bytes: Annotated[
+        int, Field(ge=1, le=10**9, description="Which size makes the archiver put an object sooner, in bytes.")
+    ] = 64_000_000
+    archive_held_bytes: Annotated[
+        int, Field(ge=1, le=10**11, description="What it holds of all shards together; beyond, the largest goes first.")
+    ] = 256_000_000
+    archiver_share: Annotated[
+        str,
+        Field(
+            pattern=r"^[1-9][0-9]{0,2}/[1-9][0-9]{0,2}$",
+            description="Which share of the shards an archiver takes: i/n, the i-th of n.",
+        ),
+    ] = "1/1"
+    archiver_metrics_port: Annotated[
+        int, Field(ge=0, le=65535, description="The port at HOST where the archiver tells Prometheus; 0 for none.")
+    ] = 0
     store_retry_s: Annotated[
-        float, Field(gt=0, le=50, description="How long the consumer retries a call to AWS before it exits, in seconds.")
+        float,
+        Field(gt=0, le=50, description="How long consumer and archiver retry a call to AWS, in seconds."),
     ] = 30
 
     @model_validator(mode="before")
@@ -139,6 +166,9 @@ class Settings(BaseModel):
     def _leave_room(self) -> Self:
         if self.temperature_min > self.temperature_max:
             raise ValueError("TEMPERATURE_MIN is above TEMPERATURE_MAX, so every reading would be refused")
+        number, of = map(int, self.archiver_share.split("/"))
+        if number > of:
+            raise ValueError(f"ARCHIVER_SHARE={self.archiver_share}: there are only {of} shares, the last of them {of}/{of}")
         if self.stopping_s > self.stop_timeout_s:
             raise ValueError(
                 f"DRAIN_S and PUT_DEADLINE_S: stopping takes {self.stopping_s:g} s: STOP_TIMEOUT_S={self.stop_timeout_s:g} "

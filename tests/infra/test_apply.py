@@ -9,6 +9,7 @@ import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import boto3
 import httpx
@@ -21,7 +22,7 @@ from tests.support.terraform import EMULATED, LOCAL_STATE, OFFLINE, copy_root, w
 from tests.support.waiting import eventually
 
 PROJECT = Path(__file__).parents[2]
-REGION = "eu-west-1"
+REGION: Final = "eu-west-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION}
 NO_CHANGES = 0
 

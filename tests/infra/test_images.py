@@ -154,7 +154,10 @@ def test_a_jar_that_is_not_the_locked_one_makes_no_image(tmp_path: Path) -> None
 def test_the_builder_is_sent_only_what_images_are_made_of(tmp_path: Path) -> None:
     """No tests, no documents, nothing of git and nothing local."""
     sent = {str(path.relative_to(tmp_path)) for path in context(tmp_path).rglob("*") if path.is_file()}
-    parts = ("cli", "consumer", "infra", "operations", "producer_api", "projections", "replay", "requirements", "telemetry")
+    parts = (
+        *("archive", "cli", "consumer", "infra", "operations", "producer_api", "projections", "replay", "requirements"),
+        "telemetry",
+    )
     others = {name for name in sent if not name.startswith(tuple(f"{part}/" for part in parts))}
     assert others == {"LICENSE", "README.md", "pyproject.toml"}
     assert {name for name in sent if name.startswith("infra/")} == {

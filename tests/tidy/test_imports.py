@@ -8,6 +8,7 @@ from tests.tidy.tree import PARTS, modules
 
 ALLOWED = {
     "telemetry": set(),
+    "archive": {"telemetry"},
     "projections": {"telemetry"},
     "operations": {"telemetry", "projections"},
     "consumer": {"telemetry", "projections", "operations"},
@@ -42,7 +43,7 @@ def ours(path: Path) -> str:
 
 
 def test_a_part_imports_only_what_lies_before_it() -> None:
-    """telemetry ← projections ← operations ← consumer and producer_api; replay and cli above them."""
+    """telemetry ← archive, projections; projections ← operations ← consumer and producer_api; replay and cli above them."""
     wrong = [
         f"{path} imports {name}: {ours(path)}/ may import {sorted(ALLOWED[ours(path)]) or 'nothing'} of ours"
         for path, tree in modules().items()
@@ -101,6 +102,8 @@ def test_the_pure_modules_import_no_clock_no_thread_and_no_client() -> None:
     operations = ("doctor", "movement", "tally", "verdicts")
     pure = [*(f"projections/{name}.py" for name in (*values, *writing, *reading)), "producer_api/writing/commit.py"]
     pure += [f"operations/{name}.py" for name in operations]
+    chain = ("names", "instants", "meta", "lines", "objects", "wholeness", "world", "shard", "pace", "chain")
+    pure += [f"archive/{name}.py" for name in chain]
     impure = {"time", "threading", "asyncio", "random", "socket", "boto3", "botocore", "concurrent"}
     wrong = [
         f"{name} imports {module}: hand it in as an argument"

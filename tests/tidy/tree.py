@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PARTS = (
-    *("telemetry", "producer_api", "consumer", "projections", "operations", "replay", "cli", "infra"),
+    *("telemetry", "producer_api", "consumer", "projections", "archive", "operations", "replay", "cli", "infra"),
     *("benchmarks", "tests"),
 )
 

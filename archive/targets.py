@@ -1,0 +1,84 @@
+"""Where a chain's objects lie, as archiver and readers see it, and the twin in memory."""
+
+import io
+import threading
+from collections.abc import Iterator
+from typing import BinaryIO, Protocol
+
+from telemetry.errors import ArchiveUnreadable
+
+
+class Target(Protocol):
+    """A place for objects, which are put once and never changed, and for states, which are.
+
+    What was put is durable when the call returns, and seen by everybody's next call. Raises StoreUnavailable when the place
+    stays away, and ArchiveUnreadable for an object that is not there.
+    """
+
+    def put_new(self, key: str, data: bytes) -> bool:
+        """Put an object under a name that nobody has put one under: whether this was the first.
+
+        False also when it was, and the answer to an earlier try was lost: whoever loses looks at what is there.
+        """
+
+    def get(self, key: str) -> BinaryIO:
+        """An object, to be read from its beginning in steps, and closed."""
+
+    def get_tail(self, key: str, size_bytes: int) -> bytes:
+        """The last so many bytes of an object, in one call; all of a shorter one."""
+
+    def list_after(self, prefix: str, after: str = "") -> Iterator[str]:
+        """The names of objects that begin with a prefix, which ends with a slash, and come after a text, in their order."""
+
+    def put_state(self, key: str, data: bytes) -> None:
+        """Put a state in the place of the one before."""
+
+    def get_state(self, key: str) -> bytes | None:
+        """The state, None when there is none."""
+
+
+class MemoryTarget:
+    """The twin: a place for as long as the process lives."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._objects: dict[str, bytes] = {}
+        self._states: dict[str, bytes] = {}
+
+    def put_new(self, key: str, data: bytes) -> bool:
+        """See Target."""
+        with self._lock:
+            return self._objects.setdefault(key, data) is data
+
+    def get(self, key: str) -> BinaryIO:
+        """See Target."""
+        return io.BytesIO(self._object(key))
+
+    def get_tail(self, key: str, size_bytes: int) -> bytes:
+        """See Target."""
+        return self._object(key)[-size_bytes:]
+
+    def list_after(self, prefix: str, after: str = "") -> Iterator[str]:
+        """See Target."""
+        with self._lock:
+            keys = sorted(key for key in self._objects if key.startswith(prefix) and key > after)
+        yield from keys
+
+    def put_state(self, key: str, data: bytes) -> None:
+        """See Target."""
+        with self._lock:
+            self._states[key] = data
+
+    def get_state(self, key: str) -> bytes | None:
+        """See Target."""
+        return self._states.get(key)
+
+    def _object(self, key: str) -> bytes:
+        if key not in self._objects:
+            raise not_there(key)
+        return self._objects[key]
+
+
+def not_there(key: str) -> ArchiveUnreadable:
+    """What is raised for an object that is not there."""
+    return ArchiveUnreadable(f"{key} is not there: look whether the archive was moved, or a copy of it is not complete.")

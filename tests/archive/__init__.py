@@ -1,0 +1,1 @@
+"""The chain: names, objects, targets, the archiver."""
