@@ -1,6 +1,7 @@
 """Least privilege (hazard H26): each process may do what it was seen to do, and nothing else.
 
-The calls are those of a running API and consumer, written down by LocalStack; the policies are those of Terraform's plan.
+The calls are those of a running API, consumer and archiver, written down by LocalStack; the policies are those of Terraform's
+plan.
 """
 
 import copy
@@ -14,6 +15,7 @@ import httpx
 import pytest
 
 from projections.queries import fleet_stats
+from telemetry.aws import s3_client
 from telemetry.events import encode_event
 from telemetry.limits import HASH_KEY_MAX
 from telemetry.names import ResourceNames
@@ -48,12 +50,13 @@ NOT_SEEN: Mapping[str, Mapping[Call, str]] = {
         Call("dynamodb:DeleteItem", NAMES.workers): "KCL forgets a worker that has been silent for a day",
         Call("dynamodb:DeleteItem", NAMES.application): "KCL forgets a shard's lease hours after the shard's end",
     },
+    "archiver": {},
 }
 
 
 @pytest.fixture(scope="module")
 def lines(stack: Stack, calls_file: Path, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str, str, str]]:
-    """Who called what while an API and a consumer did all that they do."""
+    """Who called what while an API, a consumer and an archiver did all that they do."""
     if not calls_file.exists():
         pytest.skip("policies are not compared with calls: AWS_ENDPOINT_URL names a LocalStack that does not write them down")
     log = tmp_path_factory.mktemp("policies") / "processes.log"
@@ -76,8 +79,27 @@ def lines(stack: Stack, calls_file: Path, tmp_path_factory: pytest.TempPathFacto
         _look_up(stack, url)
         assert httpx.get(f"{url}/api/stats").status_code == 200
         assert httpx.get(f"{url}/api/status").status_code == 200
+    _archive(stack, log)
     written = calls_file.read_text().replace(stack.names.prefix, NAMES.prefix)
     return [tuple(json.loads(line)) for line in written.splitlines()]
+
+
+def _archive(stack: Stack, log: Path) -> None:
+    """An archiver takes up the stream, and another goes on where that ended."""
+    s3, bucket = s3_client(stack.settings), f"{stack.names.prefix}-archive-{ACCOUNT}"
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    environ = {**_as("archiver", stack), "ARCHIVE_TARGET": f"s3://{bucket}", "ARCHIVE_INTERVAL_S": "1"}
+    shards = list_shards(stack.kinesis, stack.names.stream).shards
+
+    def archived(lives: int) -> None:
+        names = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
+        assert any(name.startswith("log/") for name in names), log.read_text()[-3000:]
+        assert sum(name.startswith("state/") for name in names) == len(shards)
+        assert log.read_text().count('"shard_taken_up"') == lives * len(shards)
+
+    for lives in (1, 2):
+        with running("archive", environ, log):
+            eventually(partial(archived, lives), within_s=60)
 
 
 def _look_up(stack: Stack, url: str) -> None:
@@ -120,7 +142,7 @@ def policies(plans: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {policy["name"]: json.loads(policy["policy"]) for policy in found}
 
 
-@pytest.fixture(params=["api", "consumer"])
+@pytest.fixture(params=["api", "consumer", "archiver"])
 def process(request: pytest.FixtureRequest) -> str:
     """Each process that has a role."""
     name: str = request.param

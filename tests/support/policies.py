@@ -31,7 +31,8 @@ def calls_of(lines: Collection[tuple[str, str, str, str]], caller: str, stream: 
         if who == caller:
             assert operation not in _SINGLE, f"{operation} is judged item by item: say which"
             table, slash, index = resource.partition("/")
-            found.add(Call(f"{service}:{operation}", f"{table}/index/{index}" if slash else resource or stream))
+            indexed = slash and service == "dynamodb"
+            found.add(Call(f"{service}:{operation}", f"{table}/index/{index}" if indexed else resource or stream))
     return found
 
 
