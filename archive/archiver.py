@@ -1,6 +1,7 @@
 """The archiver: one line of work a shard, each in a thread of its own, begun as shards appear, and anew when AWS was away."""
 
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
@@ -27,6 +28,8 @@ _LOOK_EVERY_S: Final = 30.0
 """For new shards, at most. They wait in the stream until then."""
 _LOOKS_AN_HOUR: Final = 120
 """So often shards are looked for that have left the stream without an end in the archive."""
+_AGE_EVERY_S: Final = 60.0
+"""An alarm on AWS takes the archive's age from the log, once a minute."""
 _LINES_MAX: Final = 10_000
 """As many shards as a stream may have, and more than one process can archive: shares are for that."""
 
@@ -56,7 +59,7 @@ class Archiver:
     def run(self) -> None:
         """Work until stopped. Raises what no waiting mends: WrongStream, ArchiveUnreadable, a right that lacks."""
         log.info("archiver_started", stream=self._stream.name, created=self._stream.created)
-        looks = 0
+        looks, told_s = 0, -_AGE_EVERY_S
         with ThreadPoolExecutor(_LINES_MAX, "line") as threads:
             try:
                 while not self._stop.asked.is_set():
@@ -69,6 +72,9 @@ class Archiver:
                         looks += 1
                     except StoreUnavailable as error:
                         log.warning("shards_not_seen", error=str(error))
+                    if time.monotonic() - told_s >= _AGE_EVERY_S:
+                        told_s = time.monotonic()
+                        tell_age(self._metrics, len(self._lines.keys() - self._over))
                     self._woken.wait(min(_LOOK_EVERY_S, self._settings.archive_interval_s))
             finally:
                 self.stop()
@@ -124,6 +130,12 @@ class Archiver:
                 log.warning("archiving_interrupted", shard_id=shard.shard_id, error=str(error))
             failed = 1 if line.has_put else failed + 1
             self._stop.asked.wait(backoff_s(failed))
+
+
+def tell_age(metrics: ArchiveMetrics, shards: int) -> None:
+    """Log the archive's age, unless that of one of so many shards is not known: silence alarms as age does."""
+    if (age_s := metrics.age_s(shards)) is not None:
+        log.info("archive_age", age_s=age_s)
 
 
 def _shard_of(head: Head) -> Shard:

@@ -41,6 +41,11 @@ class ArchiveMetrics(Collector):
         self._complete_ms.pop(shard_id, None)
         self._held.pop(shard_id, None)
 
+    def age_s(self, shards: int) -> float | None:
+        """How old the oldest is that may not be archived yet, of all shards; None while that of one of so many is not known."""
+        known = list(self._complete_ms.values())
+        return max((0, *(self._now_ms() - until_ms for until_ms in known))) / 1000 if len(known) >= shards else None
+
     def collect(self) -> Iterator[Metric]:
         """The families that are told anew each time."""
         age = GaugeMetricFamily(

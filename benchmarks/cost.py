@@ -1,6 +1,6 @@
 """What a load costs a month on AWS: bytes, write units and processor time measured here, limits and prices as published.
 
-A cost here is of stream, tables and compute; what an account pays for logs, traffic and the like is in docs/cost.md.
+A cost here is of stream, tables, compute and archive; what an account pays for logs, traffic and the like is in docs/cost.md.
 """
 
 import json
@@ -31,6 +31,14 @@ _ANSWERS_S = 20
 """Reads of the fleet's stats: an API process shares one among all that ask within 50 ms, and somebody asks all the time."""
 _BEATS_S = 0.1
 """Writes of an idle shard's progress row."""
+_ARCHIVER = {"vcpus": 0.25, "gb": 1.0}
+"""A task, as the .tfvars files have it."""
+_ARCHIVER_SHARDS = 4
+"""Shards a task takes, planned for half of what they take. Assumed: how much an archiver keeps up with is not measured here."""
+_OBJECT_S = 300
+"""An object a shard is put that often (ARCHIVE_INTERVAL_S)"""
+_OBJECT_BYTES = 64_000_000
+"""and when it is as large (ARCHIVE_OBJECT_BYTES)."""
 _RENEWALS_S = 0.3
 """Writes of KCL for a shard's lease, at a third of its fail-over time of 10 s."""
 
@@ -67,11 +75,13 @@ class Bill:
     writes: float
     reads: float
     compute: float
+    archive: float
+    """Of a month's log, for that month."""
 
     @property
     def total(self) -> float:
         """All of it."""
-        return self.stream + self.writes + self.reads + self.compute
+        return self.stream + self.writes + self.reads + self.compute + self.archive
 
 
 def consumer_costs(one: Run, other: Run) -> tuple[float, float]:
@@ -112,7 +122,23 @@ def bill(readings_per_s: float, sensors: float, measured: Measured) -> Bill:
     compute = vcpus * _HOURS * (_USD["fargate_vcpu_hour"] + 2 * _USD["fargate_gb_hour"])
     # An answer reads the row of each open shard, by its key.
     reads = _ANSWERS_S * shards * _SECONDS / 1e6 * _USD["dynamodb_million_read_units"]
-    return Bill(shards, slowest, shards * shard_hour * _HOURS + put, writes, reads, compute)
+    archive = archive_usd(readings_per_s * measured.bytes_per_reading, shards)
+    return Bill(shards, slowest, shards * shard_hour * _HOURS + put, writes, reads, compute, archive)
+
+
+def archive_usd(bytes_per_s: float, shards: int) -> float:
+    """Dollars of the first month in which so many bytes a second are archived: archivers, puts, and what is kept.
+
+    An object is taken to have the bytes that its records had in the stream: both are lines of JSON, packed.
+    """
+    task = _ARCHIVER["vcpus"] * _USD["fargate_vcpu_hour"] + _ARCHIVER["gb"] * _USD["fargate_gb_hour"]
+    puts = max(shards * _SECONDS / _OBJECT_S, bytes_per_s * _SECONDS / _OBJECT_BYTES)
+    kept_gb = bytes_per_s * _SECONDS / 1e9
+    return (
+        math.ceil(shards / _ARCHIVER_SHARDS) * _HOURS * task
+        + puts / 1e6 * _USD["s3_million_puts"]
+        + kept_gb * _USD["s3_gb_month"]
+    )
 
 
 def per_million(readings_per_s: float, sensors: float, measured: Measured) -> float:
@@ -136,7 +162,8 @@ def original_bill(readings_per_s: float) -> float:
 
 def standing_bill(tfvars: str, shards: int) -> dict[str, float]:
     """What an environment of Terraform costs a month while nothing comes, item by item, from its .tfvars file."""
-    tasks = {name: _task(tfvars, name) for name in ("api", "consumer")}
+    archivers = ("archiver",) if _value(tfvars, "archive") == "true" else ()
+    tasks = {name: _task(tfvars, name) for name in ("api", "consumer", *archivers)}
     gateways = int(_value(tfvars, "nat_gateways") or 1) if _value(tfvars, "egress") == "nat" else 0
     addresses = sum(count for count, _ in tasks.values()) if _value(tfvars, "egress") == "public_ip" else 0
     shard_hour = _USD["kinesis_shard_hour"] + _USD["kinesis_shard_hour_of_7_days_retention"]
@@ -153,7 +180,7 @@ def standing_bill(tfvars: str, shards: int) -> dict[str, float]:
 
 def _task(tfvars: str, name: str) -> tuple[int, float]:
     """The least number of tasks, and what one costs a month."""
-    found = re.search(rf"^{name} .*cpu = (\d+), memory = (\d+), tasks_min = (\d+)", tfvars, re.MULTILINE)
+    found = re.search(rf"^{name} .*cpu = (\d+), memory = (\d+), (?:tasks_min|shares) = (\d+)", tfvars, re.MULTILINE)
     assert found, name
     cpu, memory, count = map(int, found.groups())
     return count, _HOURS * (cpu / 1024 * _USD["fargate_vcpu_hour"] + memory / 1024 * _USD["fargate_gb_hour"])

@@ -95,16 +95,17 @@ def _bills(figures: list[dict[str, Any]]) -> str:
     rows = [
         f"US dollars a month of {prices['hours_a_month']} hours, prices of {prices['region']} noted {prices['read_on']}:",
         "",
-        "| readings/s | shards | stream | tables' writes | tables' reads | compute | sum | a million readings "
-        "| the original's shape |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| readings/s | shards | stream | tables' writes | tables' reads | compute | archive | sum "
+        "| a million readings | the original's shape |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for load in LOADS:
         what = _for_load(measured, load)
         bill, million = cost.bill(load, load, what), cost.per_million(load, load, what)
         rows.append(
             f"| {load:,} | {bill.shards} ({bill.slowest}) | {bill.stream:,.0f} | {bill.writes:,.0f} | {bill.reads:,.0f} "
-            f"| {bill.compute:,.0f} | {bill.total:,.0f} | {million:.2f} | {cost.original_bill(load):,.0f} |"
+            f"| {bill.compute:,.0f} | {bill.archive:,.0f} | {bill.total:,.0f} | {million:.2f} "
+            f"| {cost.original_bill(load):,.0f} |"
         )
     rows += ["", _planned(figures), "", _floor(figures)]
     growth = cost.growth_of_cost({sensors: what for sensors, what in measured.items() if sensors >= 100})

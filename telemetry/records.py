@@ -1,6 +1,6 @@
 """The record: one or more events, one per line, gzip'd when that makes it smaller.
 
-Firehose, Athena, DuckDB, `zcat` and a person can all read it. It never begins with the KPL's magic bytes, so KCL leaves it
+DuckDB, `zcat` and a person can all read it. It never begins with the KPL's magic bytes, so KCL leaves it
 alone (hazard H21).
 """
 

@@ -38,7 +38,7 @@ def record_calls(path: Path) -> None:
 
 
 def calls(operation: str, request: Any) -> Iterator[tuple[str, str]]:
-    """What a request to Kinesis or DynamoDB does, in IAM's words, and to what."""
+    """What a request to Kinesis, DynamoDB or S3 does, in IAM's words, and to what; of an object that is its first folder."""
     if "TransactItems" in request:
         for item in request["TransactItems"]:
             yield from ((operation, part["TableName"]) for part in item.values())
@@ -48,6 +48,9 @@ def calls(operation: str, request: Any) -> Iterator[tuple[str, str]]:
         for statement in request["Statements"]:
             verb = statement["Statement"].partition(" ")[0].capitalize()
             yield f"PartiQL{verb}", statement["Statement"].split('"')[1]
+    elif "Bucket" in request:
+        folder = f"/{request['Key'].partition('/')[0]}/*" if "Key" in request else ""
+        yield {"ListObjectsV2": "ListBucket"}.get(operation, operation), request["Bucket"] + folder
     else:
         name = request.get("TableName") or request.get("StreamName") or request.get("StreamARN") or ""
         yield operation, name.rpartition("/")[2] + (f"/{request['IndexName']}" if request.get("IndexName") else "")

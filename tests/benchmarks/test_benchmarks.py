@@ -1,5 +1,6 @@
 """Counting, arithmetic, and that the baselines serve."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.consuming import readings, records
-from benchmarks.cost import Measured, Run, bill, consumer_costs, per_million, standing_bill
+from benchmarks.cost import Measured, Run, archive_usd, bill, consumer_costs, per_million, standing_bill
 from benchmarks.figures import Figure
 from benchmarks.producing import APP
 from benchmarks.rig import ROOT, Rig, load
@@ -46,8 +47,17 @@ def test_a_bill_grows_with_its_parts() -> None:
     many = bill(100_000, 1000, Measured(28, 180, 0.1, 1, 1))
     assert many.shards == 6
     assert many.reads == pytest.approx(6 * cheap.reads), "an answer reads every shard's row"
-    assert cheap.total == pytest.approx(cheap.stream + cheap.writes + cheap.reads + cheap.compute)
+    assert cheap.total == pytest.approx(cheap.stream + cheap.writes + cheap.reads + cheap.compute + cheap.archive)
     assert per_million(1000, 1000, Measured(28, 180, 1.0, 1, 1)) > 0.625, "a write unit a reading costs as much already"
+
+
+def test_an_archive_costs_its_tasks_its_puts_and_what_it_keeps() -> None:
+    """A task for four shards; an object a shard and five minutes, or 64 MB of all; a GB for each GB."""
+    task = 730 * (0.25 * 0.04048 + 0.004445)
+    assert archive_usd(0, 4) == pytest.approx(task + 4 * 8760 * 5e-6)
+    assert archive_usd(0, 5) == pytest.approx(2 * task + 5 * 8760 * 5e-6)
+    gb = 1e6 * 730 * 3600 / 1e9
+    assert archive_usd(1e6, 1) == pytest.approx(task + gb / 0.064 * 5e-6 + gb * 0.023)
 
 
 def test_shards_are_planned_for_the_slowest() -> None:
@@ -81,6 +91,9 @@ def test_an_environments_bill_follows_its_values(name: str) -> None:
     assert all(dollars > 0 for item, dollars in costs.items() if item != "NAT gateways")
     assert costs["NAT gateways"] == {"dev": 0, "staging": 32.85, "prod": 65.7}[name]
     assert standing_bill(tfvars, 4)["stream"] == 2 * costs["stream"]
+    with_archive, without = (re.sub(r"(?m)^(archive +=) \w+", rf"\1 {kept}", tfvars) for kept in ("true", "false"))
+    archiver = standing_bill(with_archive, 2)["tasks"] - standing_bill(without, 2)["tasks"]
+    assert archiver == pytest.approx(730 * (0.25 * 0.04048 + 0.004445))
 
 
 def test_a_figure_says_whether_it_is_met() -> None:

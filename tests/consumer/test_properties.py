@@ -41,7 +41,7 @@ def test_h11_retrieval_is_polling_said_out_loud() -> None:
 
 @pytest.mark.parametrize(("timing", "others"), [("aws", 2), ("local", 1)], ids=["aws", "local"])
 def test_l07_the_consumer_leaves_others_their_reads(timing: str, others: int) -> None:
-    """Of the five a second that a shard allows: one to replay, and on AWS one to Firehose. What is left is the consumer's."""
+    """Of the five a second that a shard allows: one to replay, and on AWS one to the archiver. The rest is the consumer's."""
     apart_ms = int(rendered(KCL_TIMING=timing)["idleTimeBetweenReadsInMillis"])
     assert 1000 / apart_ms + others <= SHARD_CALLS_A_S < 1000 / (apart_ms - 1) + others
 

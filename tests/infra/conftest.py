@@ -21,5 +21,5 @@ def roots(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Root]:
 
 @pytest.fixture(scope="session")
 def plans(roots: Mapping[str, Root]) -> Mapping[str, dict[str, Any]]:
-    """What each root would make in an empty account; the environment is dev."""
+    """What each root would make in an empty account; the environment is dev, with an archive."""
     return {name: root.plan() for name, root in roots.items()}

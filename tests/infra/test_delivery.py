@@ -177,11 +177,11 @@ def test_destroying_takes_the_name_twice_and_uses_it_for_everything() -> None:
 
 
 def test_terraform_runs_the_images_that_are_pushed() -> None:
-    """Two services, two images of one tag."""
+    """Three services, two images of one tag."""
     pushed = (ROOT / "infra/images/push.sh").read_text()
     assert "for target in api consumer" in pushed
     environment = (ROOT / "infra/terraform/environment/main.tf").read_text()
-    assert re.findall(r'image\s+= "\$\{var\.image\}-(\w+)"', environment) == ["api", "consumer"]
+    assert re.findall(r'image\s+= "\$\{var\.image\}-(\w+)"', environment) == ["api", "consumer", "api"]
 
 
 def compose() -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Least privilege (hazard H26): each process may do what it was seen to do, and nothing else.
 
-The calls are those of a running API and consumer, written down by LocalStack; the policies are those of Terraform's plan.
+The calls are those of a running API, consumer and archiver, written down by LocalStack; the policies are those of Terraform's
+plan.
 """
 
 import copy
@@ -14,6 +15,7 @@ import httpx
 import pytest
 
 from projections.queries import fleet_stats
+from telemetry.aws import s3_client
 from telemetry.events import encode_event
 from telemetry.limits import HASH_KEY_MAX
 from telemetry.names import ResourceNames
@@ -27,6 +29,8 @@ from tests.support.waiting import eventually
 
 NAMES = ResourceNames("telemetry-dev")
 PUTS = 200
+ARCHIVE = f"{NAMES.prefix}-archive-{ACCOUNT}"
+KINESIS_READS = ("DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards")
 
 # Allowed although no such call is made in this run, each for its reason.
 NOT_SEEN: Mapping[str, Mapping[Call, str]] = {
@@ -46,12 +50,13 @@ NOT_SEEN: Mapping[str, Mapping[Call, str]] = {
         Call("dynamodb:DeleteItem", NAMES.workers): "KCL forgets a worker that has been silent for a day",
         Call("dynamodb:DeleteItem", NAMES.application): "KCL forgets a shard's lease hours after the shard's end",
     },
+    "archiver": {},
 }
 
 
 @pytest.fixture(scope="module")
 def lines(stack: Stack, calls_file: Path, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str, str, str]]:
-    """Who called what while an API and a consumer did all that they do."""
+    """Who called what while an API, a consumer and an archiver did all that they do."""
     if not calls_file.exists():
         pytest.skip("policies are not compared with calls: AWS_ENDPOINT_URL names a LocalStack that does not write them down")
     log = tmp_path_factory.mktemp("policies") / "processes.log"
@@ -74,8 +79,27 @@ def lines(stack: Stack, calls_file: Path, tmp_path_factory: pytest.TempPathFacto
         _look_up(stack, url)
         assert httpx.get(f"{url}/api/stats").status_code == 200
         assert httpx.get(f"{url}/api/status").status_code == 200
+    _archive(stack, log)
     written = calls_file.read_text().replace(stack.names.prefix, NAMES.prefix)
     return [tuple(json.loads(line)) for line in written.splitlines()]
+
+
+def _archive(stack: Stack, log: Path) -> None:
+    """An archiver takes up the stream, and another goes on where that ended."""
+    s3, bucket = s3_client(stack.settings), f"{stack.names.prefix}-archive-{ACCOUNT}"
+    s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    environ = {**_as("archiver", stack), "ARCHIVE_TARGET": f"s3://{bucket}", "ARCHIVE_INTERVAL_S": "1"}
+    shards = list_shards(stack.kinesis, stack.names.stream).shards
+
+    def archived(lives: int) -> None:
+        names = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
+        assert any(name.startswith("log/") for name in names), log.read_text()[-3000:]
+        assert sum(name.startswith("state/") for name in names) == len(shards)
+        assert log.read_text().count('"shard_taken_up"') == lives * len(shards)
+
+    for lives in (1, 2):
+        with running("archive", environ, log):
+            eventually(partial(archived, lives), within_s=60)
 
 
 def _look_up(stack: Stack, url: str) -> None:
@@ -118,7 +142,7 @@ def policies(plans: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {policy["name"]: json.loads(policy["policy"]) for policy in found}
 
 
-@pytest.fixture(params=["api", "consumer"])
+@pytest.fixture(params=["api", "consumer", "archiver"])
 def process(request: pytest.FixtureRequest) -> str:
     """Each process that has a role."""
     name: str = request.param
@@ -168,9 +192,32 @@ def test_the_consumer_may_write_its_restarts_and_not_the_pointer(policies: Mappi
     assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": "supervisor#*"}}
 
 
+def test_an_archiver_may_list_get_and_put(policies: Mapping[str, Any]) -> None:
+    """And read the stream: nothing of it deletes, and none of the tables is its business."""
+    assert set(allowed(policies["archiver"])) == {
+        *(Call(f"kinesis:{action}", NAMES.stream) for action in KINESIS_READS),
+        Call("s3:ListBucket", ARCHIVE),
+        *(Call(f"s3:{action}", f"{ARCHIVE}/{part}/*") for action in ("GetObject", "PutObject") for part in ("log", "state")),
+    }
+
+
+def test_the_archive_keeps_its_log_from_everybody(plans: Mapping[str, dict[str, Any]]) -> None:
+    """Nobody deletes of it, nobody puts into it without If-None-Match; states are overwritten and days replaced."""
+    guards = planned(plans["environment"], "aws_s3_bucket_policy")
+    statements = json.loads(guards["module.archive[0].aws_s3_bucket_policy.archive"]["policy"])["Statement"]
+    assert all((statement["Effect"], statement["Principal"]) == ("Deny", "*") for statement in statements)
+    keeping = [statement for statement in statements if statement["Sid"] != "TlsOnly"]
+    assert {statement["Resource"] for statement in keeping} == {f"arn:aws:s3:::{ARCHIVE}/log/*"}
+    found = {tuple(sorted(_actions(statement))): statement.get("Condition") for statement in keeping}
+    assert found == {
+        ("s3:DeleteObject", "s3:DeleteObjectVersion"): None,
+        ("s3:PutObject",): {"Null": {"s3:if-none-match": "true"}},
+    }
+
+
 def test_fargates_agent_may_fetch_the_image_and_write_the_logs(policies: Mapping[str, Any]) -> None:
     """No process has these rights, and the agent has no others."""
-    groups = {f"/{NAMES.prefix}/{process}" for process in ("api", "consumer")}
+    groups = {f"/{NAMES.prefix}/{process}" for process in ("api", "archiver", "consumer")}
     assert {call.action for call in allowed(policies["execution"])} == {
         "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer",
         "logs:CreateLogStream", "logs:PutLogEvents",

@@ -15,6 +15,9 @@ from typing import Any
 import pytest
 import structlog
 
+from archive.archiver import tell_age
+from archive.metrics import ArchiveMetrics
+from archive.names import START, object_key, state_key
 from consumer.daemon import _BEYOND_GRACE_S
 from consumer.oversight import Oversight
 from consumer.processor import ShardRecordProcessor
@@ -38,8 +41,8 @@ type Roots = Mapping[str, Root]
 
 def container(plans: Plans, name: str) -> dict[str, Any]:
     """The container of a service."""
-    tasks = planned(plans["environment"], "aws_ecs_task_definition")
-    (found,) = json.loads(tasks[f"module.{name}.aws_ecs_task_definition.this"]["container_definitions"])
+    tasks = planned(plans["environment"], "aws_ecs_task_definition").values()
+    ((found,),) = (json.loads(task["container_definitions"]) for task in tasks if task["family"].endswith(f"-{name}"))
     made: dict[str, Any] = found
     return made
 
@@ -124,7 +127,7 @@ def test_names_are_those_the_code_computes(plans: Plans) -> None:
         assert of_plan(tables[table["name"]]) == defined(table)
 
 
-@pytest.mark.parametrize("process", ["api", "consumer"])
+@pytest.mark.parametrize("process", ["api", "consumer", "archiver"])
 def test_processes_start_with_the_settings_they_are_given(plans: Plans, process: str) -> None:
     """Every variable is a setting; the prefix is the tables', the timing AWS's."""
     given = settings_of(plans, process)
@@ -154,6 +157,26 @@ def test_nobody_is_killed_who_still_stops_in_order(plans: Plans) -> None:
     assert container(plans, "consumer")["stopTimeout"] > SHUTDOWN_GRACE_S + 2 * _BEYOND_GRACE_S
 
 
+def test_the_archiver_keeps_the_log_where_it_is_guarded(plans: Plans) -> None:
+    """In the bucket itself, so that the policy's folders are the archive's; all shards; well while its metrics answer."""
+    settings = Settings.from_environment(settings_of(plans, "archiver"))
+    buckets = planned(plans["environment"], "aws_s3_bucket")
+    assert settings.archive_target == f"s3://{buckets['module.archive[0].aws_s3_bucket.archive']['bucket']}"
+    assert settings.archiver_share == "1/1"
+    [asked] = re.findall(r"http://([\d.]+):(\d+)/metrics", " ".join(container(plans, "archiver")["healthCheck"]["command"]))
+    assert asked == (settings.host, str(settings.archiver_metrics_port))
+    assert object_key("1.000", "s-1", START).startswith("log/")
+    assert state_key("1.000", "s-1").startswith("state/")
+
+
+def test_an_archivers_task_has_the_memory_for_what_it_holds(plans: Plans) -> None:
+    """All that it collects, and the largest object once more while it is put."""
+    settings = Settings.from_environment(settings_of(plans, "archiver"))
+    tasks = planned(plans["environment"], "aws_ecs_task_definition").values()
+    [task] = (task for task in tasks if "archiver" in task["family"])
+    assert int(task["memory"]) * 2**20 >= 2 * (settings.archive_held_bytes + settings.archive_object_bytes)
+
+
 def test_each_consumer_is_named_after_its_own_container(plans: Plans) -> None:
     """The worker and its health check take the name from the same variable, so neither is told another."""
     assert "WORKER_ID" not in settings_of(plans, "consumer")
@@ -164,7 +187,8 @@ def test_each_consumer_is_named_after_its_own_container(plans: Plans) -> None:
 
 def test_commands_name_modules_that_can_be_run(plans: Plans) -> None:
     """`python -m` of what is there."""
-    commands = [container(plans, name)["entryPoint"] + container(plans, name)["command"] for name in ("api", "consumer")]
+    containers = [container(plans, name) for name in ("api", "consumer", "archiver")]
+    commands = [each["entryPoint"] + each["command"] for each in containers]
     for command in [*commands, container(plans, "consumer")["healthCheck"]["command"][1:]]:
         assert command[:2] == ["python", "-m"]
         module = command[2].replace(".", "/")
@@ -180,16 +204,17 @@ def test_s08_a_consumers_task_has_the_memory_to_hold_every_shard(plans: Plans) -
 
 
 def test_log_lines_that_alarms_count_are_logged(plans: Plans, tmp_path: Path) -> None:
-    """The lines about a restart and about records that may be lost have what the metric filters look for."""
+    """Lines about restarts, records that may be lost and the archive's age have what the metric filters look for."""
     settings = Settings()
     with structlog.testing.capture_logs() as logs, StatusFile(tmp_path / "status.json", "w") as status:
         reason = "shardId-000000000000 has not moved for 75 s"
         Oversight("w", patience(settings), status).tell("restarting", reason=reason, failures=1, pause_s=0.2)
         _tell_loss()
+        tell_age(ArchiveMetrics(lambda: 0), shards=0)
     for address, metric_filter in planned(plans["environment"], "aws_cloudwatch_log_metric_filter").items():
-        terms = dict(re.findall(r'\$\.(\w+) = "\*?(.+?)\*?"', metric_filter["pattern"]))
+        terms = {name: text.strip('"*') for name, text in re.findall(r'\$\.(\w+) = ("[^"]+"|\*)', metric_filter["pattern"])}
         assert terms, address
-        assert any(all(text in line.get(name, "") for name, text in terms.items()) for line in logs), address
+        assert any(all(name in line and text in str(line[name]) for name, text in terms.items()) for line in logs), address
 
 
 def _tell_loss() -> None:

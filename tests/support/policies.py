@@ -12,7 +12,10 @@ _SINGLE = {"TransactWriteItems": ("PutItem", "UpdateItem", "DeleteItem"), "Trans
 
 @dataclass(frozen=True, order=True, slots=True)
 class Call:
-    """An action, for example `dynamodb:GetItem`, on a resource: a stream, a table, or a table, `/index/` and an index."""
+    """An action, for example `dynamodb:GetItem`, on a resource.
+
+    That is a stream, a table, a table, `/index/` and an index, or a bucket, alone or with `/`, a folder and `/*`.
+    """
 
     action: str
     resource: str
@@ -28,7 +31,8 @@ def calls_of(lines: Collection[tuple[str, str, str, str]], caller: str, stream: 
         if who == caller:
             assert operation not in _SINGLE, f"{operation} is judged item by item: say which"
             table, slash, index = resource.partition("/")
-            found.add(Call(f"{service}:{operation}", f"{table}/index/{index}" if slash else resource or stream))
+            indexed = slash and service == "dynamodb"
+            found.add(Call(f"{service}:{operation}", f"{table}/index/{index}" if indexed else resource or stream))
     return found
 
 
@@ -38,7 +42,8 @@ def allowed(policy: Mapping[str, Any]) -> Iterator[Call]:
         assert statement["Effect"] == "Allow", statement
         for action in _list(statement["Action"]):
             for arn in _list(statement["Resource"]):
-                yield Call(action, arn.rpartition(":")[2].partition("/")[2] or arn)
+                name = arn.rpartition(":")[2]
+                yield Call(action, name if action.startswith("s3:") else name.partition("/")[2] or arn)
 
 
 def missing(policy: Mapping[str, Any], calls: Collection[Call]) -> list[Call]:

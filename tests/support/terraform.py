@@ -22,6 +22,7 @@ _VALUES = {
         "owner": "tests",
         "image": f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/telemetry-pipeline:abc1234",
         "allowed_cidrs": '["203.0.113.0/24"]',
+        "archive": "true",
     },
     "bootstrap": {"account_id": ACCOUNT, "owner": "tests", "github_repository": "somebody/telemetry"},
 }

@@ -6,13 +6,14 @@ locals {
   reads = [
     "acm:DescribeCertificate", "acm:ListTagsForCertificate",
     "application-autoscaling:Describe*", "application-autoscaling:ListTagsForResource",
+    "athena:GetWorkGroup", "athena:ListTagsForResource",
     "budgets:ListTagsForResource", "budgets:ViewBudget",
     "cloudwatch:DescribeAlarms", "cloudwatch:GetDashboard", "cloudwatch:ListTagsForResource",
     "dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive", "dynamodb:ListTagsOfResource",
     "ec2:Describe*",
     "ecs:DescribeClusters", "ecs:DescribeServices", "ecs:DescribeTaskDefinition", "ecs:ListTagsForResource",
     "elasticloadbalancing:Describe*",
-    "firehose:DescribeDeliveryStream", "firehose:ListTagsForDeliveryStream",
+    "glue:GetDatabase", "glue:GetPartitionIndexes", "glue:GetTable", "glue:GetTags",
     "iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole", "iam:ListRolePolicies",
     "kinesis:DescribeStreamSummary", "kinesis:ListShards", "kinesis:ListTagsForStream",
     "logs:DescribeLogGroups", "logs:DescribeLogStreams", "logs:DescribeMetricFilters", "logs:ListTagsForResource",
@@ -24,6 +25,7 @@ locals {
 
   state_keys = { for env in var.environments : env => "telemetry/${env}/environment.tfstate" }
   prefixes   = { for env in var.environments : env => "${var.name}-${env}" }
+  databases  = { for env, prefix in local.prefixes : env => replace(prefix, "-", "_") } # Athena's, which take no dash
 }
 
 data "aws_iam_policy_document" "plan" {
@@ -71,15 +73,12 @@ data "aws_iam_policy_document" "apply" {
     actions = [
       "dynamodb:CreateTable", "dynamodb:DeleteTable", "dynamodb:TagResource", "dynamodb:UntagResource",
       "dynamodb:UpdateContinuousBackups", "dynamodb:UpdateTable",
-      "firehose:CreateDeliveryStream", "firehose:DeleteDeliveryStream", "firehose:TagDeliveryStream",
-      "firehose:UntagDeliveryStream", "firehose:UpdateDestination",
       "kinesis:AddTagsToStream", "kinesis:CreateStream", "kinesis:DeleteStream", "kinesis:RemoveTagsFromStream",
       "kinesis:DecreaseStreamRetentionPeriod", "kinesis:IncreaseStreamRetentionPeriod",
       "kinesis:StartStreamEncryption", "kinesis:StopStreamEncryption", "kinesis:UpdateShardCount",
     ]
     resources = [
       "${local.arn}:dynamodb:${local.place}:table/${local.prefixes[each.key]}-*",
-      "${local.arn}:firehose:${local.place}:deliverystream/${local.prefixes[each.key]}-*",
       "${local.arn}:kinesis:${local.place}:stream/${local.prefixes[each.key]}-*",
     ]
   }
@@ -110,8 +109,7 @@ data "aws_iam_policy_document" "apply" {
       "cloudwatch:DeleteAlarms", "cloudwatch:DeleteDashboards", "cloudwatch:PutDashboard", "cloudwatch:PutMetricAlarm",
       "cloudwatch:TagResource", "cloudwatch:UntagResource",
       "budgets:ModifyBudget", "budgets:TagResource", "budgets:UntagResource",
-      "logs:CreateLogGroup", "logs:CreateLogStream", "logs:DeleteLogGroup", "logs:DeleteLogStream", "logs:DeleteMetricFilter",
-      "logs:PutMetricFilter", "logs:PutRetentionPolicy", "logs:TagResource", "logs:UntagResource",
+      "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:DeleteMetricFilter", "logs:PutMetricFilter", "logs:PutRetentionPolicy", "logs:TagResource", "logs:UntagResource",
       "sns:CreateTopic", "sns:DeleteTopic", "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource", "sns:Unsubscribe",
       "sns:UntagResource",
     ]
@@ -120,18 +118,46 @@ data "aws_iam_policy_document" "apply" {
       "${local.arn}:cloudwatch:${local.place}:alarm:${local.prefixes[each.key]}-*",
       "${local.arn}:cloudwatch::${var.account_id}:dashboard/${local.prefixes[each.key]}",
       "${local.arn}:logs:${local.place}:log-group:/${local.prefixes[each.key]}/*",
-      "${local.arn}:logs:${local.place}:log-group:/aws/kinesisfirehose/${local.prefixes[each.key]}-*",
       "${local.arn}:sns:${local.place}:${local.prefixes[each.key]}-*",
     ]
   }
 
+  # The archive, and where Athena's answers lie.
   statement {
-    sid = "ArchiveBucket"
+    sid = "Buckets"
     actions = [
-      "s3:CreateBucket", "s3:DeleteBucket", "s3:DeleteBucketPolicy", "s3:PutBucketPolicy", "s3:PutBucketPublicAccessBlock",
-      "s3:PutBucketTagging", "s3:PutBucketVersioning", "s3:PutEncryptionConfiguration", "s3:PutLifecycleConfiguration",
+      "s3:CreateBucket", "s3:DeleteBucket", "s3:DeleteBucketPolicy", "s3:PutBucketObjectLockConfiguration", "s3:PutBucketPolicy",
+      "s3:PutBucketPublicAccessBlock", "s3:PutBucketTagging", "s3:PutBucketVersioning", "s3:PutEncryptionConfiguration",
+      "s3:PutLifecycleConfiguration",
     ]
-    resources = ["${local.arn}:s3:::${local.prefixes[each.key]}-archive-${var.account_id}"]
+    resources = [for use in ["archive", "athena"] : "${local.arn}:s3:::${local.prefixes[each.key]}-${use}-${var.account_id}"]
+  }
+
+  # Answers may go with their bucket. Nothing of the archive may: it is emptied by a person.
+  statement {
+    sid     = "ThrowAnswersAway"
+    actions = ["s3:DeleteObject", "s3:DeleteObjectVersion", "s3:ListBucketVersions"]
+    resources = [
+      for place in ["", "/*"] : "${local.arn}:s3:::${local.prefixes[each.key]}-athena-${var.account_id}${place}"
+    ]
+  }
+
+  # Glue asks for each call's rights on all that lies above what is called for; deleting a database, for those on all in it (Glue
+  # Developer Guide, "Access control in AWS Glue", Data Catalog ARNs; API reference, DeleteDatabase).
+  statement {
+    sid = "Athena"
+    actions = [
+      "athena:CreateWorkGroup", "athena:DeleteWorkGroup", "athena:TagResource", "athena:UntagResource", "athena:UpdateWorkGroup",
+      "glue:CreateDatabase", "glue:CreateTable", "glue:DeleteDatabase", "glue:DeleteTable", "glue:TagResource",
+      "glue:UntagResource", "glue:UpdateDatabase", "glue:UpdateTable",
+    ]
+    resources = [
+      "${local.arn}:athena:${local.place}:workgroup/${local.prefixes[each.key]}-*",
+      "${local.arn}:glue:${local.place}:catalog",
+      "${local.arn}:glue:${local.place}:database/${local.databases[each.key]}",
+      "${local.arn}:glue:${local.place}:table/${local.databases[each.key]}/*",
+      "${local.arn}:glue:${local.place}:userDefinedFunction/${local.databases[each.key]}/*",
+    ]
   }
 
   # A role that is made here can do no more than the boundary allows, so applying is no way to become administrator.
@@ -163,7 +189,7 @@ data "aws_iam_policy_document" "apply" {
     condition {
       test     = "StringEquals"
       variable = "iam:PassedToService"
-      values   = ["ecs-tasks.amazonaws.com", "firehose.amazonaws.com"]
+      values   = ["ecs-tasks.amazonaws.com"]
     }
   }
 
@@ -228,9 +254,12 @@ data "aws_iam_policy_document" "apply" {
     for_each = contains(var.protected_environments, each.key) ? [1] : []
 
     content {
-      sid       = "KeepTheLog"
-      effect    = "Deny"
-      actions   = ["dynamodb:DeleteTable", "kinesis:DecreaseStreamRetentionPeriod", "kinesis:DeleteStream", "s3:DeleteBucket"]
+      sid    = "KeepTheLog"
+      effect = "Deny"
+      actions = [
+        "dynamodb:DeleteTable", "kinesis:DecreaseStreamRetentionPeriod", "kinesis:DeleteStream", "s3:DeleteBucket",
+        "s3:DeleteBucketPolicy",
+      ]
       resources = ["*"]
     }
   }
@@ -249,11 +278,10 @@ data "aws_iam_policy_document" "boundary" {
       "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan",
       "dynamodb:UpdateItem",
       "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer",
-      "kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator",
-      "kinesis:ListShards", "kinesis:PutRecords",
+      "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards", "kinesis:PutRecords",
+      "kms:Decrypt", "kms:GenerateDataKey",
       "logs:CreateLogStream", "logs:PutLogEvents",
-      "s3:AbortMultipartUpload", "s3:GetBucketLocation", "s3:GetObject", "s3:ListBucket", "s3:ListBucketMultipartUploads",
-      "s3:PutObject",
+      "s3:GetObject", "s3:ListBucket", "s3:PutObject",
     ]
     resources = ["*"]
   }

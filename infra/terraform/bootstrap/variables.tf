@@ -53,7 +53,7 @@ variable "environments" {
 
 variable "protected_environments" {
   type        = set(string)
-  description = "Environments whose apply role may not delete stream, tables and archive."
+  description = "Environments whose apply role may not delete stream, tables and archive, nor the policy that guards the archive."
   default     = ["prod"]
 }
 

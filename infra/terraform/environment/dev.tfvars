@@ -9,3 +9,4 @@ log_retention_days     = 7
 monthly_budget_usd     = 100
 api                    = { cpu = 256, memory = 512, tasks_min = 1, tasks_max = 2, requests_per_minute = 6000 }
 consumer               = { cpu = 512, memory = 1024, tasks_min = 1, tasks_max = 2 }
+archiver               = { cpu = 256, memory = 1024, shares = 1 }

@@ -17,7 +17,14 @@ locals {
   # KCL's own figure, because Kinesis's iterator age counts every reader: a replay from the beginning would look like a stuck projection.
   lag_query = "SELECT MAX(MillisBehindLatest) FROM \"${local.live.tables.leases.name}\""
 
-  log_groups = { for process in ["api", "consumer"] : process => "/${local.prefix}/${process}" }
+  # One of them takes all shards, each of several its share.
+  archivers = {
+    for number in range(1, var.archive ? var.archiver.shares + 1 : 1) :
+    var.archiver.shares == 1 ? "archiver" : "archiver-${number}" => "${number}/${var.archiver.shares}"
+  }
+  archiver_port = 9100 # within the task, for its own health check
+
+  log_groups = { for process in concat(["api", "consumer"], keys(local.archivers)) : process => "/${local.prefix}/${process}" }
 
   settings = {
     AWS_REGION = var.region
@@ -55,12 +62,12 @@ module "archive" {
   source = "../modules/archive"
   count  = var.archive ? 1 : 0
 
-  prefix               = local.prefix
-  account_id           = var.account_id
-  stream_name          = local.live.stream.name
-  stream_arn           = module.stream.arn
-  log_retention_days   = var.log_retention_days
-  permissions_boundary = var.permissions_boundary
+  prefix                = local.prefix
+  account_id            = var.account_id
+  kms_key_arn           = var.archive_kms_key_arn
+  object_lock           = var.archive_object_lock
+  readings_from         = var.readings_from
+  athena_scan_limit_gib = var.athena_scan_limit_gib
 }
 
 module "permissions" {
@@ -73,6 +80,7 @@ module "permissions" {
     for role in keys(local.live.tables) : role => distinct([for definition in local.definitions : definition.tables[role].name])
   }
   index_names          = { for role, table in local.live.tables : role => table.index.name if can(table.index) }
+  archive_bucket       = one([for archive in module.archive : { name = archive.bucket, kms_key_arn = var.archive_kms_key_arn }])
   repository_name      = var.repository_name
   log_group_names      = values(local.log_groups)
   permissions_boundary = var.permissions_boundary
@@ -157,6 +165,45 @@ module "consumer" {
   after              = [module.stream.arn, jsonencode(module.tables.names)] # its first act is to look at them
 }
 
+# On the API's image, which has no Java. A new one comes when the old one has gone: two would only put in vain what the other has put.
+module "archiver" {
+  source   = "../modules/service"
+  for_each = local.archivers
+
+  prefix       = local.prefix
+  name         = each.key
+  cluster_arn  = aws_ecs_cluster.this.arn
+  cluster_name = aws_ecs_cluster.this.name
+  image        = "${var.image}-api"
+  entry_point  = ["python", "-m"]
+  command      = ["archive"]
+  environment = merge(local.settings, {
+    HOST                  = "127.0.0.1"
+    ARCHIVE_TARGET        = "s3://${module.archive[0].bucket}"
+    ARCHIVER_SHARE        = each.value
+    ARCHIVER_METRICS_PORT = tostring(local.archiver_port)
+  })
+  # Well while it answers, also while it waits for AWS; whether it gets on is the alarms' question.
+  health_command = [
+    "CMD", "python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:${local.archiver_port}/metrics', timeout=5)"
+  ]
+  start_period_s     = 60  # no answer before the stream was seen, for which it waits 30 s (STORE_RETRY_S)
+  stop_timeout_s     = 120 # reads up to the tip and puts what it holds; cut short, the next one reads that again
+  deployment         = { minimum_percent = 0, maximum_percent = 100 }
+  cpu                = var.archiver.cpu
+  memory             = var.archiver.memory
+  execution_role_arn = module.permissions.role_arns["execution"]
+  task_role_arn      = module.permissions.role_arns["archiver"]
+  vpc_id             = module.network.vpc_id
+  subnet_ids         = module.network.task_subnet_ids
+  assign_public_ip   = module.network.assign_public_ip
+  log_group_name     = local.log_groups[each.key]
+  log_retention_days = var.log_retention_days
+  tasks_min          = 1
+  tasks_max          = 1
+  after              = [module.stream.arn, module.archive[0].guarded_bucket]
+}
+
 module "observability" {
   source = "../modules/observability"
 
@@ -174,7 +221,8 @@ module "observability" {
   lease_table              = local.live.tables.leases.name
   dead_letters_table       = local.live.tables.dead_letters.name
   consumer_log_group       = module.consumer.log_group_name
+  archiver_log_groups      = { for name, archiver in module.archiver : name => archiver.log_group_name }
   cluster_name             = local.prefix
-  service_names            = ["api", "consumer"]
+  service_names            = concat(["api", "consumer"], keys(local.archivers))
   load_balancer_dimensions = module.edge.dimensions
 }

@@ -20,7 +20,7 @@ output "cluster" {
 
 output "services" {
   description = "The services in it."
-  value       = { api = module.api.name, consumer = module.consumer.name }
+  value       = merge({ api = module.api.name, consumer = module.consumer.name }, { for name, archiver in module.archiver : name => archiver.name })
 }
 
 output "stream" {
@@ -36,6 +36,11 @@ output "tables" {
 output "archive_bucket" {
   description = "Where the log is kept beyond the stream's retention, or null."
   value       = one(module.archive[*].bucket)
+}
+
+output "athena" {
+  description = "Athena's database and workgroup for the archive, or null."
+  value       = one([for archive in module.archive : { database = archive.database, workgroup = archive.workgroup }])
 }
 
 output "alarm_topic_arn" {

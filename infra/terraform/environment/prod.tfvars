@@ -10,3 +10,4 @@ log_retention_days     = 365
 monthly_budget_usd     = 500
 api                    = { cpu = 512, memory = 1024, tasks_min = 2, tasks_max = 10, requests_per_minute = 12000 }
 consumer               = { cpu = 1024, memory = 2048, tasks_min = 2, tasks_max = 8 }
+archiver               = { cpu = 256, memory = 1024, shares = 1 }

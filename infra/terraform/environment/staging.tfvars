@@ -10,3 +10,4 @@ log_retention_days     = 30
 monthly_budget_usd     = 200
 api                    = { cpu = 512, memory = 1024, tasks_min = 1, tasks_max = 4, requests_per_minute = 12000 }
 consumer               = { cpu = 1024, memory = 2048, tasks_min = 1, tasks_max = 2 }
+archiver               = { cpu = 256, memory = 1024, shares = 1 }

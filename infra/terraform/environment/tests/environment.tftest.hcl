@@ -46,6 +46,43 @@ run "consumers_never_exceed_shards" {
   }
 }
 
+run "archivers_share_the_shards" {
+  command = plan
+  variables {
+    archive  = true
+    archiver = { cpu = 256, memory = 1024, shares = 3 }
+  }
+
+  assert {
+    condition     = keys(output.services) == ["api", "archiver-1", "archiver-2", "archiver-3", "consumer"] && local.archivers["archiver-2"] == "2/3"
+    error_message = "A service for each share."
+  }
+  assert {
+    condition     = output.archive_bucket == "telemetry-${terraform.workspace}-archive-123456789012" && output.athena.workgroup == "telemetry-${terraform.workspace}-archive"
+    error_message = "The archive's bucket, and Athena's workgroup for it."
+  }
+}
+
+run "one_archiver_takes_all" {
+  command = plan
+  variables { archive = true }
+
+  assert {
+    condition     = local.archivers == { archiver = "1/1" }
+    error_message = "Without a number in its name."
+  }
+}
+
+run "without_an_archive_nobody_archives" {
+  command = plan
+  variables { archive = false }
+
+  assert {
+    condition     = keys(output.services) == ["api", "consumer"] && output.archive_bucket == null && output.athena == null
+    error_message = "No service, no bucket."
+  }
+}
+
 run "prod_is_protected" {
   command = plan
 

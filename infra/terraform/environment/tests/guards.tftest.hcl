@@ -41,7 +41,8 @@ run "mistakes_are_named" {
     live_generation    = 7
     log_retention_days = 8
     consumer           = { cpu = 256, memory = 512, tasks_min = 1, tasks_max = 1 }
+    archiver           = { cpu = 256, memory = 512, shares = 0 }
   }
 
-  expect_failures = [var.account_id, var.name, var.region, var.live_generation, var.log_retention_days, var.consumer]
+  expect_failures = [var.account_id, var.name, var.region, var.live_generation, var.log_retention_days, var.consumer, var.archiver]
 }

@@ -58,6 +58,42 @@ run "every_alarm_that_was_asked_for" {
   }
 }
 
+run "an_archive_that_stands_still_or_is_silent_alarms" {
+  command = plan
+  module { source = "../modules/observability" }
+  variables {
+    archiver_log_groups = { archiver-1 = "/t/archiver-1", archiver-2 = "/t/archiver-2" }
+    service_names       = ["api", "consumer", "archiver-1", "archiver-2"]
+  }
+
+  assert {
+    condition = length(setsubtract(
+      ["t-archive-behind", "t-archive-nearly-lost", "t-archive-gap", "t-no-archiver-1-running", "t-no-archiver-2-running"], output.alarm_names
+    )) == 0
+    error_message = "Missing among ${join(", ", output.alarm_names)}."
+  }
+  assert {
+    condition = [for name in ["archive-behind", "archive-nearly-lost"] : aws_cloudwatch_metric_alarm.this[name].threshold] == [15 * 60, 168 * 3600 / 4] && alltrue(
+      [for name in ["archive-behind", "archive-nearly-lost"] : aws_cloudwatch_metric_alarm.this[name].treat_missing_data == "breaching"]
+    )
+    error_message = "15 minutes and a quarter of the retention, in seconds, and silence."
+  }
+  assert {
+    condition     = toset(values(aws_cloudwatch_log_metric_filter.archive_age)[*].log_group_name) == toset(["/t/archiver-1", "/t/archiver-2"])
+    error_message = "Every archiver is heard."
+  }
+}
+
+run "without_an_archive_nothing_waits_for_it" {
+  command = plan
+  module { source = "../modules/observability" }
+
+  assert {
+    condition     = length([for name in output.alarm_names : name if strcontains(name, "archive")]) == 0 && length(aws_cloudwatch_log_metric_filter.archive_age) == 0
+    error_message = "An alarm for it would never end."
+  }
+}
+
 run "mistakes_are_named" {
   command = plan
   module { source = "../modules/observability" }

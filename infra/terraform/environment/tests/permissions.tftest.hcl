@@ -38,6 +38,36 @@ run "bounded" {
   }
 }
 
+run "an_archiver_has_a_role_where_there_is_an_archive" {
+  command = plan
+  module { source = "../modules/permissions" }
+  variables { archive_bucket = { name = "t-archive-123456789012", kms_key_arn = null } }
+
+  assert {
+    condition     = keys(aws_iam_role.process) == ["api", "archiver", "consumer", "execution"]
+    error_message = "Of its own."
+  }
+  assert {
+    condition     = toset(flatten([for statement in data.aws_iam_policy_document.archiver[0].statement : statement.actions if statement.sid != "ReadLog"])) == toset(["s3:GetObject", "s3:ListBucket", "s3:PutObject"])
+    error_message = "List, get and put; nothing of KMS without a key."
+  }
+}
+
+run "a_key_may_be_used_by_s3_alone" {
+  command = plan
+  module { source = "../modules/permissions" }
+  variables {
+    archive_bucket = { name = "t-archive-123456789012", kms_key_arn = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab" }
+  }
+
+  assert {
+    condition = one([for statement in data.aws_iam_policy_document.archiver[0].statement : [
+      toset(statement.actions), one(statement.resources), one(statement.condition[*].variable), one(one(statement.condition[*].values))
+    ] if statement.sid == "EncryptByS3Alone"]) == [toset(["kms:Decrypt", "kms:GenerateDataKey"]), var.archive_bucket.kms_key_arn, "kms:ViaService", "s3.eu-west-1.amazonaws.com"]
+    error_message = "That key, and only on S3's behalf."
+  }
+}
+
 run "mistakes_are_named" {
   command = plan
   module { source = "../modules/permissions" }

@@ -64,6 +64,26 @@ run "lag_scales_by_one_and_within_bounds" {
   }
 }
 
+run "one_goes_before_the_next_comes" {
+  command = plan
+  module { source = "../modules/service" }
+  variables {
+    name       = "archiver-1"
+    scaling    = {}
+    tasks_max  = 1
+    deployment = { minimum_percent = 0, maximum_percent = 100 }
+  }
+
+  assert {
+    condition     = aws_ecs_service.this.deployment_minimum_healthy_percent == 0 && aws_ecs_service.this.deployment_maximum_percent == 100
+    error_message = "As the archiver is deployed."
+  }
+  assert {
+    condition     = length(aws_appautoscaling_policy.lag) + length(aws_appautoscaling_policy.cpu) + length(aws_appautoscaling_policy.requests) == 0
+    error_message = "Nothing changes the number of its tasks."
+  }
+}
+
 run "behind_a_load_balancer" {
   command = plan
   module { source = "../modules/service" }
@@ -93,9 +113,10 @@ run "mistakes_are_named" {
     memory         = 128
     stop_timeout_s = 300
     tasks_min      = 0
+    deployment     = { minimum_percent = 100, maximum_percent = 100 }
   }
 
-  expect_failures = [var.name, var.image, var.health_command, var.memory, var.stop_timeout_s, var.tasks_min]
+  expect_failures = [var.name, var.image, var.health_command, var.memory, var.stop_timeout_s, var.tasks_min, var.deployment]
 }
 
 run "more_tasks_at_least_than_at_most_is_a_mistake" {

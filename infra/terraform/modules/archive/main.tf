@@ -1,20 +1,17 @@
-# The log for longer than the stream keeps it. Records are stored byte for byte, as they were in the stream: lines of JSON, some
-# records as a gzip member. The destination compresses nothing, so that a record's own gzip stays what it is.
+# The bucket that keeps the log for longer than the stream does: a chain of objects a shard under log/, put once and never changed by
+# the archiver; under state/ what was last seen of each shard; under readings/ days packed as Parquet for Athena (athena.tf).
 
 data "aws_partition" "current" {}
-data "aws_region" "current" {}
 
 locals {
-  stream_arn = "arn:${data.aws_partition.current.partition}:kinesis:${data.aws_region.current.name}:${var.account_id}:stream/${var.stream_name}"
-  bucket_arn = "arn:${data.aws_partition.current.partition}:s3:::${local.bucket}"
   bucket     = "${var.prefix}-archive-${var.account_id}"
-  delivery   = "${var.prefix}-archive"
+  bucket_arn = "arn:${data.aws_partition.current.partition}:s3:::${local.bucket}"
 }
 
 resource "aws_s3_bucket" "archive" {
   #checkov:skip=CKV_AWS_18:One writer, few readers: an access log would need a bucket of its own
   #checkov:skip=CKV_AWS_144:The log is in the stream as well for seven days; a second region doubles the price
-  #checkov:skip=CKV_AWS_145:Encrypted with S3's own key: no price per request, and no key to lose the log with
+  #checkov:skip=CKV_AWS_145:S3's own key, unless kms_key_arn names one: no price per request, and no key to lose the log with
   #checkov:skip=CKV2_AWS_62:Nothing waits for new objects
   bucket = local.bucket
 }
@@ -39,29 +36,76 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "archive" {
   bucket = aws_s3_bucket.archive.id
 
   rule {
+    # With a key of KMS, S3 asks for one a bucket and a while, not one an object (S3 User Guide, "Reducing the cost of SSE-KMS
+    # with Amazon S3 Bucket Keys").
+    bucket_key_enabled = var.kms_key_arn != null
+
     apply_server_side_encryption_by_default {
-      sse_algorithm = "AES256"
+      sse_algorithm     = var.kms_key_arn == null ? "AES256" : "aws:kms"
+      kms_master_key_id = var.kms_key_arn
     }
   }
 }
 
+# Also of a bucket that is there already (provider's documentation of this resource, "new and existing buckets"); AWS never takes it
+# back (S3 User Guide, "Configuring S3 Object Lock"). A put under a lock needs a checksum (PutObject, API reference): boto3 sends one.
+resource "aws_s3_bucket_object_lock_configuration" "archive" {
+  count = var.object_lock == null ? 0 : 1
+
+  bucket = aws_s3_bucket.archive.id
+
+  rule {
+    default_retention {
+      mode = var.object_lock.mode
+      days = var.object_lock.days
+    }
+  }
+
+  depends_on = [aws_s3_bucket_versioning.archive]
+}
+
+# No rule ends an object of the log, nor a version of one.
 resource "aws_s3_bucket_lifecycle_configuration" "archive" {
   bucket = aws_s3_bucket.archive.id
 
+  # Read at once as before, and billed for 90 days at least. Objects under 128 kB stay where they are, since moving them would cost
+  # more than it saves (S3 User Guide, "Transitioning objects using Amazon S3 Lifecycle").
   rule {
     id     = "cheaper-when-old"
     status = "Enabled"
 
-    filter {}
+    filter {
+      prefix = "log/"
+    }
 
     transition {
       days          = 90
       storage_class = "GLACIER_IR"
     }
+  }
 
-    noncurrent_version_expiration {
-      noncurrent_days = 30
+  dynamic "rule" {
+    for_each = { state = 1, readings = 30 } # states are overwritten every few minutes, days when a late reading comes
+
+    content {
+      id     = "forget-overwritten-${rule.key}"
+      status = "Enabled"
+
+      filter {
+        prefix = "${rule.key}/"
+      }
+
+      noncurrent_version_expiration {
+        noncurrent_days = rule.value
+      }
     }
+  }
+
+  rule {
+    id     = "end-unfinished-uploads"
+    status = "Enabled"
+
+    filter {}
 
     abort_incomplete_multipart_upload {
       days_after_initiation = 7
@@ -71,7 +115,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "archive" {
   depends_on = [aws_s3_bucket_versioning.archive]
 }
 
-data "aws_iam_policy_document" "tls_only" {
+data "aws_iam_policy_document" "guard" {
   statement {
     sid       = "TlsOnly"
     effect    = "Deny"
@@ -89,108 +133,45 @@ data "aws_iam_policy_document" "tls_only" {
       values   = ["false"]
     }
   }
+
+  # Whoever it is. How an archive is deleted all the same: docs/deploy.md.
+  statement {
+    sid       = "NobodyDeletesOfTheLog"
+    effect    = "Deny"
+    actions   = ["s3:DeleteObject", "s3:DeleteObjectVersion"]
+    resources = ["${local.bucket_arn}/log/*"]
+
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+  }
+
+  # What lies under log/ is put once: without `If-None-Match: *` S3 refuses. The condition key and that copies and the parts of
+  # multipart uploads, which cannot have the header, are refused with it: S3 User Guide, "Enforce conditional writes on Amazon S3
+  # buckets". The archiver puts each object in one call. Under state/ and readings/ objects are replaced, so nothing is asked there.
+  statement {
+    sid       = "TheLogIsPutOnce"
+    effect    = "Deny"
+    actions   = ["s3:PutObject"]
+    resources = ["${local.bucket_arn}/log/*"]
+
+    principals {
+      type        = "*"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "Null"
+      variable = "s3:if-none-match"
+      values   = ["true"]
+    }
+  }
 }
 
 resource "aws_s3_bucket_policy" "archive" {
   bucket = aws_s3_bucket.archive.id
-  policy = data.aws_iam_policy_document.tls_only.json
+  policy = data.aws_iam_policy_document.guard.json
 
   depends_on = [aws_s3_bucket_public_access_block.archive]
-}
-
-resource "aws_cloudwatch_log_group" "archive" {
-  #checkov:skip=CKV_AWS_158:CloudWatch encrypts logs with its own key; these hold error messages only
-  name              = "/aws/kinesisfirehose/${local.delivery}"
-  retention_in_days = var.log_retention_days
-}
-
-resource "aws_cloudwatch_log_stream" "errors" {
-  name           = "errors"
-  log_group_name = aws_cloudwatch_log_group.archive.name
-}
-
-data "aws_iam_policy_document" "trust" {
-  statement {
-    actions = ["sts:AssumeRole"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["firehose.amazonaws.com"]
-    }
-
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [var.account_id]
-    }
-  }
-}
-
-data "aws_iam_policy_document" "firehose" {
-  statement {
-    sid       = "ReadLog"
-    actions   = ["kinesis:DescribeStream", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards"]
-    resources = [local.stream_arn]
-  }
-
-  statement {
-    sid       = "StoreObjects"
-    actions   = ["s3:AbortMultipartUpload", "s3:GetObject", "s3:PutObject"]
-    resources = ["${local.bucket_arn}/*"]
-  }
-
-  statement {
-    sid       = "FindUploads"
-    actions   = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]
-    resources = [local.bucket_arn]
-  }
-
-  statement {
-    sid     = "TellErrors"
-    actions = ["logs:PutLogEvents"]
-    resources = [
-      "arn:${data.aws_partition.current.partition}:logs:${data.aws_region.current.name}:${var.account_id}:log-group:/aws/kinesisfirehose/${local.delivery}:log-stream:*"
-    ]
-  }
-}
-
-resource "aws_iam_role" "firehose" {
-  name                 = "${var.prefix}-firehose"
-  assume_role_policy   = data.aws_iam_policy_document.trust.json
-  permissions_boundary = var.permissions_boundary
-}
-
-resource "aws_iam_role_policy" "firehose" {
-  name   = "firehose"
-  role   = aws_iam_role.firehose.id
-  policy = data.aws_iam_policy_document.firehose.json
-}
-
-resource "aws_kinesis_firehose_delivery_stream" "archive" {
-  name        = local.delivery
-  destination = "extended_s3"
-
-  kinesis_source_configuration {
-    kinesis_stream_arn = var.stream_arn
-    role_arn           = aws_iam_role.firehose.arn
-  }
-
-  extended_s3_configuration {
-    role_arn            = aws_iam_role.firehose.arn
-    bucket_arn          = aws_s3_bucket.archive.arn
-    prefix              = "log/!{timestamp:yyyy/MM/dd/HH}/"
-    error_output_prefix = "errors/!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd/HH}/"
-    compression_format  = "UNCOMPRESSED"
-    buffering_size      = 64  # MB
-    buffering_interval  = 300 # s
-
-    cloudwatch_logging_options {
-      enabled         = true
-      log_group_name  = aws_cloudwatch_log_group.archive.name
-      log_stream_name = aws_cloudwatch_log_stream.errors.name
-    }
-  }
-
-  # Without its rights it would fail at once, and be made in vain.
-  depends_on = [aws_iam_role_policy.firehose]
 }

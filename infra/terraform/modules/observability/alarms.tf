@@ -96,6 +96,28 @@ locals {
     }
   }
 
+  # An archiver says once a minute how old the oldest is of what it has yet to archive. Silence is as bad as age.
+  archive_alarms = {
+    archive-behind = {
+      description = "What arrived over 15 minutes ago is not archived yet, or no archiver says so. See docs/runbook.md, the archive is behind."
+      threshold   = 15 * 60
+      periods     = 5
+      missing     = "breaching"
+      metrics     = { m0 = [var.prefix, "ArchiveAge", "Maximum", {}] }
+    }
+    archive-nearly-lost = {
+      description = "The archive is behind by more than a quarter of what the stream keeps, or silent: records will be missing. Act today."
+      threshold   = var.retention_hours * 3600 / 4
+      periods     = 15
+      missing     = "breaching"
+      metrics     = { m0 = [var.prefix, "ArchiveAge", "Maximum", {}] }
+    }
+    archive-gap = {
+      description = "An archiver was away for longer than the stream keeps records: its log and the object say which stretch may be lost."
+      metrics     = { m0 = [var.prefix, "ArchiveGaps", "Sum", {}] }
+    }
+  }
+
   # Every task reports its CPU once a minute, so the number of reports says whether there is any.
   task_alarms = {
     for service in var.service_names : "no-${service}-running" => {
@@ -116,7 +138,7 @@ locals {
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
-  for_each = merge(local.alarms, local.task_alarms)
+  for_each = merge(local.alarms, local.task_alarms, length(var.archiver_log_groups) == 0 ? null : local.archive_alarms)
 
   alarm_name          = "${var.prefix}-${each.key}"
   alarm_description   = each.value.description
@@ -158,7 +180,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   }
 }
 
-# Log lines of the supervisor (consumer/oversight.py) and the record processors (consumer/processor.py), counted.
+# Log lines of the supervisor (consumer/oversight.py) and the record processors (consumer/processor.py), counted, and the archivers'.
 resource "aws_cloudwatch_log_metric_filter" "restarts" {
   name           = "${var.prefix}-consumer-restarts"
   log_group_name = var.consumer_log_group
@@ -193,6 +215,37 @@ resource "aws_cloudwatch_log_metric_filter" "lost" {
   metric_transformation {
     namespace     = var.prefix
     name          = "LostStretches"
+    value         = "1"
+    default_value = "0"
+  }
+}
+
+# A figure can be taken from a field that the pattern names (PutMetricFilter, MetricTransformation, metricValue).
+resource "aws_cloudwatch_log_metric_filter" "archive_age" {
+  for_each = var.archiver_log_groups
+
+  name           = "${var.prefix}-${each.key}-age"
+  log_group_name = each.value
+  pattern        = "{ $.event = \"archive_age\" && $.age_s = * }"
+
+  metric_transformation {
+    namespace = var.prefix
+    name      = "ArchiveAge"
+    value     = "$.age_s"
+    unit      = "Seconds"
+  }
+}
+
+resource "aws_cloudwatch_log_metric_filter" "archive_gaps" {
+  for_each = var.archiver_log_groups
+
+  name           = "${var.prefix}-${each.key}-gaps"
+  log_group_name = each.value
+  pattern        = "{ $.event = \"records_may_be_lost\" }"
+
+  metric_transformation {
+    namespace     = var.prefix
+    name          = "ArchiveGaps"
     value         = "1"
     default_value = "0"
   }

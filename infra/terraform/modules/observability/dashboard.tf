@@ -8,7 +8,7 @@ locals {
   )
   balanced = ["LoadBalancer", var.load_balancer_dimensions.LoadBalancer]
 
-  widgets = [
+  widgets = concat([
     { title = "Requests and errors", stat = "Sum", metrics = [
       for name in ["RequestCount", "HTTPCode_Target_4XX_Count", "HTTPCode_Target_5XX_Count", "HTTPCode_ELB_5XX_Count"] :
       concat(["AWS/ApplicationELB", name], local.balanced)
@@ -29,7 +29,9 @@ locals {
     { title = "Memory, %", stat = "Average", metrics = [
       for name in var.service_names : ["AWS/ECS", "MemoryUtilization", "ClusterName", var.cluster_name, "ServiceName", name]
     ] },
-  ]
+    ], length(var.archiver_log_groups) == 0 ? [] : [
+    { title = "Age of what is not archived yet, in s", stat = "Maximum", metrics = [[var.prefix, "ArchiveAge"]] },
+  ])
 }
 
 resource "aws_cloudwatch_dashboard" "this" {

@@ -78,6 +78,12 @@ variable "consumer_log_group" {
   description = "Where the consumer's supervisor logs."
 }
 
+variable "archiver_log_groups" {
+  type        = map(string)
+  description = "Where the archivers log, by their services' names; empty without an archive."
+  default     = {}
+}
+
 variable "cluster_name" {
   type        = string
   description = "The ECS cluster."

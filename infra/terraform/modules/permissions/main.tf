@@ -13,11 +13,14 @@ locals {
   indexes    = { for role, index in var.index_names : role => [for table in local.tables[role] : "${table}/index/${index}"] }
   log_groups = [for name in var.log_group_names : "${local.arn}:logs:${local.place}:log-group:${name}:log-stream:*"]
 
-  policies = {
-    api       = data.aws_iam_policy_document.api.json
-    consumer  = data.aws_iam_policy_document.consumer.json
-    execution = data.aws_iam_policy_document.execution.json
-  }
+  policies = merge(
+    {
+      api       = data.aws_iam_policy_document.api.json
+      consumer  = data.aws_iam_policy_document.consumer.json
+      execution = data.aws_iam_policy_document.execution.json
+    },
+    { for archive in var.archive_bucket[*] : "archiver" => data.aws_iam_policy_document.archiver[0].json },
+  )
 }
 
 data "aws_iam_policy_document" "api" {
@@ -186,6 +189,53 @@ data "aws_iam_policy_document" "consumer" {
       test     = "StringEquals"
       variable = "cloudwatch:namespace"
       values   = var.table_names.leases
+    }
+  }
+}
+
+# Nothing of it lets an archiver delete, nor look at a table.
+data "aws_iam_policy_document" "archiver" {
+  count = length(var.archive_bucket[*])
+
+  statement {
+    sid = "ReadLog"
+    actions = [
+      "kinesis:DescribeStreamSummary",
+      "kinesis:GetRecords",
+      "kinesis:GetShardIterator",
+      "kinesis:ListShards",
+    ]
+    resources = [local.stream]
+  }
+
+  # Without a condition on s3:prefix: a GetObject of a state that is not there yet has no prefix, and would be answered 403, not 404
+  # (GetObject, API reference, "Permissions").
+  statement {
+    sid       = "FindObjects"
+    actions   = ["s3:ListBucket"]
+    resources = ["${local.arn}:s3:::${var.archive_bucket.name}"]
+  }
+
+  statement {
+    sid       = "KeepLogAndStates"
+    actions   = ["s3:GetObject", "s3:PutObject"]
+    resources = ["${local.arn}:s3:::${var.archive_bucket.name}/log/*", "${local.arn}:s3:::${var.archive_bucket.name}/state/*"]
+  }
+
+  # What S3 asks for to put and to get (S3 User Guide, "Using server-side encryption with AWS KMS keys", permissions).
+  dynamic "statement" {
+    for_each = var.archive_bucket.kms_key_arn[*]
+
+    content {
+      sid       = "EncryptByS3Alone"
+      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["s3.${data.aws_region.current.name}.amazonaws.com"]
+      }
     }
   }
 }

@@ -35,6 +35,15 @@ variable "index_names" {
   }
 }
 
+variable "archive_bucket" {
+  type = object({
+    name        = string
+    kms_key_arn = string
+  })
+  description = "The archive's bucket and the key it is encrypted with, or null for S3's own; null where there is no archive."
+  default     = null
+}
+
 variable "repository_name" {
   type        = string
   description = "The ECR repository that images are fetched from."

@@ -1,4 +1,4 @@
-# One process as an ECS service on Fargate. API and consumer are two of these, on one image.
+# One process as an ECS service on Fargate: API, consumer and archivers are such ones, on two images of one tag.
 
 data "aws_region" "current" {}
 
@@ -117,9 +117,8 @@ resource "aws_ecs_service" "this" {
   propagate_tags                    = "SERVICE"
   health_check_grace_period_seconds = var.load_balancer == null ? null : var.start_period_s
 
-  # New tasks first, then the old ones go. Two versions of the consumer may work at once: rows are written conditionally.
-  deployment_minimum_healthy_percent = 100
-  deployment_maximum_percent         = 200
+  deployment_minimum_healthy_percent = var.deployment.minimum_percent
+  deployment_maximum_percent         = var.deployment.maximum_percent
 
   deployment_circuit_breaker {
     enable   = true

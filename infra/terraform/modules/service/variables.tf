@@ -5,11 +5,11 @@ variable "prefix" {
 
 variable "name" {
   type        = string
-  description = "The process: api or consumer. Also the container's name."
+  description = "The process: api, consumer or an archiver. Also the container's name."
 
   validation {
-    condition     = can(regex("^[a-z][a-z-]*$", var.name))
-    error_message = "name must be of lower-case letters and dashes."
+    condition     = can(regex("^[a-z][a-z0-9-]*$", var.name))
+    error_message = "name must be of lower-case letters, digits and dashes, and begin with a letter."
   }
 }
 
@@ -170,7 +170,23 @@ variable "scaling" {
     requests_per_minute = optional(number)
     lag                 = optional(string)
   })
-  description = "What the number of tasks follows: mean CPU, requests per task, and a query for the lag in milliseconds."
+  description = "What the number of tasks follows: mean CPU, requests per task, and a query for the lag in milliseconds; nothing: it stays."
+  default     = {}
+}
+
+variable "deployment" {
+  type = object({
+    minimum_percent = number
+    maximum_percent = number
+  })
+  # New tasks first, then the old ones go. Two versions of the consumer may work at once: rows are written conditionally.
+  description = "How many tasks run while they are replaced, in percent of those wanted."
+  default     = { minimum_percent = 100, maximum_percent = 200 }
+
+  validation {
+    condition     = var.deployment.minimum_percent >= 0 && var.deployment.minimum_percent < var.deployment.maximum_percent
+    error_message = "deployment.minimum_percent must be below maximum_percent, or no task can be replaced."
+  }
 }
 
 variable "after" {
