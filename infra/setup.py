@@ -32,8 +32,9 @@ _ACTIVE_POLL_S = 0.1
 
 
 def load_definition(names: ResourceNames) -> dict[str, Any]:
-    """The definition with the names of one prefix and generation filled in."""
-    text = Template(_DEFINITION.read_text()).substitute(prefix=names.prefix, generation=names.generation)
+    """The definition with the names of one prefix, generation and stream filled in."""
+    parts = {"prefix": names.prefix, "generation": names.generation, "continued": names.continued}
+    text = Template(_DEFINITION.read_text()).substitute(parts)
     definition: dict[str, Any] = json.loads(text)
     return definition
 
