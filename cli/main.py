@@ -156,7 +156,7 @@ def doctor_command() -> None:
         _make_contact(settings, names.stream)
         kinesis, dynamodb = kinesis_client(settings), dynamodb_client(settings)
         pointer = check_stream(kinesis, dynamodb, names)
-        seen = observe(kinesis, dynamodb, ResourceNames(settings.prefix, pointer.generation))
+        seen = observe(kinesis, dynamodb, pointer.names(settings.prefix))
     findings = diagnose(seen, time.time_ns() // 1000)
     for finding in findings:
         click.echo(finding)

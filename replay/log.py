@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError
 from replay.pace import FIRST_PAGE_RECORDS, Pace, page_records
 from telemetry.retry import patiently
 from telemetry.shards import Shard, ShardMap, list_shards
+from telemetry.streams import FIRST_PLACE, StreamPlace, kinesis_id
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -41,6 +42,7 @@ def read_log(
     stream: str,
     arrived_from_ms: int | None = None,
     *,
+    place: StreamPlace = FIRST_PLACE,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[LogRecord]:
@@ -53,7 +55,7 @@ def read_log(
     if arrived_from_ms is not None:
         # Before the oldest record it is TRIM_HORIZON again (GetShardIterator).
         start = {"ShardIteratorType": "AT_TIMESTAMP", "Timestamp": datetime.fromtimestamp(arrived_from_ms / 1000, UTC)}
-    for shard in parents_first(patiently(lambda: list_shards(kinesis, stream), _PATIENCE_S)):
+    for shard in parents_first(patiently(lambda: list_shards(kinesis, stream, place), _PATIENCE_S)):
         yield from _read_shard(kinesis, stream, shard.shard_id, start, Pace(clock, sleep))
 
 
@@ -121,7 +123,8 @@ def _end_ms(answer: Any) -> int:
 def _iterator(kinesis: "KinesisClient", stream: str, shard_id: str, start: dict[str, Any]) -> Any:
     """GetShardIterator's answer. None when reading is to start at a time that has yet to come, which Kinesis refuses."""
     try:
-        return patiently(lambda: kinesis.get_shard_iterator(StreamName=stream, ShardId=shard_id, **start), _PATIENCE_S)
+        own_id = kinesis_id(shard_id)
+        return patiently(lambda: kinesis.get_shard_iterator(StreamName=stream, ShardId=own_id, **start), _PATIENCE_S)
     except ClientError as error:
         if error.response["Error"]["Code"] != "InvalidArgumentException" or "Timestamp" not in start:
             raise

@@ -42,10 +42,10 @@ class ResourceNames:
     @property
     def application(self) -> str:
         """KCL's application, which is also the name of its lease table: each stream has another, since shard ids repeat."""
-        return f"{self.prefix}-projector-g{self.generation}{self.continued}"
+        return f"{self.prefix}-projector-g{self.generation}{self.stream_suffix}"
 
     @property
-    def continued(self) -> str:
+    def stream_suffix(self) -> str:
         """The end of the application's name: nothing in the log's first stream, `-s2` in its second."""
         return "" if self.place.number == 1 else f"-s{self.place.number}"
 

@@ -58,7 +58,7 @@ class Counters:
 
 
 class Writer:
-    """Appends events to one stream. Made on the event loop it is used from; `close` drains it.
+    """Appends events to one stream. Made on the event loop it is used from; `close` drains it. Shards have Kinesis's ids here.
 
     `kinesis` must not retry by itself: the writer judges answers entry by entry and retries only what failed.
     """

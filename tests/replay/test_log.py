@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from replay.log import read_log
 from replay.pace import PAGE_BYTES, pause_s
+from telemetry.streams import StreamPlace
 
 NOW_S = 1_700_000_000
 CALL_S = 0.25
@@ -40,6 +41,7 @@ class Shard:
         return {"Shards": [{"ShardId": "shard", "HashKeyRange": hashes, "SequenceNumberRange": numbers}]}
 
     def get_shard_iterator(self, StreamName: str, ShardId: str, **start: Any) -> Any:  # noqa: N803  as boto3 names them
+        assert ShardId == "shard"
         self.starts.append(start)
         return {"ShardIterator": start.get("StartingSequenceNumber", "0"), "ResponseMetadata": DATE}
 
@@ -195,6 +197,13 @@ def test_l07_another_refusal_is_told() -> None:
         read(Refusing(DATE), NOW_S * 1000)
     with pytest.raises(ClientError):
         read(Refusing({}))
+
+
+def test_shards_are_called_as_in_the_log() -> None:
+    """And asked for by Kinesis's id, which repeats from stream to stream."""
+    shard = Shard([(NOW_S, b"1")], closed=True)
+    log = read_log(shard, "stream", place=StreamPlace(2), clock=shard.clock, sleep=shard.sleep)  # type: ignore[arg-type]
+    assert [record.shard_id for record in log] == ["2/shard"]
 
 
 def batched_pages(records: Page, size: int) -> Iterator[Page]:

@@ -6,7 +6,7 @@ locals {
 
   # The local set-up and the processes' tests read the same file, so names cannot part.
   resources = replace(replace(
-    file("${path.module}/../../resources.json"), "$${prefix}", local.prefix), "$${continued}", var.stream_number > 1 ? "-s${var.stream_number}" : ""
+    file("${path.module}/../../resources.json"), "$${prefix}", local.prefix), "$${stream_suffix}", var.stream_number > 1 ? "-s${var.stream_number}" : ""
   )
   definitions = {
     for generation in var.generations : tostring(generation) => jsondecode(replace(local.resources, "$${generation}", tostring(generation)))
