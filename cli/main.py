@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from cli.failures import NOTHING_MATCHED, told
+from operations.continuing import WATCHED_S, continue_log
 from operations.doctor import diagnose
 from operations.observation import observe
 from projections.generations import check_stream
@@ -17,7 +18,7 @@ from replay.events import Choice, Passed, replay
 from replay.log import read_log
 from telemetry.aws import dynamodb_client, kinesis_client
 from telemetry.errors import ReasonCode
-from telemetry.names import ResourceNames
+from telemetry.names import GENERATION_MAX, ResourceNames
 from telemetry.reading import parse_sensor_id, parse_timestamp, rfc3339
 from telemetry.retry import patiently
 from telemetry.settings import CLOCK_SKEW_H, CLOCK_SKEW_H_BOUND, Settings
@@ -163,3 +164,30 @@ def doctor_command() -> None:
     if findings:
         sys.exit(1)
     click.echo(f"All is well: {len(seen.shards.open)} open shards, each with a worker and up to date.")
+
+
+@telemetry.command(
+    "continue",
+    epilog="Exit status: 0 the log goes on, 1 it does not, 2 not asked as --help says, 130 interrupted.",
+)
+@click.option(
+    "--generation",
+    type=click.IntRange(1, GENERATION_MAX),
+    metavar="N",
+    help="Whose tables are to count it; without it the live generation's.",
+)
+def continue_command(generation: int | None) -> None:
+    """Let the log go on in a new, empty stream after the one before was lost, where the tables are empty too."""
+    with told():
+        settings = Settings.from_environment(os.environ)
+    with told(settings):
+        names = ResourceNames(settings.prefix)
+        _make_contact(settings, names.stream)
+        kinesis, dynamodb, watched_s = kinesis_client(settings), dynamodb_client(settings), WATCHED_S[settings.kcl_timing]
+        click.echo(f"Looking for {watched_s:g} s whether anybody is at work.", err=True)
+        pointer = continue_log(kinesis, dynamodb, settings.prefix, generation, watched_s=watched_s)
+    place = pointer.place
+    click.echo(
+        f"The log goes on in {names.stream}: it is its stream {place.number}, counted in generation {pointer.generation}; "
+        f"its shards are called {place.name('shardId-…')}. Start the consumers; the API follows by itself."
+    )

@@ -22,7 +22,7 @@ from botocore.exceptions import ClientError
 from projections.generations import Pointer, make_pointer, read_pointer, stream_created
 from telemetry.aws import dynamodb_client, kinesis_client
 from telemetry.errors import InvalidSettings, StoreUnavailable, StreamMissing
-from telemetry.names import ResourceNames
+from telemetry.names import GENERATION_MAX, ResourceNames
 from telemetry.settings import Settings
 from telemetry.streams import StreamPlace
 
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 _DEFINITION = Path(__file__).with_name("resources.json")
 _ACTIVE_WAIT_S = 120
 _ACTIVE_POLL_S = 0.1
-_GENERATIONS_END = 1_000_000
 
 
 def load_definition(names: ResourceNames) -> dict[str, Any]:
@@ -165,8 +164,8 @@ def main() -> None:
 
 def _generation(text: str) -> int:
     """A projection generation's number. Raises ArgumentTypeError."""
-    if not text.isdecimal() or not 0 < int(text) < _GENERATIONS_END:
-        raise argparse.ArgumentTypeError(f"Expected a whole number from 1 to {_GENERATIONS_END - 1}.")
+    if not text.isdecimal() or not 1 <= int(text) <= GENERATION_MAX:
+        raise argparse.ArgumentTypeError(f"Expected a whole number from 1 to {GENERATION_MAX}.")
     return int(text)
 
 

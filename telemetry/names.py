@@ -1,8 +1,12 @@
 """What our stream and tables are called. `infra/resources.json` says the same to Terraform and the set-up; a test compares."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from telemetry.streams import FIRST_PLACE, StreamPlace
+
+GENERATION_MAX: Final = 999_999
+"""The longest prefix and this number still make names that AWS takes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import pytest
 
 from infra.setup import load_definition
-from telemetry.names import ResourceNames
+from telemetry.names import GENERATION_MAX, ResourceNames
 from telemetry.streams import StreamPlace
 
 
@@ -47,6 +47,6 @@ def test_the_definition_makes_what_these_names_name(number: int) -> None:
 
 def test_the_longest_prefix_gives_names_that_aws_takes() -> None:
     """128 characters for a stream, 255 for a table (API references, CreateStream and CreateTable)."""
-    names = ResourceNames("p" * 64, 999_999, StreamPlace(999_999))
+    names = ResourceNames("p" * 64, GENERATION_MAX, StreamPlace(999_999))
     assert len(names.stream) <= 128
     assert all(len(table["name"]) <= 255 for table in load_definition(names)["tables"].values())
