@@ -197,7 +197,7 @@ async def _open(settings: Settings, outcomes: Outcomes, told: Metrics) -> Servic
     )
     live = LiveNames(dynamodb, names)
     check, shards = partial(check_stream, kinesis, dynamodb, names), partial(_live_shards, kinesis, live)
-    stream = StreamCheck(check)
+    stream = StreamCheck(check, writer.learn_shards)
     await asyncio.wait([asyncio.create_task(stream.look())], timeout=READ_S_MAX)
     stream.require_ours()
     fleet = LiveFleet(dynamodb, live)

@@ -5,7 +5,7 @@ Storing a reading needs the stream alone. But one that was deleted and made agai
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 from botocore.exceptions import BotoCoreError, ClientError
@@ -22,10 +22,16 @@ log = structlog.get_logger(__name__)
 
 
 class StreamCheck:
-    """Runs `check` now and then; it raises WrongStream, or boto3's errors when nothing can be said."""
+    """Runs `check` now and then; it raises WrongStream, or boto3's errors when nothing can be said.
 
-    def __init__(self, check: Callable[[], Pointer]) -> None:
+    `anew` is called when the stream is ours for the first time, or after another was, and before anything is said to be stored
+    in it; it may raise the same.
+    """
+
+    def __init__(self, check: Callable[[], Pointer], anew: Callable[[], Awaitable[None]]) -> None:
         self._check = check
+        self._anew = anew
+        self._created = ""
         self._place = FIRST_PLACE
         self._wrong: WrongStream | None = None
 
@@ -47,6 +53,8 @@ class StreamCheck:
         """Look once. What cannot be seen says nothing: the last verdict stands."""
         try:
             pointer = await asyncio.to_thread(self._check)
+            if pointer.stream_created != self._created:
+                await self._anew()
         except NotSetUp as unknown:
             self._say(None, str(unknown))
         except WrongStream as wrong:
@@ -54,7 +62,7 @@ class StreamCheck:
         except (StoreUnavailable, ClientError, BotoCoreError, *SENSELESS) as error:
             log.warning("stream_not_checked", error=error_code(error))
         else:
-            self._place = pointer.place
+            self._created, self._place = pointer.stream_created, pointer.place
             self._say(None, "")
 
     async def keep_looking(self) -> None:

@@ -84,7 +84,7 @@ def create_app(settings: Settings, writer: Any) -> ASGIApp:
         outcomes = Outcomes()
         asking, hub = cast("Asking", None), cast("Hub", None)
         sight, for_pages = cast("Shared[Sight]", None), cast("ForPages", None)
-        check = StreamCheck(lambda: look.pointer)
+        check = StreamCheck(lambda: look.pointer, writer.learn_shards)
         told = Metrics(outcomes)
         yield {"services": Services(settings, writer, check, looks, asking, hub, sight, for_pages, outcomes, told, {})}
         await writer.close()

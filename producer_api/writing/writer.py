@@ -110,6 +110,13 @@ class Writer:
             raise Refused(f"The log refused the reading: {self.outage.code or 'no call was answered in time'}.")
         raise NotStored("The log did not confirm the reading in time.")
 
+    async def learn_shards(self) -> None:
+        """List the shards anew, of a stream that may be another by now. Raises boto3's errors, and StoreUnavailable."""
+        shards = await asyncio.to_thread(list_shards, self._kinesis, self._stream)
+        if not shards.open:
+            raise StoreUnavailable(f"{self._stream} lists no open shard")
+        self._group.shards = shards
+
     def deadline(self) -> float:
         """By when something that is sent now is told of, on the loop's clock."""
         return self._loop.time() + self._deadline_s
