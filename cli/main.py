@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterable
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import click
@@ -13,7 +14,7 @@ from cli.failures import NOTHING_MATCHED, told
 from operations.continuing import WATCHED_S, continue_log
 from operations.doctor import diagnose
 from operations.observation import observe
-from projections.generations import check_stream
+from projections.generations import check_stream, stream_created
 from replay.events import Choice, Passed, replay
 from replay.log import read_log
 from telemetry.aws import dynamodb_client, kinesis_client
@@ -178,14 +179,19 @@ def doctor_command() -> None:
 )
 def continue_command(generation: int | None) -> None:
     """Let the log go on in a new, empty stream after the one before was lost, where the tables are empty too."""
+
+    def watch(seconds: float) -> None:
+        click.echo(f"Looking for {seconds:g} s whether anybody is at work.", err=True)
+        time.sleep(seconds)
+
     with told():
         settings = Settings.from_environment(os.environ)
     with told(settings):
         names = ResourceNames(settings.prefix)
-        _make_contact(settings, names.stream)
-        kinesis, dynamodb, watched_s = kinesis_client(settings), dynamodb_client(settings), WATCHED_S[settings.kcl_timing]
-        click.echo(f"Looking for {watched_s:g} s whether anybody is at work.", err=True)
-        pointer = continue_log(kinesis, dynamodb, settings.prefix, generation, watched_s=watched_s)
+        with closing(kinesis_client(settings, attempts=1)) as kinesis:
+            patiently(partial(stream_created, kinesis, names), _CONTACT_PATIENCE_S)
+        clients, watched_s = (kinesis_client(settings), dynamodb_client(settings)), WATCHED_S[settings.kcl_timing]
+        pointer = continue_log(*clients, settings.prefix, generation, watched_s=watched_s, sleep=watch)
     place = pointer.place
     click.echo(
         f"The log goes on in {names.stream}: it is its stream {place.number}, counted in generation {pointer.generation}; "

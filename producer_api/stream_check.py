@@ -53,8 +53,10 @@ class StreamCheck:
         """Look once. What cannot be seen says nothing: the last verdict stands."""
         try:
             pointer = await asyncio.to_thread(self._check)
+            self._place = pointer.place
             if pointer.stream_created != self._created:
                 await self._anew()
+                self._created = pointer.stream_created
         except NotSetUp as unknown:
             self._say(None, str(unknown))
         except WrongStream as wrong:
@@ -62,7 +64,6 @@ class StreamCheck:
         except (StoreUnavailable, ClientError, BotoCoreError, *SENSELESS) as error:
             log.warning("stream_not_checked", error=error_code(error))
         else:
-            self._created, self._place = pointer.stream_created, pointer.place
             self._say(None, "")
 
     async def keep_looking(self) -> None:
