@@ -11,7 +11,7 @@ from telemetry.aws import kinesis_client
 from telemetry.names import ResourceNames
 from telemetry.settings import Settings
 
-_CONTACT_PATIENCE_S: Final = 3.0
+CONTACT_PATIENCE_S: Final = 3.0
 """Whoever has not answered at all by then is not there: a person waits for that, not for an outage to pass."""
 
 
@@ -23,5 +23,5 @@ def contact() -> Iterator[tuple[Settings, ResourceNames, Stretch]]:
     with told(settings):
         names = ResourceNames(settings.prefix)
         with closing(kinesis_client(settings, attempts=1)) as kinesis:
-            stretch = look_at(kinesis, names.stream, _CONTACT_PATIENCE_S)
+            stretch = look_at(kinesis, names.stream, CONTACT_PATIENCE_S)
         yield settings, names, stretch

@@ -15,7 +15,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from telemetry.errors import TelemetryError
+from telemetry.errors import StreamMissing, TelemetryError
 from telemetry.settings import Settings
 
 NOTHING_MATCHED = 3
@@ -40,7 +40,7 @@ def told(settings: Settings | None = None) -> Iterator[None]:
 
 def sentence(error: Exception, settings: Settings | None) -> str:
     """What to tell a person about an error of ours or of boto3."""
-    cause = error.__cause__ or error
+    cause = error if isinstance(error, StreamMissing) else error.__cause__ or error
     if isinstance(cause, EndpointConnectionError | ConnectTimeoutError | ReadTimeoutError):
         return _nobody_answers(settings)
     if isinstance(cause, NoCredentialsError | PartialCredentialsError):

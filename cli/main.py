@@ -3,7 +3,7 @@
 import click
 
 from cli.following import tail
-from cli.operating import doctor
+from cli.operating import continue_, doctor
 from cli.replaying import replay
 from cli.sending import import_, send, simulate
 
@@ -13,5 +13,5 @@ def telemetry() -> None:
     """Work with the telemetry log. AWS is found by the standard AWS variables, the stream by PREFIX."""
 
 
-for command in (replay, tail, send, simulate, import_, doctor):
+for command in (replay, tail, send, simulate, import_, doctor, continue_):
     telemetry.add_command(command)

@@ -1,16 +1,23 @@
 """What operators type."""
 
+import os
 import sys
 import time
+from contextlib import closing
+from functools import partial
 
 import click
 
-from cli.contact import contact
+from cli.contact import CONTACT_PATIENCE_S, contact
+from cli.failures import told
+from operations.continuing import WATCHED_S, continue_log
 from operations.doctor import diagnose
 from operations.observation import observe
-from projections.generations import check_stream
+from projections.generations import check_stream, stream_created
 from telemetry.aws import dynamodb_client, kinesis_client
-from telemetry.names import ResourceNames
+from telemetry.names import GENERATION_MAX, ResourceNames
+from telemetry.retry import patiently
+from telemetry.settings import Settings
 
 
 @click.command("doctor", epilog="Exit status: 0 all is well, 1 something is wrong or could not be seen, 130 interrupted.")
@@ -19,10 +26,42 @@ def doctor() -> None:
     with contact() as (settings, names, _):
         kinesis, dynamodb = kinesis_client(settings), dynamodb_client(settings)
         pointer = check_stream(kinesis, dynamodb, names)
-        seen = observe(kinesis, dynamodb, ResourceNames(settings.prefix, pointer.generation))
+        seen = observe(kinesis, dynamodb, pointer.names(settings.prefix))
     findings = diagnose(seen, time.time_ns() // 1000)
     for finding in findings:
         click.echo(finding)
     if findings:
         sys.exit(1)
     click.echo(f"All is well: {len(seen.shards.open)} open shards, each with a worker and up to date.")
+
+
+@click.command(
+    "continue",
+    epilog="Exit status: 0 the log goes on, 1 it does not, 2 not asked as --help says, 130 interrupted.",
+)
+@click.option(
+    "--generation",
+    type=click.IntRange(1, GENERATION_MAX),
+    metavar="N",
+    help="Whose tables are to count it; without it the live generation's.",
+)
+def continue_(generation: int | None) -> None:
+    """Let the log go on in a new, empty stream after the one before was lost, where the tables are empty too."""
+
+    def watch(seconds: float) -> None:
+        click.echo(f"Looking for {seconds:g} s whether anybody is at work.", err=True)
+        time.sleep(seconds)
+
+    with told():
+        settings = Settings.from_environment(os.environ)
+    with told(settings):
+        names = ResourceNames(settings.prefix)
+        with closing(kinesis_client(settings, attempts=1)) as kinesis:
+            patiently(partial(stream_created, kinesis, names), CONTACT_PATIENCE_S)
+        clients, watched_s = (kinesis_client(settings), dynamodb_client(settings)), WATCHED_S[settings.kcl_timing]
+        pointer = continue_log(*clients, settings.prefix, generation, watched_s=watched_s, sleep=watch)
+    place = pointer.place
+    click.echo(
+        f"The log goes on in {names.stream}: it is its stream {place.number}, counted in generation {pointer.generation}; "
+        f"its shards are called {place.name('shardId-…')}. Start the consumers; the API follows by itself."
+    )

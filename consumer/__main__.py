@@ -73,11 +73,11 @@ def main() -> None:
 def _prepare(settings: Settings) -> tuple[ResourceNames, Pointer, int]:
     """Check that stream and tables belong together, make the first leases, and remove what the last daemon left.
 
-    Returns the names of the live generation, its pointer, and how many shards are open.
+    Returns what the pointer names, the pointer, and how many shards are open.
     """
     kinesis, dynamodb = kinesis_client(settings), dynamodb_client(settings)
     pointer = check_stream(kinesis, dynamodb, ResourceNames(settings.prefix))
-    names = ResourceNames(settings.prefix, pointer.generation)
+    names = pointer.names(settings.prefix)
     seen = observe(kinesis, dynamodb, names)
     made = make_leases(dynamodb, names.application, seen, settings.worker_id)
     log.info("leases_made", shards=made)

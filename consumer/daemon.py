@@ -12,7 +12,7 @@ from pathlib import Path
 import amazon_kclpy
 
 from consumer.child import PROCESSORS_VARIABLE
-from consumer.composition import GENERATION_VARIABLE
+from consumer.composition import GENERATION_VARIABLE, STREAM_VARIABLE
 from consumer.properties import SHUTDOWN_GRACE_S, heap_mb, render_properties
 from telemetry.names import ResourceNames
 from telemetry.processes import end_with_parent
@@ -59,7 +59,12 @@ class Daemon:
                 "--properties-file",
                 str(properties),
             ],
-            env={**environ, GENERATION_VARIABLE: str(names.generation), PROCESSORS_VARIABLE: str(self._processors)},
+            env={
+                **environ,
+                GENERATION_VARIABLE: str(names.generation),
+                STREAM_VARIABLE: str(names.place.number),
+                PROCESSORS_VARIABLE: str(self._processors),
+            },
             stdin=subprocess.DEVNULL,
             # A group of its own: a terminal's Ctrl-C reaches the supervisor alone, which then ends things in order, and
             # what a killed daemon leaves behind can be ended with it.

@@ -6,6 +6,8 @@ row says that everything is durable, which is what a checkpoint means.
 Only for shards whose turn has come: KCL makes the children's leases at their parent's end, and a child with a lease of its own
 would run beside its parent (hazard H28). A row that is there is left alone, and one that KCL removed after the shard's end is
 not made again: KCL would read that shard once more and keep its children waiting meanwhile.
+
+The table is KCL's, which knows one stream of the log: its keys, and the parents in it, are Kinesis's ids.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -15,6 +17,7 @@ from botocore.exceptions import ClientError
 from operations.observation import Observation
 from projections.rows import PROGRESS, Row
 from telemetry.shards import Shard
+from telemetry.streams import kinesis_id
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -37,7 +40,7 @@ def take_lease(dynamodb: "DynamoDBClient", table: str, shard_id: str, owner: str
     try:
         dynamodb.update_item(
             TableName=table,
-            Key={"leaseKey": {"S": shard_id}},
+            Key=_key(shard_id),
             # As KCL's own: with a checkpointOwner left in it the new owner would never begin.
             UpdateExpression="SET leaseOwner = :new, leaseCounter = leaseCounter + :one REMOVE checkpointOwner",
             ConditionExpression="leaseOwner = :old AND checkpoint <> :ended",
@@ -76,7 +79,7 @@ def _rewind_lease(dynamodb: "DynamoDBClient", table: str, shard_id: str, counter
     try:
         dynamodb.update_item(
             TableName=table,
-            Key={"leaseKey": {"S": shard_id}},
+            Key=_key(shard_id),
             UpdateExpression="SET checkpoint = :oldest, checkpointSubSequenceNumber = :none",
             ConditionExpression="leaseCounter = :seen AND NOT checkpoint IN (:ended, :oldest)",
             ExpressionAttributeValues={
@@ -94,12 +97,12 @@ def _rewind_lease(dynamodb: "DynamoDBClient", table: str, shard_id: str, counter
 
 
 def _make_lease(dynamodb: "DynamoDBClient", table: str, shard: Shard, worker_id: str, progress: Row) -> bool:
-    parents: Any = {"parentShardId": {"SS": list(shard.parents)}} if shard.parents else {}
+    parents: Any = {"parentShardId": {"SS": shard.kinesis_parents}} if shard.kinesis_parents else {}
     try:
         dynamodb.put_item(
             TableName=table,
             Item={
-                "leaseKey": {"S": shard.shard_id},
+                **_key(shard.shard_id),
                 "leaseOwner": {"S": worker_id},
                 "checkpoint": {"S": str(progress.progress.flushed.position or "TRIM_HORIZON")},
                 "checkpointSubSequenceNumber": {"N": "0"},
@@ -116,3 +119,7 @@ def _make_lease(dynamodb: "DynamoDBClient", table: str, shard: Shard, worker_id:
             raise
         return False
     return True
+
+
+def _key(shard_id: str) -> Any:
+    return {"leaseKey": {"S": kinesis_id(shard_id)}}

@@ -27,6 +27,7 @@ from projections.projector import ShardProjector
 from telemetry.errors import StoreUnavailable
 from telemetry.reading import rfc3339
 from telemetry.retry import tries
+from telemetry.streams import FIRST_PLACE, StreamPlace
 
 log = structlog.get_logger(__name__)
 
@@ -59,13 +60,18 @@ class ShardRecordProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon
     """Projects one shard. `open_shard` makes the projector and the stores once KCL has said which shard it is.
 
     `has_ended` says whether nothing follows a position in a shard and nothing ever will; it may take a while to find out.
+    KCL's shard is called as in the log, where this is the place of the stream.
     """
 
     def __init__(
-        self, open_shard: Callable[[str], tuple[ShardProjector, Stores]], has_ended: Callable[[str, int], bool]
+        self,
+        open_shard: Callable[[str], tuple[ShardProjector, Stores]],
+        has_ended: Callable[[str, int], bool],
+        place: StreamPlace = FIRST_PLACE,
     ) -> None:
         self._open_shard = open_shard
         self._has_ended = has_ended
+        self._place = place
         self._checkpointed = 0
         self._asked_for = 0
         """The last position a checkpoint was asked for, granted or not."""
@@ -74,7 +80,7 @@ class ShardRecordProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon
     @_or_exit
     def initialize(self, initialize_input: InitializeInput) -> None:
         """Learn the shard and read its progress mark."""
-        self._shard_id = initialize_input.shard_id
+        self._shard_id = self._place.name(initialize_input.shard_id)
         structlog.contextvars.bind_contextvars(shard_id=self._shard_id)
         self._projector, self._stores = self._open_shard(self._shard_id)
         self._began_at = initialize_input.sequence_number

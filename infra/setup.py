@@ -1,14 +1,17 @@
 """Makes the stream and the tables that `resources.json` defines, and the pointer to the first generation.
 
 `python -m infra.setup` may be run again and interrupted at any time: it makes what is missing and touches nothing that is
-there. Terraform reads the same definition. Keys are text unless `types` says otherwise; tables are billed per request.
+there. After a stream was lost it makes the next one, and KCL's tables for it; `telemetry continue` takes it into the log.
+Terraform reads the same definition. Keys are text unless `types` says otherwise; tables are billed per request.
 """
 
+import argparse
 import json
 import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from string import Template
@@ -16,11 +19,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from projections.generations import make_pointer, stream_created
+from projections.generations import Pointer, make_pointer, read_pointer, stream_created
 from telemetry.aws import dynamodb_client, kinesis_client
-from telemetry.errors import InvalidSettings, StoreUnavailable
-from telemetry.names import ResourceNames
+from telemetry.errors import InvalidSettings, StoreUnavailable, StreamMissing
+from telemetry.names import GENERATION_MAX, ResourceNames
 from telemetry.settings import Settings
+from telemetry.streams import StreamPlace
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -32,10 +36,31 @@ _ACTIVE_POLL_S = 0.1
 
 
 def load_definition(names: ResourceNames) -> dict[str, Any]:
-    """The definition with the names of one prefix and generation filled in."""
-    text = Template(_DEFINITION.read_text()).substitute(prefix=names.prefix, generation=names.generation)
+    """The definition with the names of one prefix, generation and stream filled in."""
+    parts = {"prefix": names.prefix, "generation": names.generation, "stream_suffix": names.stream_suffix}
+    text = Template(_DEFINITION.read_text()).substitute(parts)
     definition: dict[str, Any] = json.loads(text)
     return definition
+
+
+def names_now(
+    kinesis: "KinesisClient", dynamodb: "DynamoDBClient", prefix: str, generation: int | None = None
+) -> ResourceNames:
+    """What is to be set up under a prefix: the live generation, or this one; and for the stream that is there or will be made.
+
+    One that the pointer does not name yet will have the place after the last, once it is taken into the log.
+    """
+    pointer = _pointer(dynamodb, ResourceNames(prefix))
+    if pointer is None:
+        return ResourceNames(prefix, generation or 1)
+    names = replace(pointer.names(prefix), generation=generation or pointer.generation)
+    try:
+        created = stream_created(kinesis, names)
+    except StreamMissing:
+        created = ""
+    if created in (stream.created for stream in pointer.streams):
+        return names
+    return replace(names, place=StreamPlace(names.place.number + 1))
 
 
 def set_up(kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: ResourceNames, *, shards: int | None = None) -> None:
@@ -53,6 +78,15 @@ def set_up(kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: Resource
         _wait(table["name"], partial(_table_status, dynamodb, table["name"]))
     _keep_for(kinesis, names.stream, definition["stream"]["retention_hours"])
     make_pointer(dynamodb, names, stream_created(kinesis, names))
+
+
+def _pointer(dynamodb: "DynamoDBClient", names: ResourceNames) -> Pointer | None:
+    try:
+        return read_pointer(dynamodb, names)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+        return None
 
 
 def _make_stream(kinesis: "KinesisClient", stream: Mapping[str, Any], shards: int | None) -> None:
@@ -115,13 +149,24 @@ def _wait(name: str, status: Callable[[], str]) -> None:
 
 def main() -> None:
     """Set up what the environment's settings name."""
+    parser = argparse.ArgumentParser(prog="python -m infra.setup", description="Make stream and tables where they are missing.")
+    parser.add_argument("--generation", type=_generation, metavar="N", help="whose tables; without it the live one's")
+    asked = parser.parse_args()
     try:
         settings = Settings.from_environment(os.environ)
     except InvalidSettings as error:
         sys.exit(str(error))
-    names = ResourceNames(settings.prefix)
-    set_up(kinesis_client(settings), dynamodb_client(settings), names)
+    kinesis, dynamodb = kinesis_client(settings), dynamodb_client(settings)
+    names = names_now(kinesis, dynamodb, settings.prefix, asked.generation)
+    set_up(kinesis, dynamodb, names)
     sys.stderr.write(f"{names.stream} and its tables are ready\n")
+
+
+def _generation(text: str) -> int:
+    """A projection generation's number. Raises ArgumentTypeError."""
+    if not text.isdecimal() or not 1 <= int(text) <= GENERATION_MAX:
+        raise argparse.ArgumentTypeError(f"Expected a whole number from 1 to {GENERATION_MAX}.")
+    return int(text)
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ class Leader:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One look. `leases` and `progress` are by shard id, `workers` by worker id."""
+    """One look. `leases` and `progress` are by shard id, as the log has it, `workers` by worker id."""
 
     shards: ShardMap
     leases: Mapping[str, Lease]
@@ -102,11 +102,11 @@ def observe(
 
     Who follows the fleet's rows anyway (`projections/fleet.py`) hands its `progress` in.
     """
-    leases = {key: lease for key, lease in map(_lease, _scan(dynamodb, names.application)) if lease}
+    leases = {names.place.name(key): lease for key, lease in map(_lease, _scan(dynamodb, names.application)) if lease}
     workers = {key: worker for key, worker in map(_worker, _scan(dynamodb, names.workers)) if worker}
     lock: Any = dynamodb.get_item(TableName=names.coordinator, Key=LEADER_KEY, ConsistentRead=True).get("Item", {})
     rows = fleet_stats(dynamodb, names).shards if progress is None else progress
-    return Observation(list_shards(kinesis, names.stream), leases, workers, _leader(lock), rows)
+    return Observation(list_shards(kinesis, names.stream, names.place), leases, workers, _leader(lock), rows)
 
 
 # KCL's tables also hold what is none of these: a newer one keeps workers and leader beside the leases, and marks of its own.

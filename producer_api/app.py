@@ -196,13 +196,13 @@ async def _open(settings: Settings, outcomes: Outcomes, told: Metrics) -> Servic
         deadline_s=settings.put_deadline_s,
     )
     live = LiveNames(dynamodb, names)
-    check = partial(check_stream, kinesis, dynamodb, names)
-    stream = StreamCheck(check)
+    check, shards = partial(check_stream, kinesis, dynamodb, names), partial(_live_shards, kinesis, live)
+    stream = StreamCheck(check, writer.learn_shards)
     await asyncio.wait([asyncio.create_task(stream.look())], timeout=READ_S_MAX)
     stream.require_ours()
     fleet = LiveFleet(dynamodb, live)
     looks = Shared(fleet.read, _STATS_SHARED_S)
-    asking = Asking(looks, dynamodb, live.names, Shared(partial(list_shards, kinesis, names.stream), _SHARDS_SHARED_S))
+    asking = Asking(looks, dynamodb, live.names, Shared(shards, _SHARDS_SHARED_S))
     sight = Shared(Watcher(kinesis, dynamodb, live).look, SHARED_S)
     silence = Shared(SilenceCount(dynamodb, live).look, _SILENCE_SHARED_S)
     for_pages = ForPages(
@@ -219,8 +219,14 @@ async def _open(settings: Settings, outcomes: Outcomes, told: Metrics) -> Servic
     return Services(settings, writer, stream, looks, asking, hub, sight, for_pages, outcomes, told, readiness)
 
 
+def _live_shards(kinesis: "KinesisClient", live: LiveNames) -> ShardMap:
+    """The shards of the log's last stream, by the log's names."""
+    names = live.names(live.pointer())
+    return list_shards(kinesis, names.stream, names.place)
+
+
 def _open_shards(kinesis: "KinesisClient", stream: str) -> ShardMap:
-    """The stream's shards, once some are open."""
+    """The stream's shards by Kinesis's ids, once some are open."""
     for _ in tries(_STREAM_PATIENCE_S):
         shards = patiently(lambda: list_shards(kinesis, stream), _STREAM_PATIENCE_S)
         if shards.open:

@@ -1,17 +1,19 @@
 """Whether the stream is the one that the projection is filled from, looked at beside the requests.
 
 Storing a reading needs the stream alone. But one that was deleted and made again under its name belongs to no projection
-(hazard H29): what is stored there would never be counted.
+(hazard H29): what is stored there would never be counted. It is also known here what its shards are called in the log.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
+from projections.generations import Pointer
 from telemetry.errors import NotSetUp, StoreUnavailable, WrongStream
 from telemetry.retry import SENSELESS, error_code
+from telemetry.streams import FIRST_PLACE, StreamPlace
 
 _EVERY_S = 2.0
 """Kinesis answers 20 DescribeStreamSummary calls a second in an account: enough for some forty processes."""
@@ -20,10 +22,17 @@ log = structlog.get_logger(__name__)
 
 
 class StreamCheck:
-    """Runs `check` now and then; it raises WrongStream, or boto3's errors when nothing can be said."""
+    """Runs `check` now and then; it raises WrongStream, or boto3's errors when nothing can be said.
 
-    def __init__(self, check: Callable[[], object]) -> None:
+    `anew` is called when the stream is ours for the first time, or after another was, and before anything is said to be stored
+    in it; it may raise the same.
+    """
+
+    def __init__(self, check: Callable[[], Pointer], anew: Callable[[], Awaitable[None]]) -> None:
         self._check = check
+        self._anew = anew
+        self._created = ""
+        self._place = FIRST_PLACE
         self._wrong: WrongStream | None = None
 
     def require_ours(self) -> None:
@@ -31,10 +40,23 @@ class StreamCheck:
         if self._wrong:
             raise WrongStream(str(self._wrong))  # anew: one that is raised again and again keeps every request's frames
 
+    @property
+    def place(self) -> StreamPlace:
+        """Of the stream in the log, so that receipts say what the log calls its shards.
+
+        Until the tables have answered it is the first: few logs ever lose a stream. A receipt that is wrong is told so (422)
+        when it is asked for, as a place in a shard that does not reach so far.
+        """
+        return self._place
+
     async def look(self) -> None:
         """Look once. What cannot be seen says nothing: the last verdict stands."""
         try:
-            await asyncio.to_thread(self._check)
+            pointer = await asyncio.to_thread(self._check)
+            self._place = pointer.place
+            if pointer.stream_created != self._created:
+                await self._anew()
+                self._created = pointer.stream_created
         except NotSetUp as unknown:
             self._say(None, str(unknown))
         except WrongStream as wrong:

@@ -173,7 +173,7 @@ class LiveFleet:
         pointer = self._live.pointer()
         if pointer != self._pointer:  # rows that are final in one generation, or of one stream, say nothing in another
             self._pointer, self._fleet = pointer, FleetReader()
-        reads = AwsReads(self._dynamodb, self._live.names(pointer.generation))
+        reads = AwsReads(self._dynamodb, self._live.names(pointer))
         fleet = run(self._fleet.read(), reads)
         self.units += reads.units
         return LiveLook(pointer, fleet)

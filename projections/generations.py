@@ -1,32 +1,77 @@
-"""The pointer to the live projection generation, and to the very stream it was filled from.
+"""The pointer to the live projection generation, and to the log's streams, in their order.
 
 A stream deleted and made again under its name repeats shard ids and starts its positions anew, so positions stored before would
-silently swallow new readings (hazard H29). So everything that starts checks the stream's creation time against the pointer.
+silently swallow new readings (hazard H29). So everything that starts checks the stream's creation time against the last in the
+list; the shards of one that was taken into it have names of their own (`telemetry/streams.py`).
 """
 
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from telemetry.errors import NotSetUp, StreamMissing, WrongStream
 from telemetry.names import ResourceNames
+from telemetry.streams import UNKNOWN_PARENT, StreamPlace
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kinesis import KinesisClient
 
 _POINTER_AGE_S_MAX = 1.0
-_MISSING = "A stream made again is another one: delete this prefix's tables as well, then set up again (python -m infra.setup)."
+_MISSING = "A stream made anew is another: make it (python -m infra.setup), then let the log go on in it (telemetry continue)."
+
+
+@dataclass(frozen=True, slots=True)
+class LogStream:
+    """One of the streams that the log is made of."""
+
+    name: str
+    created: str
+    """As `stream_created` gives it."""
+    before: tuple[str, ...] = ()
+    """The last shards of the stream before (`StreamPlace`)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """The live generation and when its stream was created (text, as `stream_created` gives it)."""
+    """The live generation, and the streams of the log, of which the last is written and read."""
 
     generation: int
-    stream_created: str
+    streams: tuple[LogStream, ...]
+
+    @property
+    def stream_created(self) -> str:
+        """When the last stream was created."""
+        return self.streams[-1].created
+
+    @property
+    def place(self) -> StreamPlace:
+        """Of the last stream."""
+        return StreamPlace(len(self.streams), self.streams[-1].before)
+
+    def names(self, prefix: str) -> ResourceNames:
+        """What the live generation's tables are called, and KCL's of the last stream."""
+        return ResourceNames(prefix, self.generation, self.place)
+
+    def continued(self, name: str, created: str, last_shards: Collection[str], generation: int) -> "Pointer":
+        """The log goes on in another stream, and in this generation, which is the live one or a later one.
+
+        `last_shards` are those of the stream before that have no children, by the log's names. When nobody knows them, what any
+        shard before had is asked for. Raises WrongStream when the stream is in the list, or was created before the last.
+        """
+        if created in (stream.created for stream in self.streams) or float(created) < float(self.stream_created):
+            raise WrongStream(
+                f"{name} was created at {created}, no later than the log's last stream, at {self.stream_created}: the log can "
+                "go on in a new stream only."
+            )
+        before = tuple(sorted(last_shards)) or (UNKNOWN_PARENT,)
+        return Pointer(generation, (*self.streams, LogStream(name, created, before)))
+
+
+_KEY: Any = {"name": {"S": "live"}}
 
 
 def stream_created(kinesis: "KinesisClient", names: ResourceNames) -> str:
@@ -50,25 +95,35 @@ def retention_s(kinesis: "KinesisClient", names: ResourceNames) -> int:
 
 def read_pointer(dynamodb: "DynamoDBClient", names: ResourceNames) -> Pointer | None:
     """The live pointer, or None before the first set-up; strongly consistent."""
-    answer = dynamodb.get_item(TableName=names.generations, Key={"name": {"S": "live"}}, ConsistentRead=True)
-    if not (item := answer.get("Item")):
-        return None
-    return Pointer(int(item["generation"]["N"]), item["stream_created"]["S"])
+    answer = dynamodb.get_item(TableName=names.generations, Key=_KEY, ConsistentRead=True)
+    return _read_item(item, names) if (item := answer.get("Item")) else None
 
 
 def make_pointer(dynamodb: "DynamoDBClient", names: ResourceNames, created: str) -> None:
-    """Point at `names.generation`, unless there is a pointer already."""
-    item = {"name": {"S": "live"}, "generation": {"N": str(names.generation)}, "stream_created": {"S": created}}
+    """Point at `names.generation` and a log of one stream, unless there is a pointer already."""
+    replace_pointer(dynamodb, names, None, Pointer(names.generation, (LogStream(names.stream, created),)))
+
+
+def replace_pointer(dynamodb: "DynamoDBClient", names: ResourceNames, known: Pointer | None, pointer: Pointer) -> bool:
+    """Put a pointer in place of the one that is known, or of none; says whether that still was the one."""
+    unchanged: dict[str, Any] = {
+        "ConditionExpression": "attribute_not_exists(#name)",
+        "ExpressionAttributeNames": {"#name": "name"},
+    }
+    if known:
+        item = _item(known)
+        unchanged = {
+            "ConditionExpression": "generation = :generation AND stream_created = :stream_created AND "
+            + ("continued = :continued" if "continued" in item else "attribute_not_exists(continued)"),
+            "ExpressionAttributeValues": {f":{name}": value for name, value in item.items() if name != "name"},
+        }
     try:
-        dynamodb.put_item(
-            TableName=names.generations,
-            Item=item,
-            ConditionExpression="attribute_not_exists(#name)",
-            ExpressionAttributeNames={"#name": "name"},
-        )
+        dynamodb.put_item(TableName=names.generations, Item=_item(pointer), **unchanged)
     except ClientError as error:
         if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
             raise
+        return False
+    return True
 
 
 def check_stream(kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: ResourceNames) -> Pointer:
@@ -77,8 +132,8 @@ def check_stream(kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: Re
     created = stream_created(kinesis, names)
     if created != pointer.stream_created:
         raise WrongStream(
-            f"{names.stream} was created at {created}, but the projection was filled from one created at "
-            f"{pointer.stream_created}. Delete this prefix's tables and set up again; the log is then folded anew."
+            f"{names.stream} was created at {created}, but the log's last stream at {pointer.stream_created}. Let the log go "
+            "on in this one (telemetry continue), or delete this prefix's tables and set up again (python -m infra.setup)."
         )
     return pointer
 
@@ -98,12 +153,42 @@ class LiveNames:
             self._live, self._read_at_s = _require_pointer(self._dynamodb, self._names), time.monotonic()
         return self._live
 
-    def names(self, generation: int) -> ResourceNames:
-        """The names of a generation."""
-        return ResourceNames(self._names.prefix, generation)
+    def names(self, pointer: Pointer) -> ResourceNames:
+        """What a pointer names."""
+        return pointer.names(self._names.prefix)
 
 
 def _require_pointer(dynamodb: "DynamoDBClient", names: ResourceNames) -> Pointer:
     if pointer := read_pointer(dynamodb, names):
         return pointer
     raise NotSetUp(f"{names.generations} holds no pointer: set the tables up first (python -m infra.setup).")
+
+
+def _item(pointer: Pointer) -> Any:
+    """Of a log that never lost its stream it is what it was before there were others.
+
+    `stream_created` stays that of the first: processes that know of one stream only refuse to work on another.
+    """
+    first, *others = pointer.streams
+    item = {**_KEY, "generation": {"N": str(pointer.generation)}, "stream_created": {"S": first.created}}
+    return item | ({"continued": {"L": [_stream_value(stream) for stream in others]}} if others else {})
+
+
+def _stream_value(stream: LogStream) -> Any:
+    before = {"L": [{"S": shard_id} for shard_id in stream.before]}
+    return {"M": {"name": {"S": stream.name}, "created": {"S": stream.created}, "before": before}}
+
+
+def _read_item(item: Any, names: ResourceNames) -> Pointer:
+    first = LogStream(names.stream, item["stream_created"]["S"])
+    others = (value["M"] for value in item.get("continued", {"L": []})["L"])
+    return Pointer(
+        int(item["generation"]["N"]),
+        (
+            first,
+            *(
+                LogStream(one["name"]["S"], one["created"]["S"], tuple(shard["S"] for shard in one["before"]["L"]))
+                for one in others
+            ),
+        ),
+    )

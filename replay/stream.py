@@ -16,6 +16,7 @@ from replay.log import Gap, LogRecord, Page, Position
 from replay.pace import FIRST_PAGE_RECORDS, Pace, page_records
 from telemetry.retry import patiently
 from telemetry.shards import Shard, list_shards
+from telemetry.streams import FIRST_PLACE, StreamPlace, kinesis_id
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -70,6 +71,7 @@ class StreamSource:
         stream: str,
         stretch: Stretch,
         *,
+        place: StreamPlace = FIRST_PLACE,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -77,11 +79,12 @@ class StreamSource:
         self._kinesis = kinesis
         self._stream = stream
         self._stretch = stretch
+        self._place = place
         self._clock, self._sleep = clock, sleep
 
     def shards(self) -> Collection[Shard]:
         """The shards that the stream still lists."""
-        return patiently(lambda: list_shards(self._kinesis, self._stream), _PATIENCE_S).shards.values()
+        return patiently(lambda: list_shards(self._kinesis, self._stream, self._place), _PATIENCE_S).shards.values()
 
     def read(self, shard: Shard, after: Position | None) -> Iterator[Page]:
         """A shard's pages, none of them empty but where something may have been lost before the end."""
@@ -158,7 +161,7 @@ class _Reading:
         """None when reading is to start at a time that has yet to come, which Kinesis refuses."""
 
         def ask() -> str:
-            asked = {"StreamName": self._stream, "ShardId": self._shard_id, **self._start}
+            asked = {"StreamName": self._stream, "ShardId": kinesis_id(self._shard_id), **self._start}
             return self._kinesis.get_shard_iterator(**asked)["ShardIterator"]
 
         try:

@@ -14,8 +14,9 @@
     │   └── Refused         the log refused it: it is known not to be stored
     ├── StoreUnavailable    a table did not answer within the time for retries
     │   └── StreamMissing   the stream is not there, or about to go
-    ├── WrongStream         the stream was made anew since the projection was filled
+    ├── WrongStream         the stream is not the log's last: it was made anew since the projection was filled
     │   └── NotSetUp        nobody has said yet which stream the projection is filled from
+    ├── NotContinued        the log may not go on in the stream that is there, and why
     ├── ArchiveUnreadable   an object of the archive is not what its readers know
     └── InvalidSettings     every bad setting with its fix
 
@@ -132,6 +133,10 @@ class WrongStream(TelemetryError):
 
 class NotSetUp(WrongStream):
     """The tables hold no pointer to a stream yet."""
+
+
+class NotContinued(TelemetryError):
+    """The log may not go on in the stream that is there, as things are: the text says why, and what to do."""
 
 
 class ArchiveUnreadable(TelemetryError):

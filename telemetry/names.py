@@ -1,18 +1,26 @@
 """What our stream and tables are called. `infra/resources.json` says the same to Terraform and the set-up; a test compares."""
 
 from dataclasses import dataclass
+from typing import Final
+
+from telemetry.streams import FIRST_PLACE, StreamPlace
+
+GENERATION_MAX: Final = 999_999
+"""The longest prefix and this number still make names that AWS takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResourceNames:
-    """Names for one prefix and one projection generation."""
+    """Names for one prefix, one projection generation, and one of the log's streams."""
 
     prefix: str
     generation: int = 1
+    place: StreamPlace = FIRST_PLACE
+    """Of the stream in the log."""
 
     @property
     def stream(self) -> str:
-        """The log."""
+        """The log; one that is lost is followed by another of the same name."""
         return f"{self.prefix}-temperature-events"
 
     @property
@@ -37,8 +45,13 @@ class ResourceNames:
 
     @property
     def application(self) -> str:
-        """KCL's application, which is also the name of its lease table."""
-        return f"{self.prefix}-projector-g{self.generation}"
+        """KCL's application, which is also the name of its lease table: each stream has another, since shard ids repeat."""
+        return f"{self.prefix}-projector-g{self.generation}{self.stream_suffix}"
+
+    @property
+    def stream_suffix(self) -> str:
+        """The end of the application's name: nothing in the log's first stream, `-s2` in its second."""
+        return "" if self.place.number == 1 else f"-s{self.place.number}"
 
     @property
     def coordinator(self) -> str:

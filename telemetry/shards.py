@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from telemetry.streams import FIRST_PLACE, StreamPlace, kinesis_id, number_of
+
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
 
@@ -17,7 +19,7 @@ def hash_key(partition_key: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A shard of the stream and the closed range of hash keys it holds."""
+    """A shard of the log and the closed range of hash keys it holds; ids are the log's (`telemetry/streams.py`)."""
 
     shard_id: str
     first_hash_key: int
@@ -28,6 +30,12 @@ class Shard:
     def holds(self, key: int) -> bool:
         """Whether events with this hash key belong, or belonged, to this shard."""
         return self.first_hash_key <= key <= self.last_hash_key
+
+    @property
+    def kinesis_parents(self) -> list[str]:
+        """Kinesis's ids of those parents that are in the same stream."""
+        number = number_of(self.shard_id)
+        return [kinesis_id(parent) for parent in self.parents if number_of(parent) == number]
 
 
 class ShardMap:
@@ -48,17 +56,17 @@ class ShardMap:
         return self._open[bisect_right(self._starts, key) - 1]
 
 
-def list_shards(kinesis: "KinesisClient", stream: str) -> ShardMap:
-    """Every shard the stream still retains, parents included."""
+def list_shards(kinesis: "KinesisClient", stream: str, place: StreamPlace = FIRST_PLACE) -> ShardMap:
+    """Every shard the stream still retains, parents included, by the names it has in a log where this is the stream's place."""
     shards: list[Shard] = []
     page = kinesis.list_shards(StreamName=stream)
     while True:
         shards.extend(
             Shard(
-                shard_id=item["ShardId"],
+                shard_id=place.name(item["ShardId"]),
                 first_hash_key=int(item["HashKeyRange"]["StartingHashKey"]),
                 last_hash_key=int(item["HashKeyRange"]["EndingHashKey"]),
-                parents=tuple(p for p in (item.get("ParentShardId"), item.get("AdjacentParentShardId")) if p),
+                parents=place.parents([p for p in (item.get("ParentShardId"), item.get("AdjacentParentShardId")) if p]),
                 closed="EndingSequenceNumber" in item["SequenceNumberRange"],
             )
             for item in page["Shards"]

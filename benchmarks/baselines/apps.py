@@ -30,7 +30,7 @@ from producer_api.stream_check import StreamCheck
 from producer_api.writing.commit import Receipt
 from projections.dynamodb_reads import LiveLook
 from projections.fleet import FleetStats
-from projections.generations import Pointer
+from projections.generations import LogStream, Pointer
 from telemetry.aws import kinesis_client
 from telemetry.names import ResourceNames
 from telemetry.settings import Settings
@@ -76,7 +76,7 @@ class OnePutPerRequest:
 
 def create_app(settings: Settings, writer: Any) -> ASGIApp:
     """The real routes and errors around another writer; statistics are always empty."""
-    look = LiveLook(Pointer(1, ""), FleetStats({}))
+    look = LiveLook(Pointer(1, (LogStream("", ""),)), FleetStats({}))
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Services]]:
@@ -84,7 +84,7 @@ def create_app(settings: Settings, writer: Any) -> ASGIApp:
         outcomes = Outcomes()
         asking, hub = cast("Asking", None), cast("Hub", None)
         sight, for_pages = cast("Shared[Sight]", None), cast("ForPages", None)
-        check = StreamCheck(dict)
+        check = StreamCheck(lambda: look.pointer, writer.learn_shards)
         told = Metrics(outcomes)
         yield {"services": Services(settings, writer, check, looks, asking, hub, sight, for_pages, outcomes, told, {})}
         await writer.close()

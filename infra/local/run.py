@@ -28,7 +28,8 @@ from infra.local.fetch import DownloadError
 from infra.local.localstack import LocalStack, LocalStackError, free_port
 from infra.local.services import Service
 from infra.local.tools import MissingToolError
-from infra.setup import set_up
+from infra.setup import names_now, set_up
+from projections.generations import check_stream
 from projections.queries import fleet_stats
 from telemetry.aws import dynamodb_client, kinesis_client
 from telemetry.errors import InvalidSettings, TelemetryError
@@ -99,8 +100,7 @@ def _run(environ: MutableMapping[str, str], console: Console) -> NoReturn:
         began_us = time.time_ns() // 1000
         settings = Settings.from_environment(environ)
         console.say("run", f"making stream and tables {settings.prefix}-…")
-        names = ResourceNames(settings.prefix)
-        set_up(kinesis_client(settings), dynamodb_client(settings), names)
+        names = _set_up(settings)
         # Stopped the other way round: what the API took in last is archived.
         for label, module in (("archiver", "archive"), ("consumer", "consumer"), ("api", "producer_api")):
             alive[label] = _start(stack, label, module, environ, console).ended
@@ -112,6 +112,14 @@ def _run(environ: MutableMapping[str, str], console: Console) -> NoReturn:
         while True:
             _check(alive)
             time.sleep(_POLL_S)
+
+
+def _set_up(settings: Settings) -> ResourceNames:
+    """Make what is missing; what the live tables are called. Raises WrongStream when the log is not that of the tables."""
+    kinesis, dynamodb = kinesis_client(settings), dynamodb_client(settings)
+    names = names_now(kinesis, dynamodb, settings.prefix)
+    set_up(kinesis, dynamodb, names)
+    return check_stream(kinesis, dynamodb, names).names(settings.prefix)
 
 
 def _settings(environ: Mapping[str, str]) -> Settings:
@@ -206,7 +214,7 @@ def _serves(url: str, settings: Settings, names: ResourceNames, began_us: int) -
         return False
     rows = fleet_stats(dynamodb_client(settings), names).shards
     at_work = {shard_id for shard_id, row in rows.items() if row.as_of_us >= began_us}
-    return at_work >= {shard.shard_id for shard in list_shards(kinesis_client(settings), names.stream).open}
+    return at_work >= {shard.shard_id for shard in list_shards(kinesis_client(settings), names.stream, names.place).open}
 
 
 if __name__ == "__main__":

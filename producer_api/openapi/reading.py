@@ -38,7 +38,7 @@ _SENSOR_IN_PATH: Final = replace(
 )
 _IN_TIME: Final = ("unknown-zone", "nothing-between", "beyond-the-years")
 _TOO_MUCH: Final = "question-too-large"
-_AFTER: Final = "unknown-shard"
+_AFTER: Final = ("unknown-shard", "position-lost")
 
 _UNCHANGED: Final = Answer("What `If-None-Match` names is still the answer.", headers=_KNOWN)
 MALFORMED: Final = refusal(
@@ -84,7 +84,7 @@ def _readings(name: str, summary: str, query: Sequence[Parameter[Any]], path: Se
         304: _UNCHANGED,
         400: MALFORMED,
         406: _NOT_ACCEPTABLE,
-        422: _unanswerable(*_IN_TIME, _TOO_MUCH, "csv-only", _AFTER),
+        422: _unanswerable(*_IN_TIME, _TOO_MUCH, "csv-only", *_AFTER),
         503: _NOT_YET,
     }
     return Operation(name, TAG, summary, answers, _READINGS_DESCRIPTION, query, path, (IF_NONE_MATCH,))
@@ -96,7 +96,7 @@ def _sensor(name: str, summary: str, query: Sequence[Parameter[Any]], path: Sequ
         304: _UNCHANGED,
         400: MALFORMED,
         404: _UNKNOWN,
-        422: _unanswerable(_AFTER),
+        422: _unanswerable(*_AFTER),
         503: _NOT_YET,
     }
     return Operation(name, TAG, summary, answers, query=query, path=path, headers=(IF_NONE_MATCH,))
@@ -124,7 +124,7 @@ STATS: Final = Operation(
         ),
         304: _UNCHANGED,
         400: MALFORMED,
-        422: _unanswerable(*_IN_TIME, "not-whole-minutes", _TOO_MUCH, _AFTER),
+        422: _unanswerable(*_IN_TIME, "not-whole-minutes", _TOO_MUCH, *_AFTER),
         503: _NOT_YET,
     },
 )
@@ -149,7 +149,7 @@ HISTORY: Final = Operation(
         304: _UNCHANGED,
         400: MALFORMED,
         406: _NOT_ACCEPTABLE,
-        422: _unanswerable(*_IN_TIME, "not-whole-minutes", _TOO_MUCH, "csv-only", _AFTER),
+        422: _unanswerable(*_IN_TIME, "not-whole-minutes", _TOO_MUCH, "csv-only", *_AFTER),
         503: _NOT_YET,
     },
 )

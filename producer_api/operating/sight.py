@@ -47,7 +47,7 @@ class Watcher:
     def look(self) -> Sight:
         """Look once. Raises boto3's errors, and NotSetUp when there is no pointer."""
         found = self._fleet.read()
-        names = self._live.names(found.pointer.generation)
+        names = self._live.names(found.pointer)
         seen = observe(self._kinesis, self._dynamodb, names, found.fleet.shards)
         if found.pointer != self._pointer:  # what moved in one generation says nothing of another
             self._pointer, self._judge = found.pointer, Judge()

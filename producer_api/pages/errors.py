@@ -21,6 +21,7 @@ CODES: Final[Mapping[str, str]] = {
     "by-id-only": "Sensors are found by prefix in the order of their ids only.",
     "csv-only": "Only CSV is written for spreadsheets: ask with `format=csv`.",
     "unknown-shard": "`after` names a shard that this stream never had. Take positions from X-Stream-Position as they stand.",
+    "position-lost": "`after` names a place in a stream that the log lost, beyond what was kept of it. Send the reading again.",
     "unknown-sensor": "No reading of this sensor was counted so far. One that was just sent is, in some seconds.",
     "not-yet-counted": "What `after` names is in the log and not counted yet. Ask again after Retry-After, or wait longer.",
     "too-many-streams": "As many live streams are open as the server serves. Ask again after Retry-After, or poll /api/stats.",

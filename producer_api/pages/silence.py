@@ -35,5 +35,5 @@ class SilenceCount:
     def look(self) -> Silent:
         """Count them. Raises boto3's errors, and NotSetUp when there is no pointer."""
         now_s = int(time.time())
-        reads = AwsReads(self._dynamodb, self._live.names(self._live.pointer().generation))
+        reads = AwsReads(self._dynamodb, self._live.names(self._live.pointer()))
         return run(silence(gone_s(now_s), now_s - SILENT_AFTER_S - _SEEN_WITHIN_S, SILENT_COUNTED_MAX), reads)

@@ -14,12 +14,14 @@ from producer_api.shared import Shared
 from projections.dynamodb_reads import AwsReads, LiveLook
 from projections.effects import run
 from projections.fleet import KnownFleet
+from projections.generations import Pointer
 from projections.marks import Answer, Marks, Which
 from projections.ranges import Fleet
 from projections.reads import ReadSteps
 from telemetry.errors import NotYetCounted, StoreUnavailable, Unanswerable
 from telemetry.names import ResourceNames
 from telemetry.shards import ShardMap
+from telemetry.streams import number_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -78,7 +80,7 @@ class Asking:
         self,
         looks: Shared[LiveLook],
         dynamodb: "DynamoDBClient",
-        names: Callable[[int], ResourceNames],
+        names: Callable[[Pointer], ResourceNames],
         shards: Shared[ShardMap],
     ) -> None:
         self._looks = looks
@@ -98,7 +100,8 @@ class Asking:
         """The answer to a question. Who asks with the same key, which begins with its kind, meanwhile gets the same answer.
 
         With `awaited`, one that holds those positions; nothing is read before they are counted. Raises NotYetCounted when that
-        takes too long, Unanswerable for positions of no shard, StoreUnavailable or boto3's errors when tables do not answer.
+        takes too long, Unanswerable for positions of no shard or that were lost, StoreUnavailable or boto3's errors when tables
+        do not answer.
         """
         if not awaited or not awaited.positions:
             return await self._shared(key, question)
@@ -118,7 +121,7 @@ class Asking:
 
     async def _answer[T](self, kind: str, question: Question[T]) -> Told[T]:
         look = await self._looks.get()
-        reads = AwsReads(self._dynamodb, self._names(look.pointer.generation))
+        reads = AwsReads(self._dynamodb, self._names(look.pointer))
         thread = asyncio.get_running_loop().run_in_executor(self._threads, lambda: run(question(KnownFleet(look.fleet)), reads))
         try:
             return Told(await asyncio.wait_for(thread, READ_S_MAX), look.pointer.generation)
@@ -131,7 +134,9 @@ class Asking:
         """Until the marks hold these positions. Raises NotYetCounted when that takes too long."""
         loop = asyncio.get_running_loop()
         while True:
-            marks = (await self._looks.get()).fleet.marks(awaited.which)
+            look = await self._looks.get()
+            marks = look.fleet.marks(awaited.which)
+            _check_kept(marks, awaited.positions, look.pointer.place.number)
             if await self._holds(marks, awaited.positions):
                 return
             if loop.time() + _POLLED_S > until_s:
@@ -150,3 +155,13 @@ class Asking:
     def close(self) -> None:
         """Take no more questions."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _check_kept(marks: Marks, positions: Sequence[Position], stream: int) -> None:
+    """Raises Unanswerable for positions beyond what was kept of streams that the log lost before the one of this number."""
+    for position in positions:
+        if number_of(position.shard_id) < stream:
+            mark = marks.shards.get(position.shard_id)
+            if mark and mark.ended and mark.position < position.sequence_number:
+                detail = f"{position.shard_id} was lost with its stream, and was kept up to {mark.position} only."
+                raise Unanswerable("position-lost", {"after": detail})

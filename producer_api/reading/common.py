@@ -13,7 +13,8 @@ from projections.zones import Zone
 from telemetry.limits import MICRO, TIME_US_MIN
 from telemetry.reading import parse_sensor_id, rfc3339
 
-_POSITION: Final = re.compile(r"([A-Za-z0-9_.-]{1,128}):(\d{1,129})", re.ASCII)
+_POSITION: Final = re.compile(r"((?:[1-9]\d{0,5}/)?[A-Za-z0-9_.-]{1,128}):(\d{1,129})", re.ASCII)
+"""In a later stream of the log than its first, a shard's name begins with the stream's number."""
 _POSITIONS_MAX: Final = 50
 _WAIT_S_MAX: Final = 50
 _SECONDS: Final = re.compile(r"(?=.{1,32}$)\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", re.ASCII)

@@ -27,6 +27,7 @@ from telemetry.events import encode_event, event_id
 from telemetry.logs import SparseLog
 from telemetry.reading import Reading
 from telemetry.settings import Settings
+from telemetry.streams import StreamPlace
 
 BODY_BYTES_MAX: Final = 2 * 1024 * 1024
 READINGS_MAX: Final = 5_000
@@ -96,8 +97,9 @@ async def record_batch(request: Request) -> Response:
             sending = Sending(found.writer, hung_up)
             decisions = await _decide(form, body, found, sending, sampled(request.scope))
             found.stream.require_ours()
+            place = found.stream.place
             await sending.send(until_s - clock_s())
-            shape, failure = await _tell(decisions, found.outcomes)
+            shape, failure = await _tell(decisions, found.outcomes, place)
     return _answer(request, shape, failure, hung_up)
 
 
@@ -132,26 +134,28 @@ async def _decide(form: Form, body: bytes, found: Services, sending: Sending, tr
     return decisions
 
 
-async def _tell(decisions: Sequence[Decision], outcomes: Outcomes) -> tuple[BatchShape, type[NotStored] | None]:
+async def _tell(
+    decisions: Sequence[Decision], outcomes: Outcomes, place: StreamPlace
+) -> tuple[BatchShape, type[NotStored] | None]:
     """What became of each, and as what the batch failed, if it did."""
     results: list[StoredShape | RefusedShape | UnknownShape] = []
     failures: set[type[NotStored]] = set()
-    last: dict[str, int] = {}
+    last: dict[str, Receipt] = {}
     counts = Counter[type]()
     async for index, decision in unhurried(enumerate(decisions)):
         result: StoredShape | RefusedShape | UnknownShape
         if isinstance(decision, InvalidReading):
             result, outcome = _refused(index, decision.fields), Outcome.REFUSED
         elif isinstance(fate := decision.lot.fate, Receipt):
-            result, outcome = StoredShape(index, decision.event_id, f"{fate.shard_id}:{fate.sequence_number}"), Outcome.STORED
-            last[fate.shard_id] = max(last.get(fate.shard_id, 0), int(fate.sequence_number))
+            result, outcome = StoredShape(index, decision.event_id, fate.position(place)), Outcome.STORED
+            last[fate.shard_id] = max(last.get(fate.shard_id, fate), fate, key=lambda one: int(one.sequence_number))
         else:
             result, outcome = UnknownShape(index, UNAVAILABLE[fate][1]), outcome_of(fate)
             failures.add(fate)
         counts[type(result)] += 1
         outcomes.reading("batch", outcome)
         results.append(result)
-    after = [f"{shard_id}:{number}" for shard_id, number in sorted(last.items())] if len(last) <= _POSITIONS_MAX else None
+    after = [receipt.position(place) for _, receipt in sorted(last.items())] if len(last) <= _POSITIONS_MAX else None
     failure = None if not failures else Refused if failures == {Refused} else NotStored
     return BatchShape(counts[StoredShape], counts[RefusedShape], counts[UnknownShape], after, results), failure
 

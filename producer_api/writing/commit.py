@@ -17,6 +17,7 @@ from telemetry.errors import Overloaded
 from telemetry.limits import PACKED_EVENT_BYTES_TARGET, PUT_RECORDS_BYTES_MAX, PUT_RECORDS_ENTRIES_MAX
 from telemetry.records import encode_record
 from telemetry.shards import ShardMap, hash_key
+from telemetry.streams import StreamPlace
 
 _PACKED_KEY: Final = "*"
 """Partition key of a packed record. An explicit hash key tells its place, so the shortest key will do."""
@@ -30,10 +31,15 @@ _CALL_MEMBERS_MAX: Final = 1_000
 
 
 class Receipt(NamedTuple):
-    """Where the log holds an event."""
+    """Where the stream holds an event."""
 
     shard_id: str
+    """Kinesis's id."""
     sequence_number: str
+
+    def position(self, place: StreamPlace) -> str:
+        """Where the log does, in which this is the stream's place: as X-Stream-Position tells it and `after` takes it."""
+        return f"{place.name(self.shard_id)}:{self.sequence_number}"
 
 
 class Unconfirmed(Enum):

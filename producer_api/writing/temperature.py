@@ -32,6 +32,7 @@ async def record_temperature(request: Request) -> Response:
         found.outcomes.reading("put", Outcome.REFUSED)
         raise
     found.stream.require_ours()
+    place = found.stream.place
     # Whether the client hung up is known where its connection is (`connections.py`).
     hung_up = getattr(request.state, "hung_up", bool)
     try:
@@ -43,5 +44,5 @@ async def record_temperature(request: Request) -> Response:
             raise ClientDisconnect from None  # nobody to be told, and no trouble of the log's
         raise
     found.outcomes.reading("put", Outcome.STORED)
-    headers = {"X-Event-Id": event_id(reading), "X-Stream-Position": f"{receipt.shard_id}:{receipt.sequence_number}"}
+    headers = {"X-Event-Id": event_id(reading), "X-Stream-Position": receipt.position(place)}
     return Response(_RECORDED, media_type="application/json", headers=headers)

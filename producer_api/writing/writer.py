@@ -58,7 +58,7 @@ class Counters:
 
 
 class Writer:
-    """Appends events to one stream. Made on the event loop it is used from; `close` drains it.
+    """Appends events to one stream. Made on the event loop it is used from; `close` drains it. Shards have Kinesis's ids here.
 
     `kinesis` must not retry by itself: the writer judges answers entry by entry and retries only what failed.
     """
@@ -109,6 +109,13 @@ class Writer:
         if told is Unconfirmed.NOT_STORED:
             raise Refused(f"The log refused the reading: {self.outage.code or 'no call was answered in time'}.")
         raise NotStored("The log did not confirm the reading in time.")
+
+    async def learn_shards(self) -> None:
+        """List the shards anew, of a stream that may be another by now. Raises boto3's errors, and StoreUnavailable."""
+        shards = await asyncio.to_thread(list_shards, self._kinesis, self._stream)
+        if not shards.open:
+            raise StoreUnavailable(f"{self._stream} lists no open shard")
+        self._group.shards = shards
 
     def deadline(self) -> float:
         """By when something that is sent now is told of, on the loop's clock."""

@@ -17,10 +17,12 @@ from projections.rows import PROGRESS
 from telemetry.errors import StoreUnavailable, StreamMissing, WrongStream
 from telemetry.names import ResourceNames
 from telemetry.shards import Shard
+from telemetry.streams import UNKNOWN_PARENT, StreamPlace
 from tests.consumer.conversation import SHARD_ENDED, acknowledge, checkpoint, converse, done, initialize
 from tests.projections.logs import Clock, reading, record, sensors_of
 
 NAMES = ResourceNames("telemetry-test")
+SECOND = ResourceNames("telemetry-test", place=StreamPlace(2, ("shardId-1",)))
 CREATED = datetime(2026, 1, 1, tzinfo=UTC)
 PARENT = Shard("parent", 0, 99, closed=True)
 CHILD = Shard("child", 0, 2**127, ("parent",))
@@ -45,6 +47,8 @@ class Stream:
     describes: list[ClientError] = field(default_factory=list)
     """What the next questions for the stream's creation are answered with instead."""
     lease: dict[str, Any] = field(default_factory=dict)
+    before: Sequence[Sequence[str]] = ()
+    """Of each stream that the log had before this one, its last shards."""
     looks: int = 0
     iterators: list[dict[str, Any]] = field(default_factory=list)
 
@@ -79,12 +83,21 @@ class Stream:
 
     def get_item(self, TableName: str, **_: Any) -> Any:  # noqa: N803  boto3's name
         if TableName == NAMES.generations:
-            return {"Item": {"generation": {"N": "1"}, "stream_created": {"S": f"{CREATED.timestamp():.3f}"}}}
+            return {"Item": self._pointer()}
         return {"Item": self.lease} if self.lease else {}
 
+    def _pointer(self) -> Any:
+        times = [f"{CREATED.timestamp() - earlier:.3f}" for earlier in range(len(self.before), -1, -1)]
+        later = [
+            {"M": {"name": {"S": "s"}, "created": {"S": time}, "before": {"L": [{"S": one} for one in last]}}}
+            for time, last in zip(times[1:], self.before, strict=True)
+        ]
+        continued = {"continued": {"L": later}} if later else {}
+        return {"generation": {"N": "1"}, "stream_created": {"S": times[0]}, **continued}
 
-def asked(stream: Any, patience_s: float = 0.2) -> Certainty:
-    return Certainty(stream, stream, NAMES, patience_s)
+
+def asked(stream: Any, patience_s: float = 0.2, names: ResourceNames = NAMES) -> Certainty:
+    return Certainty(stream, stream, names, patience_s)
 
 
 def test_s07_a_child_that_is_not_listed_yet_is_waited_for() -> None:
@@ -210,3 +223,45 @@ def test_s03_an_end_that_is_not_certain_is_not_written_down(ended: bool) -> None
         assert stores.rows["child", PROGRESS].progress.ended
     else:
         assert (answers, status, stores.rows) == ([done("initialize")], EXIT_STATUS, {})
+
+
+def test_a_shard_of_a_later_stream_is_asked_for_by_kinesis_id_and_known_by_the_logs() -> None:
+    """A first one descends from the last shards of the stream before; what is expired, from whatever there was."""
+    root = Shard("child", 0, 99)
+    assert asked(Stream(shards=(root,), before=[["shardId-1"]]), names=SECOND).find("2/child") == Shard(
+        "2/child", 0, 99, ("shardId-1",)
+    )
+    expired = Stream(shards=(), readable=False, before=[["shardId-1"]], lease={"parentShardId": {"SS": ["parent"]}})
+    assert asked(expired, names=SECOND).find("2/child").parents == ("2/parent",)
+    expired.lease.clear()
+    assert asked(expired, names=SECOND).find("2/child").parents == (UNKNOWN_PARENT,)
+    closed = Stream(shards=(replace(root, closed=True),), before=[["shardId-1"]])
+    assert asked(closed, names=SECOND).has_ended("2/child", 5)
+    assert {one["ShardId"] for one in [*expired.iterators, *closed.iterators]} == {"child"}
+
+
+@pytest.mark.parametrize("before", [[], [["shardId-1"], ["2/child"]], [["another"]]], ids=["behind", "ahead", "another log"])
+def test_no_shard_is_begun_or_ended_once_the_log_has_gone_on(before: Sequence[Sequence[str]]) -> None:
+    """A process of an earlier stream would read the one that is there now under names that are not its own."""
+    stream = Stream(shards=(replace(CHILD, closed=True),), before=before)
+    with pytest.raises(WrongStream, match="has gone on"):
+        asked(stream, names=SECOND).find("2/child")
+    with pytest.raises(WrongStream, match="has gone on"):
+        asked(stream, names=SECOND).has_ended("2/child", 1)
+
+
+def test_kcls_shard_is_called_as_in_the_log() -> None:
+    """In rows, and in what is asked before its end is believed."""
+    stores, ended = MemoryStores(), []
+
+    def open_shard(shard_id: str) -> tuple[ShardProjector, MemoryStores]:
+        return ShardProjector(replace(CHILD, shard_id=shard_id), Clock()), stores
+
+    def has_ended(shard_id: str, _: int) -> bool:
+        ended.append(shard_id)
+        return True
+
+    processor = ShardRecordProcessor(open_shard, has_ended, SECOND.place)
+    converse(processor, initialize("child"), SHARD_ENDED, acknowledge(None))
+    assert ended == ["2/child"]
+    assert {shard_id for shard_id, _ in stores.rows} == {"2/child"}

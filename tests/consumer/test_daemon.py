@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from consumer.child import PROCESSORS_VARIABLE
-from consumer.composition import GENERATION_VARIABLE
+from consumer.composition import GENERATION_VARIABLE, STREAM_VARIABLE
 from consumer.daemon import Daemon
 from telemetry.names import ResourceNames
 from telemetry.settings import Settings
+from telemetry.streams import StreamPlace
 from tests.support.waiting import eventually
 
-NAMES = ResourceNames("telemetry-test", 3)
+NAMES = ResourceNames("telemetry-test", 3, StreamPlace(2))
 
 type Start = Callable[[str], Daemon]
 
@@ -74,8 +75,8 @@ def ended(daemon: Daemon) -> int:
 
 
 def test_java_runs_kcls_main_class_with_our_properties(start: Start, java: Path, tmp_path: Path) -> None:
-    """The command names KCL's jars, its class and the properties file; children learn the generation from the environment."""
-    daemon = start(f'printf "%s\\n" "$@" > "$0.arguments"; echo "${GENERATION_VARIABLE}" > "$0.generation"')
+    """The command names KCL's jars, its class and the properties file; children are told generation and stream."""
+    daemon = start(f'printf "%s\\n" "$@" > "$0.arguments"; echo "${GENERATION_VARIABLE} ${STREAM_VARIABLE}" > "$0.works-on"')
     assert ended(daemon) == 0
     arguments = written(java, "arguments").splitlines()
     properties = tmp_path / "run" / "kcl.properties"
@@ -87,7 +88,7 @@ def test_java_runs_kcls_main_class_with_our_properties(start: Start, java: Path,
     assert (added / "javax/xml/bind/DatatypeConverter.class").exists()
     (logging,) = [Path(text.partition("=")[2]) for text in arguments if text.startswith("-Dlogback.configurationFile=")]
     assert logging.is_file()
-    assert written(java, "generation") == "3\n"
+    assert written(java, "works-on") == "3 2\n"
 
 
 def test_s08_the_heap_is_for_every_shard_and_java_ends_when_it_runs_out(tmp_path: Path) -> None:

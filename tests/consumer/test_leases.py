@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from consumer.leases import make_leases, rewind_leases
-from operations.observation import Observation, observe
+from consumer.leases import make_leases, rewind_leases, take_lease
+from operations.observation import Lease, Observation, observe
 from projections.rows import PROGRESS, Mark, Progress, Row
 from telemetry.shards import Shard, ShardMap, list_shards
 from tests.support.stack import Stack
@@ -160,3 +160,23 @@ def test_s05_a_lease_whose_place_has_left_the_stream_begins_at_the_oldest_record
     assert rewind_leases(stack.dynamodb, stack.names.application, before, 101) == [left]
     assert lease(stack, left)["checkpoint"] == {"S": "TRIM_HORIZON"}
     assert [lease(stack, shard)["checkpoint"]["S"] for shard in (parent, right, grandchild)] == ["SHARD_END", place, place]
+
+
+def test_kcls_table_knows_shards_of_a_later_stream_by_kinesis_ids(stack: Stack) -> None:
+    """And parents in that stream only: it holds nothing of the stream before."""
+    name, table = uuid.uuid4().hex[:8], stack.names.application
+    root, child = Shard(f"2/{name}", 0, 99, ("shardId-000000000000",)), Shard(f"2/{name}-child", 0, 99, (f"2/{name}",))
+
+    def seen(ended: bool | None) -> Observation:
+        leases = {} if ended is None else {root.shard_id: Lease("worker-1", 1, ended)}
+        return Observation(ShardMap([root, child]), leases, {}, None, {root.shard_id: Row(PROGRESS, 1)})
+
+    assert make_leases(stack.dynamodb, table, seen(None), "worker-1") == [root.shard_id]
+    assert "parentShardId" not in lease(stack, name)
+    assert take_lease(stack.dynamodb, table, root.shard_id, "worker-1", "worker-2")
+    assert lease(stack, name)["leaseOwner"] == {"S": "worker-2"}
+    put_lease(stack, name, "49590338271490256608559692538361571095921575989136588898")
+    moved = Observation(ShardMap([root]), {root.shard_id: Lease("worker-1", 42, ended=False)}, {}, None, seen(None).progress)
+    assert rewind_leases(stack.dynamodb, table, moved, 1) == [root.shard_id]
+    assert make_leases(stack.dynamodb, table, seen(ended=True), "worker-1") == [child.shard_id]
+    assert lease(stack, f"{name}-child")["parentShardId"] == {"SS": [name]}

@@ -9,6 +9,7 @@ from infra.setup import load_definition, set_up
 from projections.generations import check_stream, read_pointer
 from telemetry.names import ResourceNames
 from telemetry.settings import Settings
+from telemetry.streams import StreamPlace
 from tests.support.stack import Stack, new_stack
 from tests.support.tables import Index, defined, of_description
 from tests.support.waiting import eventually
@@ -21,7 +22,7 @@ def own_stack(endpoint: str, java: str) -> Iterator[Stack]:
         yield made
 
 
-@pytest.mark.parametrize("names", [ResourceNames("telemetry-dev"), ResourceNames("a.b_c", 12)])
+@pytest.mark.parametrize("names", [ResourceNames("telemetry-dev"), ResourceNames("a.b_c", 12, StreamPlace(3))])
 def test_the_definition_and_the_code_use_the_same_names(names: ResourceNames) -> None:
     """Terraform reads the one, the processes the other: they must never part."""
     definition = load_definition(names)

@@ -11,12 +11,12 @@ from producer_api.reading.asking import Asking, Awaited, Position
 from projections.dynamodb_reads import LiveLook
 from projections.fleet import FleetStats
 from projections.fold import Stats
-from projections.generations import Pointer
+from projections.generations import LogStream, Pointer
 from projections.marks import Answer, Which
 from projections.ranges import Fleet
 from projections.reads import ReadSteps
 from projections.rows import PROGRESS, Progress, Row
-from telemetry.errors import NotYetCounted
+from telemetry.errors import NotYetCounted, Unanswerable
 from telemetry.limits import HASH_KEY_MAX
 from telemetry.names import ResourceNames
 
@@ -32,7 +32,7 @@ class Looks:
     async def get(self) -> LiveLook:
         """What it says now."""
         row = Row(PROGRESS, self.position, Stats(self.position), progress=Progress(hash_range=(0, HASH_KEY_MAX)))
-        return LiveLook(Pointer(1, ""), FleetStats({SHARD: row}))
+        return LiveLook(Pointer(1, (LogStream("", ""),)), FleetStats({SHARD: row}))
 
 
 class Question:
@@ -94,3 +94,43 @@ def test_an_answer_that_was_under_way_is_not_taken_when_it_is_older() -> None:
 
     assert asking(looks, steps) == (4, 5)
     assert question.times == 2
+
+
+class Continued:
+    """The looks of a log that lost its first stream: its shard ended at 4, that of the second is at 2."""
+
+    async def get(self) -> LiveLook:
+        """What it says now."""
+        every = (0, HASH_KEY_MAX)
+        rows = {
+            SHARD: Row(PROGRESS, 4, Stats(4), progress=Progress(ended=True, hash_range=every)),
+            f"2/{SHARD}": Row(PROGRESS, 2, Stats(2), progress=Progress(hash_range=every)),
+        }
+        first = Pointer(1, (LogStream("s", "1.000"),))
+        return LiveLook(first.continued("s", "2.000", [SHARD], 1), FleetStats(rows))
+
+
+@pytest.mark.parametrize(
+    ("shard_id", "position", "error"),
+    [
+        (SHARD, 4, None),
+        (SHARD, 5, Unanswerable),
+        (f"2/{SHARD}", 2, None),
+        (f"2/{SHARD}", 3, NotYetCounted),
+    ],
+)
+def test_positions_outlive_their_stream_as_far_as_it_was_kept(
+    shard_id: str, position: int, error: type[Exception] | None
+) -> None:
+    """What lay beyond is lost, and never taken for counted; places in the stream that followed are waited for."""
+
+    def question(fleet: Fleet) -> ReadSteps[Answer[int]]:
+        return Answer(1, (yield from fleet.marks(Which.TOTALS)))
+
+    awaited = Awaited(Which.TOTALS, (Position(shard_id, position),), 0)
+    if error is None:
+        assert asking(cast("Any", Continued()), lambda made: made.ask(("stats",), question, awaited)).value == 1
+        return
+    with pytest.raises(error) as raised:
+        asking(cast("Any", Continued()), lambda made: made.ask(("stats",), question, awaited))
+    assert getattr(raised.value, "code", "position-lost") == "position-lost"

@@ -92,6 +92,9 @@ def test_a_wait_ends(world: World) -> None:
             "shardId-000000000000:%D9%A1",
             f"shardId-000000000000:{'9' * 130}",
             f"{'a' * 129}:1",
+            "0/shardId-000000000000:1",
+            "2/2/shardId-000000000000:1",
+            "two/shardId-000000000000:1",
         ),
     ],
 )
@@ -108,7 +111,8 @@ def test_up_to_fifty_positions_may_be_asked_for(world: World) -> None:
     [error] = problem(world.client.get("/api/stats?" + "&".join([known] * 51)), 400, "invalid-question")["errors"]
     assert (error["parameter"], "50" in error["detail"]) == ("after", True)
     for target in QUESTIONS:
-        answer = world.client.get(with_after(target.format("202"), ["shardId-000000000000:1", "shardId-000000000077:1"]))
-        assert "shardId-000000000077" in problem(answer, 422, "unknown-shard")["errors"][0]["detail"]
+        for unknown in ("shardId-000000000077", "2/shardId-000000000000"):
+            answer = world.client.get(with_after(target.format("202"), ["shardId-000000000000:1", f"{unknown}:1"]))
+            assert unknown in problem(answer, 422, "unknown-shard")["errors"][0]["detail"]
     future = world.client.get(asking("/api/stats", after=f"shardId-000000000001:{'9' * 129}"))
     problem(future, 503, "not-yet-counted")

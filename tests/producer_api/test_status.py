@@ -15,7 +15,7 @@ from operations.verdicts import ShardState, ShardVerdict
 from producer_api.operating.sight import Sight
 from producer_api.operating.status import SHARED_S, status_shape
 from producer_api.reading.shapes import ENCODER
-from projections.generations import Pointer
+from projections.generations import LogStream, Pointer
 from telemetry.errors import ReasonCode
 from tests.producer_api.test_contract import project
 from tests.support.stack import Stack
@@ -103,7 +103,7 @@ def test_every_member_is_there() -> None:
     letters = dict.fromkeys(ReasonCode, 0)
     sight = Sight(
         at_us=1_700_000_000_000_000,
-        pointer=Pointer(3, "1699999999.123"),
+        pointer=Pointer(3, (LogStream("s", "1600000000.000"), LogStream("s", "1699999999.123"))),
         shards=[
             ShardState("one", "me", ShardVerdict.OK, 1_234_567, 2.5),
             ShardState("two", None, ShardVerdict.STOPPED, None, 0.0),

@@ -1,14 +1,26 @@
 """The pointer to the live generation and the stream it was filled from."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from infra.setup import set_up
-from projections.generations import LiveNames, Pointer, check_stream, make_pointer, read_pointer, stream_created
+from projections.generations import (
+    LiveNames,
+    LogStream,
+    Pointer,
+    check_stream,
+    make_pointer,
+    read_pointer,
+    replace_pointer,
+    stream_created,
+)
 from telemetry.errors import NotSetUp, WrongStream
 from telemetry.names import ResourceNames
+from telemetry.streams import UNKNOWN_PARENT, StreamPlace
 from tests.support.stack import Stack, new_stack
 from tests.support.waiting import eventually
 
@@ -21,17 +33,73 @@ def own_stack(endpoint: str, java: str) -> Iterator[Stack]:
 
 
 def point_at(stack: Stack, pointer: Pointer) -> None:
-    item = {"name": "live", "stream_created": pointer.stream_created}
-    stack.dynamodb.put_item(
-        TableName=stack.names.generations,
-        Item={**{name: {"S": text} for name, text in item.items()}, "generation": {"N": str(pointer.generation)}},
-    )
+    assert replace_pointer(stack.dynamodb, stack.names, read_pointer(stack.dynamodb, stack.names), pointer)
+
+
+def stored(stack: Stack) -> dict[str, Any]:
+    """The pointer as it lies in the table."""
+    return dict(stack.dynamodb.get_item(TableName=stack.names.generations, Key={"name": {"S": "live"}})["Item"])
+
+
+ONE = Pointer(1, (LogStream("s", "1700000000.000"),))
+TWO = ONE.continued("s", "1700000009.123", ["shardId-000000000001", "shardId-000000000000"], 4)
+THREE = TWO.continued("s", "1700000010.000", [], 4)
+
+
+def test_the_log_goes_on_in_a_newer_stream() -> None:
+    """With the shards that its first ones descend from; when nobody knows them, what any shard had is asked for."""
+    assert TWO.place == StreamPlace(2, ("shardId-000000000000", "shardId-000000000001"))
+    assert (TWO.generation, TWO.stream_created, TWO.streams[:1]) == (4, "1700000009.123", ONE.streams)
+    assert THREE.place == StreamPlace(3, (UNKNOWN_PARENT,))
+    assert THREE.names("t") == ResourceNames("t", 4, THREE.place)
+
+
+@pytest.mark.parametrize("created", ["1700000000.000", "1700000009.123", "1700000009.122"])
+def test_the_log_does_not_go_on_in_an_older_stream(created: str) -> None:
+    """One that it had before, has now, or that was there before the one it has now."""
+    with pytest.raises(WrongStream, match="new stream only"):
+        TWO.continued("s", created, [], 4)
+
+
+def test_what_is_stored_of_a_log_of_one_stream_is_what_it_always_was(stack: Stack) -> None:
+    """Pointers of before there were others are read, and processes of before read ours."""
+    created = stream_created(stack.kinesis, stack.names)
+    assert stored(stack) == {"name": {"S": "live"}, "generation": {"N": "1"}, "stream_created": {"S": created}}
+
+
+def test_a_pointer_is_replaced_while_it_is_the_one_that_is_known(own_stack: Stack) -> None:
+    """And read as it was written; whoever knows another one changes nothing."""
+    dynamodb, names = own_stack.dynamodb, own_stack.names
+    first = read_pointer(dynamodb, names)
+    assert first
+    second = first.continued(names.stream, "9900000000.000", ["shardId-000000000000"], 2)
+    third = second.continued(names.stream, "9900000001.000", ["2/shardId-000000000000"], 2)
+    for known in (None, second, replace(first, generation=2), replace(first, streams=(LogStream(names.stream, "1.000"),))):
+        assert not replace_pointer(dynamodb, names, known, third)
+    assert replace_pointer(dynamodb, names, first, second)
+    assert read_pointer(dynamodb, names) == second
+    assert stored(own_stack)["stream_created"] == {"S": first.stream_created}, "who knows of one stream only works on no other"
+    other_parents = replace(second, streams=(*second.streams[:1], replace(second.streams[1], before=("x",))))
+    for known in (None, first, third, other_parents):
+        assert not replace_pointer(dynamodb, names, known, third)
+    assert replace_pointer(dynamodb, names, second, third)
+    assert read_pointer(dynamodb, names) == third
+    with pytest.raises(WrongStream, match="was created at"):
+        check_stream(own_stack.kinesis, dynamodb, names)
+
+
+def test_the_last_stream_in_the_list_is_the_right_one(own_stack: Stack) -> None:
+    """However many were before."""
+    dynamodb, names = own_stack.dynamodb, own_stack.names
+    created = stream_created(own_stack.kinesis, names)
+    point_at(own_stack, Pointer(1, (LogStream(names.stream, "1.000"),)).continued(names.stream, created, ["shardId-0"], 1))
+    assert check_stream(own_stack.kinesis, dynamodb, names).place == StreamPlace(2, ("shardId-0",))
 
 
 def test_the_pointer_names_generation_one_and_the_streams_creation(stack: Stack) -> None:
     """After the set-up the pointer speaks of the stream that is there, and the check passes."""
     created = stream_created(stack.kinesis, stack.names)
-    assert check_stream(stack.kinesis, stack.dynamodb, stack.names) == Pointer(1, created)
+    assert check_stream(stack.kinesis, stack.dynamodb, stack.names) == Pointer(1, (LogStream(stack.names.stream, created),))
 
 
 def test_a_pointer_is_made_once(stack: Stack) -> None:
@@ -75,12 +143,12 @@ def test_live_names_follow_the_pointer_within_a_second(own_stack: Stack, clock: 
     """Names are kept for less than a second; then the pointer is read again."""
     pointer = check_stream(own_stack.kinesis, own_stack.dynamodb, own_stack.names)
     live = LiveNames(own_stack.dynamodb, own_stack.names)
-    assert live.names(live.pointer().generation) == ResourceNames(own_stack.names.prefix, 1)
-    point_at(own_stack, Pointer(2, pointer.stream_created))
+    assert live.names(live.pointer()) == ResourceNames(own_stack.names.prefix, 1)
+    point_at(own_stack, replace(pointer, generation=2))
     clock.now_s = 0.9
-    assert live.names(live.pointer().generation) == ResourceNames(own_stack.names.prefix, 1)
+    assert live.names(live.pointer()) == ResourceNames(own_stack.names.prefix, 1)
     clock.now_s = 1.0
-    assert live.names(live.pointer().generation) == ResourceNames(own_stack.names.prefix, 2)
+    assert live.names(live.pointer()) == ResourceNames(own_stack.names.prefix, 2)
 
 
 def test_without_a_pointer_there_is_no_live_generation(own_stack: Stack, clock: SimpleNamespace) -> None:

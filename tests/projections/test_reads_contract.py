@@ -13,7 +13,7 @@ from projections.dynamodb import AwsStores
 from projections.dynamodb_reads import AwsReads, LiveFleet
 from projections.effects import Sighting, Stores
 from projections.fold import Stats
-from projections.generations import LiveNames, Pointer
+from projections.generations import LiveNames, LogStream, Pointer
 from projections.items import pack_item
 from projections.memory import MemoryStores
 from projections.memory_reads import MemoryReads
@@ -292,6 +292,6 @@ def test_what_is_final_in_one_generation_or_stream_is_forgotten_in_the_next(stac
     assert whole.fleet.stats == fleet_stats(stack.dynamodb, stack.names).stats
     stack.dynamodb.delete_item(TableName=stack.names.stats, Key={"scope": {"S": FLEET}, "window": {"S": "total#old"}})
     assert fleet.read().fleet.stats.count == whole.fleet.stats.count
-    with mock.patch.object(live, "pointer", return_value=Pointer(1, "0.000")):
+    with mock.patch.object(live, "pointer", return_value=Pointer(1, (LogStream("", "0.000"),))):
         assert fleet.read().fleet.stats.count == whole.fleet.stats.count - 5
     stores.close()

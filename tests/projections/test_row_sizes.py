@@ -17,7 +17,8 @@ from projections.sheets import SheetFold
 from telemetry.limits import HASH_KEY_MAX, MICRO, TEMPERATURE_MICRO_MAX, TEMPERATURE_MICRO_MIN
 from telemetry.reading import Reading
 
-SHARD_ID = "shardId-000000000000"
+SHARD_ID = "12/shardId-000000000000"
+"""Of the log's twelfth stream."""
 ID = "0123456789abcdef" * 2
 NOW_US = 1_798_761_599_999_999
 """The last microsecond of 2026: sixteen digits, none of them trimmed."""

@@ -103,7 +103,7 @@ def test_any_pack_survives_being_written_down(some: list[Reading], first: Place,
     inside = tuple(
         Reading(start_us + one.measured_at_us % TEN_MINUTES_US, bucket.sensor_id, one.temperature_micro) for one in some
     )
-    pack = pack_of("shardId-000000000000", first, last, inside)
+    pack = pack_of("2/shardId-000000000000", first, last, inside)
     assert {bucket_of(one) for one in inside} == {bucket}
     assert read_pack(pack_item(pack)) == pack
     assert (pack.bucket, pack.readings) == (bucket, inside)
@@ -115,14 +115,14 @@ def test_any_row_survives_being_written_down(one: Reading, some: Stats, mark: Ma
     for key in (key for key in row_keys(one) if not key.is_sheet):
         own = some if key.scope == FLEET else _of_sensor(some, one.sensor_id)
         row = Row(key, mark.position, own, mark.as_of_us)
-        assert read_row(row_item("shardId-000000000007", row)) == ("shardId-000000000007", row)
+        assert read_row(row_item("2/shardId-000000000007", row)) == ("2/shardId-000000000007", row)
 
 
 @given(stats, marks, progresses)
 def test_any_progress_row_survives_being_written_down(some: Stats, mark: Mark, progress: Progress) -> None:
     """What is left out of comparisons too."""
     row = Row(PROGRESS, mark.position, some, mark.as_of_us, progress=progress)
-    again = read_row(row_item("shardId-000000000007", row))[1]
+    again = read_row(row_item("2/shardId-000000000007", row))[1]
     assert again == row
     assert (again.progress.beat, again.progress.gap, again.version) == (progress.beat, progress.gap, row.version)
     assert again.progress.hash_range == progress.hash_range
@@ -133,7 +133,7 @@ def test_the_marks_of_a_final_row_are_its_own(some: Stats, mark: Mark, progress:
     """Everything covers the shard to its end, so it is written down once."""
     final = replace(progress, ended=True, windows=mark, flushed=mark)
     row = Row(PROGRESS, mark.position, some, mark.as_of_us, progress=final)
-    item = row_item("shardId-000000000007", row)
+    item = row_item("2/shardId-000000000007", row)
     assert read_row(item)[1] == row
     assert not {"windows", "flushed"} & item.keys()
 
@@ -143,8 +143,8 @@ def test_any_total_of_a_sensor_survives_being_written_down(one: Reading, some: S
     """With its past. It is not in the index of the directory, which holds what has `seen`."""
     own = _of_sensor(some, one.sensor_id)
     row = Row(RowKey(sensor_scope(one.sensor_id), TOTAL), mark.position, own, mark.as_of_us, sensor=sensor)
-    item = row_item("shardId-000000000007", row)
-    assert read_row(item) == ("shardId-000000000007", row)
+    item = row_item("2/shardId-000000000007", row)
+    assert read_row(item) == ("2/shardId-000000000007", row)
     assert "seen" not in item
     assert "who" not in item
 
@@ -153,13 +153,13 @@ def test_any_total_of_a_sensor_survives_being_written_down(one: Reading, some: S
 def test_any_day_sheet_survives_being_written_down(mark: Mark, sheet: Sheet) -> None:
     """Numbers of any size and sign, and quarters without any."""
     row = Row(RowKey(FLEET, "sheet#2026-11-24"), mark.position, as_of_us=mark.as_of_us, sheet=sheet)
-    assert read_row(row_item("shardId-000000000007", row)) == ("shardId-000000000007", row)
+    assert read_row(row_item("2/shardId-000000000007", row)) == ("2/shardId-000000000007", row)
 
 
 def test_a_full_day_sheet_stays_small() -> None:
     """A million readings in each quarter of an hour of a day: 3 KB."""
     cell = Cell(10**6, 10**6 * 18_700_000, 10**6 * 18_700_000**2, -40_000_000, 40_000_000)
-    item = row_item("shardId-000000000007", Row(RowKey(FLEET, "sheet#2026-11-24"), 1, sheet=(cell,) * CELLS))
+    item = row_item("2/shardId-000000000007", Row(RowKey(FLEET, "sheet#2026-11-24"), 1, sheet=(cell,) * CELLS))
     assert len(item["cells"]["B"]) <= 3 * 1024
 
 

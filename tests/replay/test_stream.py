@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from replay.log import Gap, Page, Position
 from replay.pace import PAGE_BYTES, pause_s
 from replay.stream import StreamSource, look_at
+from telemetry.streams import StreamPlace
 
 NOW_S = 1_700_000_000
 CALL_S = 0.25
@@ -47,6 +48,7 @@ class Shard:
         return {"StreamDescriptionSummary": summary, "ResponseMetadata": DATE}
 
     def get_shard_iterator(self, StreamName: str, ShardId: str, **start: Any) -> Any:  # noqa: N803  as boto3 names them
+        assert ShardId == "shard"
         self.starts.append(start)
         return {"ShardIterator": start.get("StartingSequenceNumber", "0"), "ResponseMetadata": DATE}
 
@@ -274,3 +276,11 @@ def test_an_idle_stretch_is_no_gap() -> None:
 
 def batched_pages(records: Arrivals, size: int) -> Iterator[Arrivals]:
     return (list(page) for page in batched(records, size, strict=False))
+
+
+def test_shards_are_called_as_in_the_log() -> None:
+    """And asked for by Kinesis's id, which repeats from stream to stream."""
+    shard: Any = Shard([(NOW_S, b"1")], closed=True)
+    second = StreamSource(shard, "stream", look_at(shard, "stream"), place=StreamPlace(2), clock=shard.clock, sleep=shard.sleep)
+    [only] = second.shards()
+    assert [record.shard_id for page in second.read(only, None) for record in page.records] == ["2/shard"]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from telemetry.limits import HASH_KEY_MAX
 from telemetry.shards import Shard, ShardMap, hash_key, list_shards
+from telemetry.streams import StreamPlace
 from tests.support.stack import Stack
 from tests.telemetry.strategies import SENSOR_IDS
 
@@ -63,9 +64,11 @@ class PagedKinesis:
         return {"Shards": [self._pages[number]], **more}
 
 
-def test_all_pages_of_the_listing_are_read() -> None:
-    """With parents, ranges, and which are closed: those that have an ending sequence number."""
-    half = 2**127
+HALF = 2**127
+
+
+def merged() -> PagedKinesis:
+    """Two shards that were merged."""
     pages = [
         {
             "ShardId": name,
@@ -74,17 +77,33 @@ def test_all_pages_of_the_listing_are_read() -> None:
         }
         | parents
         for name, first, last, closed, parents in [
-            ("a", 0, half - 1, True, {}),
-            ("b", half, HASH_KEY_MAX, True, {}),
+            ("a", 0, HALF - 1, True, {}),
+            ("b", HALF, HASH_KEY_MAX, True, {}),
             ("c", 0, HASH_KEY_MAX, False, {"ParentShardId": "a", "AdjacentParentShardId": "b"}),
         ]
     ]
-    found = list_shards(cast("Any", PagedKinesis(pages)), "stream")
+    return PagedKinesis(pages)
+
+
+def test_all_pages_of_the_listing_are_read() -> None:
+    """With parents, ranges, and which are closed: those that have an ending sequence number."""
+    found = list_shards(cast("Any", merged()), "stream")
     assert found.shards == {
-        "a": Shard("a", 0, half - 1, closed=True),
-        "b": Shard("b", half, HASH_KEY_MAX, closed=True),
+        "a": Shard("a", 0, HALF - 1, closed=True),
+        "b": Shard("b", HALF, HASH_KEY_MAX, closed=True),
         "c": Shard("c", 0, HASH_KEY_MAX, parents=("a", "b")),
     }
+
+
+def test_shards_of_a_later_stream_have_the_logs_names_and_descend_from_the_stream_before() -> None:
+    """KCL, which knows one stream, is told of parents in that stream only, by Kinesis's ids."""
+    found = list_shards(cast("Any", merged()), "stream", StreamPlace(3, ("2/x", "2/y")))
+    assert found.shards == {
+        "3/a": Shard("3/a", 0, HALF - 1, ("2/x", "2/y"), closed=True),
+        "3/b": Shard("3/b", HALF, HASH_KEY_MAX, ("2/x", "2/y"), closed=True),
+        "3/c": Shard("3/c", 0, HASH_KEY_MAX, parents=("3/a", "3/b")),
+    }
+    assert {name: shard.kinesis_parents for name, shard in found.shards.items()} == {"3/a": [], "3/b": [], "3/c": ["a", "b"]}
 
 
 @pytest.mark.parametrize("sensor_id", ["202", "a", "Dach 東 🌡"])

@@ -83,10 +83,10 @@ data "aws_iam_policy_document" "apply" {
     ]
   }
 
-  # `python -m infra.setup` after the first apply: the pointer to the first generation.
+  # `python -m infra.setup` after each apply: the pointer to the first generation, or what the pointer says is to be there.
   statement {
     sid       = "MakePointer"
-    actions   = ["dynamodb:PutItem"]
+    actions   = ["dynamodb:GetItem", "dynamodb:PutItem"]
     resources = ["${local.arn}:dynamodb:${local.place}:table/${local.prefixes[each.key]}-generations"]
   }
 

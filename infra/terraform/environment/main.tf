@@ -5,10 +5,11 @@ locals {
   api_port = 8080
 
   # The local set-up and the processes' tests read the same file, so names cannot part.
+  resources = replace(replace(
+    file("${path.module}/../../resources.json"), "$${prefix}", local.prefix), "$${stream_suffix}", var.stream_number > 1 ? "-s${var.stream_number}" : ""
+  )
   definitions = {
-    for generation in var.generations : tostring(generation) => jsondecode(replace(replace(
-      file("${path.module}/../../resources.json"), "$${prefix}", local.prefix), "$${generation}", tostring(generation)
-    ))
+    for generation in var.generations : tostring(generation) => jsondecode(replace(local.resources, "$${generation}", tostring(generation)))
   }
   live   = local.definitions[tostring(var.live_generation)]
   tables = merge([for definition in local.definitions : { for role, table in definition.tables : table.name => merge(table, { role = role }) }]...)

@@ -132,6 +132,17 @@ variable "live_generation" {
   }
 }
 
+variable "stream_number" {
+  type        = number
+  description = "Which of the log's streams this is. One more after a stream was lost: KCL's tables for it are others (docs/runbook.md)."
+  default     = 1
+
+  validation {
+    condition     = var.stream_number >= 1 && floor(var.stream_number) == var.stream_number
+    error_message = "stream_number counts from 1."
+  }
+}
+
 variable "point_in_time_recovery" {
   type        = bool
   description = "Whether the projection's tables can be restored to any second of the last 35 days."

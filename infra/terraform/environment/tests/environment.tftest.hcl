@@ -33,6 +33,18 @@ run "a_next_generation_beside_the_live_one" {
   }
 }
 
+run "the_next_stream_has_tables_of_kcls_own" {
+  command = plan
+  variables { stream_number = 2 }
+
+  assert {
+    condition = (
+      endswith(module.tables.names["leases"][0], "-projector-g1-s2") && endswith(module.tables.names["stats"][0], "-stats-g1")
+    )
+    error_message = "Shard ids repeat: leases of a stream that was lost must not be met again. The projection's tables stay."
+  }
+}
+
 run "consumers_never_exceed_shards" {
   command = plan
   variables {
