@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from queue import Queue, ShutDown
+from queue import Empty, Queue, ShutDown
 from typing import Final, NamedTuple, Protocol
 
 from telemetry.shards import Shard
@@ -17,6 +17,7 @@ SHARDS_AT_ONCE: Final = 64
 """Each has a thread and a page in hand. At 0.4 MB a second each, that is more than one process decodes."""
 _PAGES_WAITING_MAX: Final = 8
 """Of all shards together, which bounds what is in memory."""
+_WAIT_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ class Log:
                     waiting.remove(shard)
                     running.add(shard.shard_id)
                     _start(self._pages_of, shard, after.get(shard.shard_id), ready)
-                page = ready.get()
+                page = _next(ready)
                 if isinstance(page, Exception):
                     raise page
                 if page.ended:
@@ -145,6 +146,13 @@ def parents_first(shards: Mapping[str, Shard]) -> list[Shard]:
     for shard in shards.values():
         visit(shard)
     return list(ordered.values())
+
+
+def _next(ready: "Queue[Page | Exception]") -> Page | Exception:
+    """The next of them. A signal that comes just before a wait begins is seen when that ends, so no wait is endless."""
+    while True:
+        with suppress(Empty):
+            return ready.get(timeout=_WAIT_S)
 
 
 def _forgotten(shard_id: str, after: Position) -> Page:

@@ -82,7 +82,14 @@ def test_a_gap_is_said_at_once(stream: Ended) -> None:
 def test_what_comes_in_is_printed_within_seconds(stack: Stack) -> None:
     """Against a stream, until Ctrl-C."""
     command = [str(Path(sys.executable).with_name("telemetry")), "tail", "--from", "-1h"]
-    looking = subprocess.Popen(command, env=stack.environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    looking = subprocess.Popen(
+        command,
+        env=stack.environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # Which a shell ignores for what it runs in the background.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  it only makes a system call
+    )
     try:
         assert looking.stdout
         for number in range(2):

@@ -265,9 +265,12 @@ def test_calls_and_read_units_are_counted(stack: Stack) -> None:
     for bucket in range(3):
         stores.store_packs([a_pack("a", [reading(name, bucket * 3600 + second) for second in range(READINGS_MAX)])])
     assert len(reads.packs_between(name, "0", "9", 10_000)) == 3
-    sizes = [
-        size_bytes(item) for item in dynamodb.scan(TableName=stack.names.readings)["Items"] if item["sensor_id"]["S"] == name
-    ]
+    items = dynamodb.query(
+        TableName=stack.names.readings,
+        KeyConditionExpression="sensor_id = :sensor",
+        ExpressionAttributeValues={":sensor": {"S": name}},
+    )["Items"]
+    sizes = [size_bytes(item) for item in items]
     assert (reads.calls, reads.units) == (1, -(-sum(sizes) // 4096))
     for shard_id in "ab":
         stores.store_rows(shard_id, [(Row(sensor_total(name), BIG), Row(sensor_total(name)))])
