@@ -14,6 +14,8 @@ LINES_MAX: Final = 1000
 LINES_BYTES_MAX: Final = 1024 * 1024
 """Of a batch: a fraction of what the API takes, so that it never is too large."""
 _PATIENCE_S: Final = 60.0
+_CONTACT_PATIENCE_S: Final = 3.0
+"""Whoever has not answered at all by then is not there: a person waits for that, not for an outage to pass."""
 _TIMEOUT: Final = urllib3.Timeout(connect=5, read=10)
 """The answer to a batch comes within four seconds of its last byte (docs/batch.md)."""
 _MAY_PASS: Final = {408, 429, 500, 502, 503, 504}
@@ -41,6 +43,7 @@ class Api:
         self._url = url.rstrip("/")
         self._pool = urllib3.PoolManager(retries=False, timeout=_TIMEOUT)
         self._clock, self._sleep = clock, sleep
+        self._patience_s = _CONTACT_PATIENCE_S
 
     def stream_created(self) -> str:
         """When the stream that it writes to was made, RFC 3339. Raises NotSent."""
@@ -63,22 +66,23 @@ class Api:
 
     def _asked(self, method: str, path: str, body: bytes, kind: str, good: Sequence[int]) -> urllib3.BaseHTTPResponse:
         """An answer that says what became of it; again until there is one. Equal readings count once."""
-        deadline_s, attempt = self._clock() + _PATIENCE_S, 0
+        began_s, attempt = self._clock(), 0
         while True:
             wait_s = backoff_s(attempt)
             try:
                 answer = self._pool.request(method, self._url + path, body=body, headers={"Content-Type": kind})
             except urllib3.exceptions.HTTPError as error:
-                failure = f"{self._url} does not answer: {error}"
+                failure = f"Nobody answers at {self._url}: {error}"
             else:
+                self._patience_s = _PATIENCE_S
                 if answer.status in good:
                     return answer
                 failure = f"{self._url} answered {answer.status}: {_detail(answer)}"
                 if answer.status not in _MAY_PASS:
                     raise NotSent(failure)
                 wait_s = max(wait_s, _retry_after_s(answer))
-            if self._clock() + wait_s > deadline_s:
-                raise NotSent(f"{failure} (tried for {_PATIENCE_S:g} s)")
+            if self._clock() + wait_s > began_s + self._patience_s:
+                raise NotSent(f"{failure} (tried for {self._patience_s:g} s)")
             self._sleep(wait_s)
             attempt += 1
 

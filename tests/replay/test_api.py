@@ -98,10 +98,20 @@ def test_a_refusal_for_good_is_told_at_once(server: Server, clock: Clock) -> Non
     assert clock.now_s == 0
 
 
-def test_patience_ends(clock: Clock) -> None:
-    """Where nobody answers."""
-    with pytest.raises(NotSent, match=r"http://127\.0\.0\.1:9 does not answer.*tried for 60 s"):
+def test_patience_ends_within_seconds_where_nobody_ever_answered(clock: Clock) -> None:
+    """A person waits for that, who may have mistaken the address."""
+    with pytest.raises(NotSent, match=r"Nobody answers at http://127\.0\.0\.1:9: .*tried for 3 s"):
         Api("http://127.0.0.1:9", clock=clock, sleep=clock.sleep).batch([b"1"])
+    assert 1 < clock.now_s <= 3
+
+
+def test_patience_is_longer_with_who_has_answered(server: Server, clock: Clock) -> None:
+    """An outage passes."""
+    server.answers.extend([(200, {}, STORED), *[(503, {"Retry-After": "5"}, {})] * 20])
+    api = Api(server.url, clock=clock, sleep=clock.sleep)
+    api.batch([b"1"])
+    with pytest.raises(NotSent, match=r"answered 503: .*tried for 60 s"):
+        api.batch([b"1"])
     assert 50 < clock.now_s <= 60
 
 
