@@ -24,6 +24,8 @@ from projections.dynamodb import AwsStores
 _FLUSHES_BEFORE: Final = 2
 """Full flushes before anything is measured: with the first, rows are made that are changed ever after."""
 
+_LOOP_TURNS: Final = 20_000
+
 type Json = dict[str, Any]
 type Sums = dict[str, float]
 
@@ -91,7 +93,16 @@ def _project(child: Child, delivery: Delivery, stores: AwsStores, sums: Sums) ->
     sums["readings"] += delivery.readings
     sums["repeated"] += delivery.repeated
     sums["flushes"] += flushed
+    sums["loop_s"] += _loop_s()
     return flushed
+
+
+def _loop_s() -> float:
+    """Processor seconds of a fixed piece of Python: how fast this machine and interpreter are at the moment."""
+    before_s, texts = time.process_time(), dict[int, str]()
+    for turn in range(_LOOP_TURNS):
+        texts[turn % 1000] = str(turn)
+    return time.process_time() - before_s
 
 
 def _with_calls(sums: Sums, canned: CannedDynamoDB, child: Child) -> Sums:

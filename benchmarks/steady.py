@@ -140,6 +140,7 @@ def _beside(told: Sequence[Told]) -> Told:
     took = {
         "CPU µs a reading": cpu_s / medians["readings"] * 1e6,
         "canned table's CPU, % of a core": medians.pop("table_s") / seconds * 100,
+        "ms of a fixed loop meanwhile": medians.pop("loop_s") / medians["deliveries"] * 1000,
     }
     medians.pop("process_s")
     return {**rates, **took, **{name: float(count) for name, count in medians.items()}}
