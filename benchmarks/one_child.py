@@ -24,7 +24,7 @@ from projections.dynamodb import AwsStores
 _FLUSHES_BEFORE: Final = 2
 """Full flushes before anything is measured: with the first, rows are made that are changed ever after."""
 
-_LOOP_TURNS: Final = 20_000
+_LOOP_TURNS: Final = 5_000
 
 type Json = dict[str, Any]
 type Sums = dict[str, float]

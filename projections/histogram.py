@@ -8,8 +8,9 @@ the width, and with it every byte, depends on the set alone, not on order, parts
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import accumulate, chain, pairwise
+from itertools import accumulate, chain
 from math import gcd
+from operator import sub
 from typing import Final
 
 from projections import varints
@@ -99,17 +100,22 @@ class Tally:
         """What was counted so far, encoded; more may be added afterwards."""
         if self._bins:
             # No set that holds what there was fits a finer rung than its own.
-            known = decode(self._data)
-            _, data = _bounded(self._rung, _added(chain(known.bins, self._bins.items())))
+            _, data = _bounded(self._rung, self._all())
             Tally.__init__(self, data)
         return self._data
 
     def _descend(self, rung: int) -> None:
         """Go on with wider bins."""
-        known = Histogram(self._rung, tuple(_added(chain(decode(self._data).bins, self._bins.items())).items()))
-        bins = _added(_on_rung(known, rung))
+        bins = _added(_on_rung(Histogram(self._rung, tuple(self._all().items())), rung))
         Tally.__init__(self, rung=rung)
         self._bins = bins
+
+    def _all(self) -> dict[int, int]:
+        """The counts of all bins."""
+        bins = dict(decode(self._data).bins)
+        for number, count in self._bins.items():
+            bins[number] = bins.get(number, 0) + count
+        return bins
 
 
 def rung_of(data: bytes) -> int:
@@ -156,7 +162,8 @@ def encode(histogram: Histogram) -> bytes:
     data += (numbers[0] // divisor).to_bytes(_NUMBER_BYTES, signed=True)
     values = [0] * (2 * len(counts) - 1)
     values[::2] = counts
-    values[1::2] = [(after - before) // divisor for before, after in pairwise(numbers)]
+    distances = map(sub, numbers[1:], numbers)
+    values[1::2] = distances if divisor == 1 else [distance // divisor for distance in distances]
     return bytes(data) + varints.encode(values)
 
 
@@ -167,7 +174,9 @@ def decode(data: bytes) -> Histogram:
     divisor = int.from_bytes(data[1 : 1 + _NUMBER_BYTES])
     first = int.from_bytes(data[1 + _NUMBER_BYTES : _HEADER_BYTES], signed=True)
     values = varints.numbers(data[_HEADER_BYTES:])
-    numbers = (number * divisor for number in accumulate(values[1::2], initial=first))
+    numbers = accumulate(values[1::2], initial=first)
+    if divisor != 1:
+        numbers = (number * divisor for number in numbers)
     return Histogram(data[0], tuple(zip(numbers, values[::2], strict=True)))
 
 

@@ -5,6 +5,7 @@ repeats are told apart in memory, and only those of buckets that are not held ar
 """
 
 from collections.abc import Collection, Iterable
+from functools import lru_cache
 from typing import Final, NamedTuple
 from zlib import compress, decompress
 
@@ -18,6 +19,8 @@ REST_BYTES: Final = 1024
 """And of a bucket that nothing comes to any more."""
 
 _LEVEL: Final = 1
+_UNPACKED: Final = 8
+"""Segments that are kept as they were searched last."""
 _SEGMENT_SIZE_BYTES: Final = 250
 _TEXT_SIZE_BYTES: Final = 600
 _SECOND_CHARS: Final = len("6:40")
@@ -32,6 +35,12 @@ class Segment(NamedTuple):
     """The last of them."""
     tokens_bytes: int
     packed: bytes
+
+
+@lru_cache(_UNPACKED)
+def _unpacked(packed: bytes) -> bytes:
+    """A segment's tokens. Readings that overtake each other are searched for in the same few segments."""
+    return decompress(packed)
 
 
 class Text:
@@ -51,7 +60,7 @@ class Text:
         if wanted in self.loose:
             return True
         second = token[:_SECOND_CHARS]
-        return any(one.first <= second <= one.last and wanted in decompress(one.packed) for one in self.segments)
+        return any(one.first <= second <= one.last and wanted in _unpacked(one.packed) for one in self.segments)
 
     def pack(self) -> None:
         """Pack what is loose."""

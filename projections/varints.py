@@ -22,7 +22,10 @@ def encode(values: Iterable[int]) -> bytes:
         return bytes(values)
     data = bytearray()
     for value in values:
-        append(data, value)
+        if value <= _BYTE_MAX:  # calls take longer
+            data.append(value)
+        else:
+            append(data, value)
     return bytes(data)
 
 
