@@ -14,9 +14,9 @@ from typing import Any
 from benchmarks.figures import Figure, ratios
 from benchmarks.rig import Rig, cpu_s, memory_mb
 from replay.events import Choice, Events, Passed
-from replay.log import LogRecord
 from telemetry.aws import dynamodb_client
 from telemetry.events import encode_event
+from telemetry.log import LogRecord
 from telemetry.reading import Reading
 from telemetry.records import encode_record
 from tests.consumer.conversation import SHUTDOWN_REQUESTED, Child, Message, acknowledge, initialize, process_records

@@ -12,9 +12,9 @@ from cli.showing import say_gaps
 from cli.targets import standard_output
 from projections.zones import UTC_ZONE, Zone
 from replay.events import Choice, Events, Passed
-from replay.log import SHARDS_AT_ONCE, Log
 from replay.stream import StreamSource
 from telemetry.aws import kinesis_client
+from telemetry.log import SHARDS_AT_ONCE, Log
 
 _SHARDS_MAX: Final = 10_000
 """All of them: a shard that is followed has no end that another could wait for."""

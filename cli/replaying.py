@@ -22,12 +22,12 @@ from replay.estimate import estimate
 from replay.events import By, Choice, Events
 from replay.export import export
 from replay.formats import Format, Output, Repeated
-from replay.log import SHARDS_AT_ONCE, Log
 from replay.place import OtherPlace, Place, Progress
 from replay.pouring import IntoApi
 from replay.progress import duration
 from replay.stream import StreamSource, Stretch
 from telemetry.aws import kinesis_client
+from telemetry.log import SHARDS_AT_ONCE, Log
 from telemetry.reading import rfc3339
 from telemetry.settings import CLOCK_SKEW_H, CLOCK_SKEW_H_BOUND
 

@@ -8,11 +8,11 @@ from typing import Final
 import click
 
 from replay.events import By, Choice, Passed
-from replay.log import Gap, Log, Page
 from replay.place import Progress
 from replay.progress import Course, progress_line
 from replay.stream import Stretch
 from telemetry.errors import ReasonCode
+from telemetry.log import Gap, Log, Page
 from telemetry.reading import rfc3339
 
 _EVERY_S: Final = 0.5

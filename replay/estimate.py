@@ -6,8 +6,8 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from replay.events import Choice, Events, Passed
-from replay.log import Gap, Log, Page, Position, Source
 from replay.pace import PAGE_RECORDS_MAX
+from telemetry.log import Gap, Log, Page, Position, Source
 from telemetry.read_budget import OTHERS_BYTES_A_S
 from telemetry.shards import Shard
 

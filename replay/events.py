@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from replay.log import LogRecord
 from telemetry.aggregates import user_records
 from telemetry.canonical import LineDecoder
 from telemetry.errors import ReasonCode, UndecodableEvent
+from telemetry.log import LogRecord
 from telemetry.reading import Reading
 from telemetry.records import Broken, split_record, whole_text
 

@@ -6,9 +6,9 @@ from typing import BinaryIO, Final
 
 from replay.events import Event, Events
 from replay.formats import Output, Repeated, Writing
-from replay.log import Page, Position
 from replay.place import Place, Progress
 from replay.repeats import Repeats
+from telemetry.log import Page, Position
 
 _SAVED_EVERY_S: Final = 5.0
 """What is written since then is written again by whoever goes on after a kill."""

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from replay.log import Page, Position
+from telemetry.log import Page, Position
 
 _TOLD_FROM: Final = 0.01
 """Of the way: before, nobody knows how long it takes."""

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from replay.log import Gap, LogRecord, Page, Position
 from replay.pace import FIRST_PAGE_RECORDS, Pace, page_records
+from telemetry.log import Gap, LogRecord, Page, Position
 from telemetry.retry import patiently
 from telemetry.shards import Shard, list_shards
 from telemetry.streams import FIRST_PLACE, StreamPlace, kinesis_id

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from replay.log import Gap, LogRecord, Page, Position
 from replay.stream import Stretch
 from telemetry.errors import StoreUnavailable
+from telemetry.log import Gap, LogRecord, Page, Position
 from telemetry.shards import Shard
 from tests.projections.logs import SHARD
 

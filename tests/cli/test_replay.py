@@ -13,9 +13,9 @@ from click.testing import CliRunner, Result
 
 from cli.main import telemetry
 from replay.api import Sent
-from replay.log import Gap
 from telemetry.errors import ReasonCode, StoreUnavailable
 from telemetry.events import decode_event, encode_event
+from telemetry.log import Gap
 from tests.cli.fakes import HOUR_MS, STRETCH, Stream, record
 from tests.projections.logs import SHARD, reading
 from tests.support.waiting import eventually
@@ -322,7 +322,7 @@ def test_r04_nobody_at_the_address_is_found_out_in_few_tries(monkeypatch: pytest
 ENDLESS = """
 import itertools, signal, cli.main
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell ignores for what it runs in the background
-from replay.log import LogRecord, Page
+from telemetry.log import LogRecord, Page
 from telemetry.events import decode_event, encode_event
 from telemetry.reading import Reading
 from tests.cli.fakes import STRETCH, Stream

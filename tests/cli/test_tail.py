@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import telemetry
-from replay.log import Gap, LogRecord, Page, Position
 from telemetry.events import decode_event, encode_event
+from telemetry.log import Gap, LogRecord, Page, Position
 from telemetry.shards import Shard
 from tests.cli.fakes import HOUR_MS, STRETCH, Stream, record
 from tests.projections.logs import SHARD, reading

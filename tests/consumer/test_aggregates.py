@@ -15,8 +15,8 @@ from projections.policy import FlushPolicy
 from projections.projector import ShardProjector
 from projections.rows import PROGRESS
 from replay.events import Choice, Events, Passed
-from replay.log import LogRecord
 from telemetry.events import encode_event
+from telemetry.log import LogRecord
 from telemetry.records import Broken, split_record
 from tests.consumer.conversation import SHUTDOWN_REQUESTED, converse, done, granted, initialize, process_records
 from tests.projections.logs import SHARD, check_packs, few_readings, oracle, projector, reading, record, stats_by_key

@@ -12,8 +12,8 @@ from projections.decoding import LETTERS_MAX, Decoder, Record
 from projections.effects import DeadLetter
 from projections.items import dead_letter_items
 from replay.events import Choice, Events, Passed
-from replay.log import LogRecord
 from telemetry.errors import ReasonCode
+from telemetry.log import LogRecord
 from telemetry.shards import Shard
 from tests.projections.logs import SHARD
 from tests.support.aggregates import MAGIC, aggregate

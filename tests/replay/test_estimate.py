@@ -7,8 +7,8 @@ import pytest
 
 from replay.estimate import estimate
 from replay.events import Choice
-from replay.log import Gap, LogRecord, Page, Position
 from telemetry.events import encode_event
+from telemetry.log import Gap, LogRecord, Page, Position
 from telemetry.read_budget import OTHERS_BYTES_A_S
 from telemetry.shards import Shard
 from tests.projections.logs import reading

@@ -14,9 +14,9 @@ import pytest
 from replay import parquet
 from replay.events import Event
 from replay.formats import COLUMNS
-from replay.log import LogRecord
 from replay.parquet import Parts
 from telemetry.limits import TEMPERATURE_MICRO_MAX, TEMPERATURE_MICRO_MIN
+from telemetry.log import LogRecord
 from telemetry.reading import Reading
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

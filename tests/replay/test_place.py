@@ -3,9 +3,9 @@
 import json
 
 from replay.events import Passed
-from replay.log import Gap, Position
 from replay.place import Progress
 from telemetry.errors import ReasonCode
+from telemetry.log import Gap, Position
 
 
 def test_a_progress_is_told_and_read_again() -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from replay.api import LINES_MAX, Sent
 from replay.events import Event
-from replay.log import LogRecord
 from replay.pouring import IntoApi
+from telemetry.log import LogRecord
 from telemetry.reading import Reading
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from replay.log import LogRecord, Page, Position
 from replay.progress import Course, duration, progress_line
+from telemetry.log import LogRecord, Page, Position
 
 
 def page(shard_id: str, arrived_ms: int) -> Page:

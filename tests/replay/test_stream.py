@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from replay.log import Gap, Page, Position
 from replay.pace import PAGE_BYTES, pause_s
 from replay.stream import StreamSource, look_at
+from telemetry.log import Gap, Page, Position
 from telemetry.streams import StreamPlace
 
 NOW_S = 1_700_000_000

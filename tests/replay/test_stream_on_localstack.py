@@ -8,10 +8,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import telemetry
-from replay.log import Log, LogRecord
 from replay.stream import StreamSource, look_at
 from telemetry.events import decode_event, encode_event
 from telemetry.limits import HASH_KEY_MAX
+from telemetry.log import Log, LogRecord
 from telemetry.reading import Reading, rfc3339
 from telemetry.shards import list_shards
 from tests.support.stack import Stack, new_stack

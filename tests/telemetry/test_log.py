@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from replay.log import Gap, Log, LogRecord, Page, Position
+from telemetry.log import Gap, Log, LogRecord, Page, Position
 from telemetry.shards import Shard
 
 
