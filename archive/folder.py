@@ -49,6 +49,11 @@ class FolderTarget:
         except FileNotFoundError:
             raise not_there(key) from None
 
+    def get_start(self, key: str, size_bytes: int) -> bytes:
+        """See Target."""
+        with self.get(key) as file:
+            return file.read(size_bytes)
+
     def get_tail(self, key: str, size_bytes: int) -> bytes:
         """See Target."""
         with self.get(key) as file:

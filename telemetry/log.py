@@ -31,10 +31,11 @@ class LogRecord:
 
 
 class Position(NamedTuple):
-    """How far a shard was read: its last record, and when that arrived (ms since 1970)."""
+    """How far a shard was read: its last record, and until when nothing else arrived that was not read (ms since 1970)."""
 
     sequence_number: str
     arrived_at_ms: int
+    """When that record arrived, or later, where it is known that nothing followed it until then."""
 
 
 class Gap(NamedTuple):
@@ -54,7 +55,16 @@ class Page(NamedTuple):
     gap: Gap | None = None
     """What may have been lost just before them."""
     ended: bool = False
-    """Whether that was the shard's last page, which holds no records."""
+    """Whether that was the shard's last page, which holds no records. A source says so where no other has more of the shard."""
+    reached: Position | None = None
+    """How far the shard was read with this page, where that is further than its last record."""
+
+    @property
+    def position(self) -> Position | None:
+        """How far the shard was read with this page; None when no further than before."""
+        if self.reached or not self.records:
+            return self.reached
+        return Position(self.records[-1].sequence_number, self.records[-1].arrived_at_ms)
 
 
 class Source(Protocol):
@@ -127,9 +137,10 @@ class Log:
     def _pages_of(self, shard: Shard, after: Position | None) -> Iterator[Page]:
         for source in self._holders[shard.shard_id]:
             for page in source.read(shard, after):
-                if page.records:
-                    after = Position(page.records[-1].sequence_number, page.records[-1].arrived_at_ms)
+                after = page.position or after
                 yield page
+                if page.ended:
+                    return
         yield Page(shard.shard_id, ended=True)
 
 
