@@ -21,6 +21,7 @@ from telemetry.aggregates import MAGIC, user_records
 from telemetry.canonical import LineDecoder
 from telemetry.errors import UndecodableEvent
 from telemetry.limits import RECORD_INFLATED_BYTES_MAX
+from telemetry.log import LogRecord
 from telemetry.records import Broken, Line, split_record, whole_text
 
 DAYS_MAX: Final = 1_000
@@ -42,15 +43,6 @@ _WRITTEN: Final = re.compile(
     rb'\{"seq":"(\d+)","line":(-1|\d+),"arrived":"([^"]{24})","(?:event":(\{.*\})|record_base64":"([A-Za-z0-9+/=]*)")\}\n',
     re.DOTALL,
 )
-
-
-class LogRecord(NamedTuple):
-    """A record of the stream, or as it comes back from the archive."""
-
-    sequence_number: int
-    arrived_ms: int
-    """When Kinesis took it: milliseconds since 1970."""
-    data: bytes
 
 
 class Written(NamedTuple):

@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from typing import BinaryIO, Final
 
 from archive.instants import instant
-from archive.lines import LogRecord, RecordWriter, read_records
+from archive.lines import RecordWriter, read_records
 from archive.meta import Arrived, Gap, Head, Tail, line, parse_head, parse_tail
 from archive.names import Place
 from telemetry.errors import ArchiveUnreadable
+from telemetry.log import LogRecord
 from telemetry.shards import Shard
 
 TAIL_BYTES: Final = 64 * 1024

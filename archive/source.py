@@ -15,7 +15,6 @@ from typing import BinaryIO, Final, NamedTuple
 from archive.ahead import ahead
 from archive.chain import ChainEnd, archived_streams, chain_end, first_objects
 from archive.instants import instant_ms
-from archive.lines import LogRecord as ArchivedRecord
 from archive.meta import Head, Tail, parse_state
 from archive.names import START, Place, parse_key, shard_prefix, state_key
 from archive.objects import HEAD_BYTES, TAIL_BYTES, ObjectReader, read_head, read_tail
@@ -71,7 +70,7 @@ class ArchiveSource:
         """A shard's pages. The last one says that the shard has ended, or up to when nothing followed what was read."""
         number = number_of(shard.shard_id)
         lost_ms = _ms(self._streams[number]) if number < len(self._streams) else None
-        place = Place(int(after.sequence_number), after.arrived_at_ms) if after else START
+        place = Place(*after) if after else START
         reading = _Reading(self._target, self._created(shard.shard_id), shard.shard_id, self._wanted, place)
         return reading.pages(lost_ms)
 
@@ -136,7 +135,7 @@ class _Reading:
             yield from self._gap(seen_ms or _ms(self._created), max(lost_ms, seen_ms))
             yield Page(self._shard_id, ended=True)
         elif self._place != START:
-            yield Page(self._shard_id, reached=Position(str(self._place.sequence_number), seen_ms))
+            yield Page(self._shard_id, reached=Position(self._place.sequence_number, seen_ms))
 
     def _links(self) -> Iterator[_Link]:
         """The objects that may hold something, as their names tell, up to the first that lies beyond what is asked."""
@@ -194,7 +193,7 @@ class _Reading:
             self._place = max(self._place, tail.place)
             self._over = tail.shard_end
             if not found.reader and self._place.sequence_number:
-                yield Page(self._shard_id, reached=Position(str(self._place.sequence_number), self._place.arrived_ms))
+                yield Page(self._shard_id, reached=Position(*self._place))
 
     def _records(self, reader: ObjectReader) -> Iterator[Page]:
         """Pages of an object's records, as far as they are asked for and were not read before."""
@@ -206,16 +205,13 @@ class _Reading:
             if self._wanted.is_beyond(record.arrived_ms):
                 self._over = True
                 break
-            page.append(self._named(record))
+            page.append(record)
             size_bytes += len(record.data) + _RECORD_BYTES
             if size_bytes >= _PAGE_BYTES:
                 yield Page(self._shard_id, page)
                 page, size_bytes = [], 0
         if page:
             yield Page(self._shard_id, page)
-
-    def _named(self, record: ArchivedRecord) -> LogRecord:
-        return LogRecord(self._shard_id, str(record.sequence_number), record.arrived_ms, record.data)
 
     def _gap(self, after_ms: int, before_ms: int | None) -> Iterator[Page]:
         """A gap, if anything of it is asked for."""

@@ -37,6 +37,5 @@ def tail(begin: TypedTime | None, zone: Zone, sensors: tuple[str, ...]) -> None:
         for page in log.pages():
             if page.gap:
                 say_gaps([page.gap])
-            for record in page.records:
-                out.writelines(event.line + b"\n" for event in events.of(record))
+            out.writelines(event.line + b"\n" for event in events.of(page))
             out.flush()

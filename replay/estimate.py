@@ -14,7 +14,7 @@ from telemetry.shards import Shard
 _STRETCHES: Final = 4
 """Into so many is the time cut that the log is of; each begins with a sample."""
 _PAGES: Final = 3
-"""Of a sample: of one, ten and a hundred records (`replay/pace.py`)."""
+"""Of a sample: of one, ten and a hundred records (`telemetry/read_budget.py`)."""
 _COVERED_MS_MIN: Final = 1000
 """Records that arrived together do not tell how many follow."""
 
@@ -94,10 +94,10 @@ class _Samples:
 def _measured(events: Events, pages: Sequence[Page], begin_ms: int, end_ms: int | None, step_ms: int) -> tuple[Amount, float]:
     """What of a sample lies in its stretch of the log, and how often that has room in it."""
     records = [record for page in pages for record in page.records]
-    inside = [record for record in records if end_ms is None or record.arrived_at_ms < end_ms]
-    readings = sum(1 for record in inside for _ in events.of(record))
+    inside = [record for record in records if end_ms is None or record.arrived_ms < end_ms]
+    readings = sum(1 for _ in events.of(Page("", inside)))
     amount = Amount(readings, sum(len(record.data) for record in inside), len(inside))
     if len(pages) < _PAGES or len(inside) < len(records):
         return amount, 1.0  # there is no more of it
-    covered_ms = max(_COVERED_MS_MIN, inside[-1].arrived_at_ms - begin_ms)
+    covered_ms = max(_COVERED_MS_MIN, inside[-1].arrived_ms - begin_ms)
     return amount, max(1.0, step_ms / covered_ms)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from replay.pace import FIRST_PAGE_RECORDS, Pace, page_records
+from replay.pace import PAGE_BYTES, PAGE_RECORDS_MAX, Pace
 from telemetry.log import Gap, LogRecord, Page, Position
+from telemetry.read_budget import FIRST_PAGE_RECORDS, page_records
 from telemetry.retry import patiently
 from telemetry.shards import Shard, list_shards
 from telemetry.streams import FIRST_PLACE, StreamPlace, kinesis_id
@@ -96,7 +97,7 @@ class _Reading:
 
     def __init__(self, kinesis: "KinesisClient", stream: str, stretch: Stretch, shard_id: str, after: Position | None) -> None:
         self._kinesis, self._stream, self._stretch, self._shard_id = kinesis, stream, stretch, shard_id
-        self._reached_ms = after.arrived_at_ms if after else max(stretch.created_ms, stretch.from_ms or 0)
+        self._reached_ms = after.arrived_ms if after else max(stretch.created_ms, stretch.from_ms or 0)
         """What arrived until then was read, or is not asked for."""
         self._start: dict[str, Any] = {"ShardIteratorType": "TRIM_HORIZON"}
         if after:
@@ -131,31 +132,31 @@ class _Reading:
             if ended:
                 return
             if answer["Records"]:
-                limit = page_records([len(item["Data"]) for item in answer["Records"]])
+                limit = page_records([len(item["Data"]) for item in answer["Records"]], PAGE_BYTES, PAGE_RECORDS_MAX)
 
     def _taken(self, answer: Any, until_ms: int | None) -> tuple[Page, bool]:
         """The records of an answer, to the first one beyond the end, and whether there is such a one."""
         records: list[LogRecord] = []
         beyond = False
         for item in answer["Records"]:
-            arrived_at_ms = int(item["ApproximateArrivalTimestamp"].timestamp() * 1000)
-            records.append(LogRecord(self._shard_id, item["SequenceNumber"], arrived_at_ms, item["Data"]))
-            if beyond := until_ms is not None and arrived_at_ms > until_ms:
+            arrived_ms = int(item["ApproximateArrivalTimestamp"].timestamp() * 1000)
+            records.append(LogRecord(int(item["SequenceNumber"]), arrived_ms, item["Data"]))
+            if beyond := until_ms is not None and arrived_ms > until_ms:
                 break
         now_ms = _kinesis_ms(answer) or time.time_ns() // 1_000_000
         gap = None
         if now_ms - self._reached_ms > _SURELY_KEPT * self._stretch.retention_ms:
-            gap = Gap(self._shard_id, self._reached_ms, records[0].arrived_at_ms if records else now_ms)
+            gap = Gap(self._shard_id, self._reached_ms, records[0].arrived_ms if records else now_ms)
         if records:
             self._go_on_after(records[-1].sequence_number)
-            self._reached_ms = max(self._reached_ms, records[-1].arrived_at_ms)
+            self._reached_ms = max(self._reached_ms, records[-1].arrived_ms)
         elif gap is None:
             # An empty page tells how far it went.
             self._reached_ms = max(self._reached_ms, now_ms - answer["MillisBehindLatest"])
         return Page(self._shard_id, records, gap), beyond
 
-    def _go_on_after(self, sequence_number: str) -> None:
-        self._start = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": sequence_number}
+    def _go_on_after(self, sequence_number: int) -> None:
+        self._start = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": str(sequence_number)}
 
     def _iterator(self) -> str | None:
         """None when reading is to start at a time that has yet to come, which Kinesis refuses."""

@@ -7,7 +7,6 @@ after the last record of the one before, so that nobody sees the seam.
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from queue import Empty, Queue, ShutDown
 from typing import Final, NamedTuple, Protocol
 
@@ -20,21 +19,20 @@ _PAGES_WAITING_MAX: Final = 8
 _WAIT_S: Final = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class LogRecord:
-    """A record and its place in the log."""
+class LogRecord(NamedTuple):
+    """A record of a shard, from wherever it was read."""
 
-    shard_id: str
-    sequence_number: str
-    arrived_at_ms: int
+    sequence_number: int
+    arrived_ms: int
+    """When Kinesis took it: milliseconds since 1970. About right, and not rising along the shard."""
     data: bytes
 
 
 class Position(NamedTuple):
     """How far a shard was read: its last record, and until when nothing else arrived that was not read (ms since 1970)."""
 
-    sequence_number: str
-    arrived_at_ms: int
+    sequence_number: int
+    arrived_ms: int
     """When that record arrived, or later, where it is known that nothing followed it until then."""
 
 
@@ -64,7 +62,7 @@ class Page(NamedTuple):
         """How far the shard was read with this page; None when no further than before."""
         if self.reached or not self.records:
             return self.reached
-        return Position(self.records[-1].sequence_number, self.records[-1].arrived_at_ms)
+        return Position(self.records[-1].sequence_number, self.records[-1].arrived_ms)
 
 
 class Source(Protocol):
@@ -168,7 +166,7 @@ def _next(ready: "Queue[Page | Exception]") -> Page | Exception:
 
 def _forgotten(shard_id: str, after: Position) -> Page:
     """A shard that was read in part and that no source knows any more."""
-    return Page(shard_id, gap=Gap(shard_id, after.arrived_at_ms, None), ended=True)
+    return Page(shard_id, gap=Gap(shard_id, after.arrived_ms, None), ended=True)
 
 
 class _Handed:

@@ -4,11 +4,11 @@ import gzip
 
 from hypothesis import strategies as st
 
-from archive.lines import LogRecord
 from archive.names import START, Place
 from archive.objects import Draft
 from telemetry.events import encode_event
 from telemetry.limits import HASH_KEY_MAX
+from telemetry.log import LogRecord
 from telemetry.records import encode_record
 from telemetry.shards import Shard
 from tests.support.aggregates import aggregate

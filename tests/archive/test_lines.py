@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive.lines import DAYS_MAX, REFUSED_LINES_MAX, LogRecord, RecordWriter, is_fit, read_records
+from archive.lines import DAYS_MAX, REFUSED_LINES_MAX, RecordWriter, is_fit, read_records
 from archive.meta import UNDATED
 from projections.decoding import LETTERS_MAX, Decoder, Record
 from telemetry.aggregates import user_records
 from telemetry.events import encode_event
 from telemetry.limits import RECORD_INFLATED_BYTES_MAX
+from telemetry.log import LogRecord
 from telemetry.reading import Reading
 from telemetry.records import Broken, Line, encode_record, split_record
 from tests.archive.records import DATA, SHARD, numbered

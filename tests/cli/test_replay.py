@@ -330,7 +330,7 @@ class Endless(Stream):
     def read(self, shard, after):
         for number in itertools.count():
             line = encode_event(Reading(number, "a", 0), 0)
-            yield Page(shard.shard_id, [LogRecord(shard.shard_id, str(number), 0, line)])
+            yield Page(shard.shard_id, [LogRecord(number, 0, line)])
 cli.contact.look_at = lambda *_: STRETCH
 cli.replaying.StreamSource = Endless([])
 cli.main.telemetry(["replay"])

@@ -27,7 +27,7 @@ class Ended(Stream):
 
     def read(self, shard: Shard, after: Position | None) -> Iterator[Page]:
         self.asked.append(self.asked[0])
-        yield Page(shard.shard_id, [LogRecord(shard.shard_id, "1", 0, one.data) for one in self.records], self.gap)
+        yield Page(shard.shard_id, [LogRecord(1, 0, one.data) for one in self.records], self.gap)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from telemetry.log import Gap, Position
 
 def test_a_progress_is_told_and_read_again() -> None:
     """Every part of it, through JSON."""
-    progress = Progress({"a": Position("1" * 56, 5)}, {"b"}, 3, 4, 5, Passed(lost=7), {"a": Gap("a", 1, None)})
+    progress = Progress({"a": Position(int("1" * 56), 5)}, {"b"}, 3, 4, 5, Passed(lost=7), {"a": Gap("a", 1, None)})
     progress.passed.codes[ReasonCode.NOT_JSON] = 6
     assert Progress.of(json.loads(json.dumps(progress.told()))) == progress
 

@@ -30,16 +30,16 @@ class Fake:
     def read(self, shard: Shard, after: Position | None) -> Iterator[Page]:
         self.begun.append(shard.shard_id)
         chance = Random(shard.shard_id)  # noqa: S311  any will do
-        left = [number for number in self._numbers if after is None or number > int(after.sequence_number)]
+        left = [number for number in self._numbers if after is None or number > after.sequence_number]
         while left:
             size = chance.randint(1, 4)
-            yield Page(shard.shard_id, [LogRecord(shard.shard_id, str(number), number, b"") for number in left[:size]])
+            yield Page(shard.shard_id, [LogRecord(number, number, b"") for number in left[:size]])
             left = left[size:]
 
 
 def read(log: Log, **begin: object) -> list[tuple[str, int]]:
     pages = log.pages(**begin)  # type: ignore[arg-type]
-    return [(record.shard_id, int(record.sequence_number)) for page in pages for record in page.records]
+    return [(page.shard_id, record.sequence_number) for page in pages for record in page.records]
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 64])
@@ -77,14 +77,14 @@ def test_the_seam_between_two_sources_is_not_seen() -> None:
 def test_reading_goes_on_where_it_was() -> None:
     """After the positions, without the shards that were read to their end, whose children may begin."""
     source = Fake(FAMILY)
-    found = read(Log([source]), after={"left": Position("15", 15), "right": Position("19", 19)}, ended={"right", "other"})
+    found = read(Log([source]), after={"left": Position(15, 15), "right": Position(19, 19)}, ended={"right", "other"})
     assert [place for place in found if place[0] == "left"] == [("left", number) for number in range(16, 20)]
     assert sorted(source.begun) == ["child", "grandchild", "left"]
 
 
 def test_a_shard_that_went_away_half_read_is_a_gap() -> None:
     """No source knows it any more; one that had been read to its end is none."""
-    pages = list(Log([Fake([shard("a")])]).pages({"b": Position("1", 5), "c": Position("1", 6)}, {"c"}))
+    pages = list(Log([Fake([shard("a")])]).pages({"b": Position(1, 5), "c": Position(1, 6)}, {"c"}))
     assert pages[0] == Page("b", gap=Gap("b", 5, None), ended=True)
     assert not any(page.gap for page in pages[1:])
 
