@@ -73,14 +73,19 @@ class StreamSource:
         stretch: Stretch,
         *,
         place: StreamPlace = FIRST_PLACE,
+        empty_until_ms: Callable[[str], int] = lambda _: 0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`clock` tells seconds and never goes back; `sleep` takes seconds."""
+        """`empty_until_ms` tells of a shard, by the log's name, until when it surely held nothing (ms since 1970; 0 unknown).
+
+        `clock` tells seconds and never goes back; `sleep` takes seconds.
+        """
         self._kinesis = kinesis
         self._stream = stream
         self._stretch = stretch
         self._place = place
+        self._empty_until_ms = empty_until_ms
         self._clock, self._sleep = clock, sleep
 
     def shards(self) -> Collection[Shard]:
@@ -89,18 +94,20 @@ class StreamSource:
 
     def read(self, shard: Shard, after: Position | None) -> Iterator[Page]:
         """A shard's pages, none of them empty but where something may have been lost before the end."""
+        if after is None or not after.sequence_number:
+            after = Position(0, max(after.arrived_ms if after else 0, self._empty_until_ms(shard.shard_id)))
         return _Reading(self._kinesis, self._stream, self._stretch, shard.shard_id, after).pages(Pace(self._clock, self._sleep))
 
 
 class _Reading:
     """A shard that is being read."""
 
-    def __init__(self, kinesis: "KinesisClient", stream: str, stretch: Stretch, shard_id: str, after: Position | None) -> None:
+    def __init__(self, kinesis: "KinesisClient", stream: str, stretch: Stretch, shard_id: str, after: Position) -> None:
         self._kinesis, self._stream, self._stretch, self._shard_id = kinesis, stream, stretch, shard_id
-        self._reached_ms = after.arrived_ms if after else max(stretch.created_ms, stretch.from_ms or 0)
+        self._reached_ms = max(after.arrived_ms, stretch.created_ms, stretch.from_ms or 0)
         """What arrived until then was read, or is not asked for."""
         self._start: dict[str, Any] = {"ShardIteratorType": "TRIM_HORIZON"}
-        if after:
+        if after.sequence_number:
             self._go_on_after(after.sequence_number)
         elif stretch.from_ms is not None:
             # Before the oldest record it is TRIM_HORIZON again (GetShardIterator).

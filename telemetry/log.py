@@ -29,11 +29,12 @@ class LogRecord(NamedTuple):
 
 
 class Position(NamedTuple):
-    """How far a shard was read: its last record, and until when nothing else arrived that was not read (ms since 1970)."""
+    """How far a shard was read."""
 
     sequence_number: int
+    """Of the last record that was read; 0 at the shard's start."""
     arrived_ms: int
-    """When that record arrived, or later, where it is known that nothing followed it until then."""
+    """When that record arrived, or later, where it is known that nothing followed it until then: milliseconds since 1970."""
 
 
 class Gap(NamedTuple):
@@ -74,6 +75,8 @@ class Source(Protocol):
     def read(self, shard: Shard, after: Position | None) -> Iterator[Page]:
         """A shard's pages after a position, or from where this reading begins. Used from a thread of its own for each shard.
 
+        A position at the shard's start tells from when on the shard may have been there.
+
         It is asked for shards that it knows only, and may have nothing of them, or nothing after the position.
         """
 
@@ -105,10 +108,12 @@ class Log:
 
         A shard's pages come in their order, and all of its parents before its own.
         """
-        after, waiting = after or {}, self.shards()
+        reached, waiting = dict(after or {}), self.shards()
         known = {shard.shard_id for shard in waiting}
         yield from (
-            _forgotten(shard_id, after[shard_id]) for shard_id in after if shard_id not in known and shard_id not in ended
+            _forgotten(shard_id, position)
+            for shard_id, position in reached.items()
+            if shard_id not in known and shard_id not in ended
         )
         waiting = [shard for shard in waiting if shard.shard_id not in ended]
         running: set[str] = set()
@@ -119,10 +124,12 @@ class Log:
                 for shard in [shard for shard in waiting if unread.isdisjoint(shard.parents)][: self._at_once - len(running)]:
                     waiting.remove(shard)
                     running.add(shard.shard_id)
-                    _start(self._pages_of, shard, after.get(shard.shard_id), ready)
+                    _start(self._pages_of, shard, reached.get(shard.shard_id) or _born(shard, reached), ready)
                 page = _next(ready)
                 if isinstance(page, Exception):
                     raise page
+                if page.position:
+                    reached[page.shard_id] = page.position
                 if page.ended:
                     running.remove(page.shard_id)
                     new = [shard for shard in self.shards() if shard.shard_id not in known] if self._follow else []
@@ -155,6 +162,12 @@ def parents_first(shards: Mapping[str, Shard]) -> list[Shard]:
     for shard in shards.values():
         visit(shard)
     return list(ordered.values())
+
+
+def _born(shard: Shard, reached: Mapping[str, Position]) -> Position | None:
+    """Where a shard begins: it was not there yet when the last record of a parent arrived."""
+    arrived_ms = max((reached[parent].arrived_ms for parent in shard.parents if parent in reached), default=0)
+    return Position(0, arrived_ms) if arrived_ms else None
 
 
 def _next(ready: "Queue[Page | Exception]") -> Page | Exception:
