@@ -37,10 +37,10 @@ class Wanted(NamedTuple):
             return False
         if not self.may_lie_between(instant_ms(tail.arrived.min), instant_ms(tail.arrived.max)):
             return False
-        return UNDATED in tail.measured or any(self._is_day_of(name) for name in tail.measured)
+        return UNDATED in tail.measured or any(self.may_be_of(name) for name in tail.measured)
 
-    def _is_day_of(self, name: str) -> bool:
-        """Whether readings of a day (UTC) may be asked for."""
+    def may_be_of(self, name: str) -> bool:
+        """Whether readings that were measured on a day (UTC) may be asked for."""
         begins_us = day_us(name)
         return (self.measured_from_us is None or begins_us + DAY_US > self.measured_from_us) and (
             self.measured_to_us is None or begins_us < self.measured_to_us

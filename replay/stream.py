@@ -46,6 +46,11 @@ class Stretch:
     """What arrived before need not be read; None for the oldest record."""
 
     @property
+    def surely_kept_since_ms(self) -> int:
+        """What arrived from then on surely lies in the stream."""
+        return max(self.created_ms, self.asked_at_ms - int(_SURELY_KEPT * self.retention_ms))
+
+    @property
     def oldest_ms(self) -> int:
         """Before when nothing that is read can have arrived."""
         kept_since_ms = self.until_ms - self.retention_ms if self.until_ms is not None else 0

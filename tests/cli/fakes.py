@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+import pytest
+
 from replay.stream import Stretch
 from telemetry.errors import StoreUnavailable
 from telemetry.log import Gap, LogRecord, Page, Position
@@ -27,7 +29,7 @@ class Stream:
     honours_from: bool = False
     """Whether what arrived before the stretch asked for is left out, as Kinesis does it."""
 
-    def __call__(self, _kinesis: object, _stream: str, stretch: Stretch) -> "Stream":
+    def __call__(self, _kinesis: object, _stream: str, stretch: Stretch, **_: object) -> "Stream":
         self.asked.append(stretch)
         return self
 
@@ -42,6 +44,13 @@ class Stream:
             if self.breaks_after is not None and begin >= self.breaks_after:
                 raise StoreUnavailable("Kinesis went away")
             yield Page(shard.shard_id, left[begin : begin + self.page_records], self.gap)
+
+
+def there(monkeypatch: pytest.MonkeyPatch, stream: Stream) -> None:
+    """It is the stream that commands find, and nobody has set up a pointer to others."""
+    monkeypatch.setattr("cli.contact.look_at", lambda *_: STRETCH)
+    monkeypatch.setattr("cli.sources.read_pointer", lambda *_: None)
+    monkeypatch.setattr("cli.sources.StreamSource", stream)
 
 
 def record(*lines: bytes, number: int = 1) -> LogRecord:

@@ -13,7 +13,7 @@ from cli.main import telemetry
 from telemetry.events import decode_event, encode_event
 from telemetry.log import Gap, LogRecord, Page, Position
 from telemetry.shards import Shard
-from tests.cli.fakes import HOUR_MS, STRETCH, Stream, record
+from tests.cli.fakes import HOUR_MS, Stream, record, there
 from tests.projections.logs import SHARD, reading
 from tests.support.stack import Stack
 
@@ -35,8 +35,7 @@ def stream(monkeypatch: pytest.MonkeyPatch) -> Ended:
     made = Ended(
         [record(b"no event", encode_event(reading("a"), 0), encode_event(reading("a"), 0), encode_event(reading("b"), 0))]
     )
-    monkeypatch.setattr("cli.contact.look_at", lambda *_: STRETCH)
-    monkeypatch.setattr("cli.following.StreamSource", made)
+    there(monkeypatch, made)
     return made
 
 

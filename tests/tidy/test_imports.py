@@ -14,7 +14,7 @@ ALLOWED = {
     "consumer": {"telemetry", "projections", "operations"},
     "producer_api": {"telemetry", "projections", "operations"},
     "replay": {"telemetry", "projections"},
-    "cli": {"telemetry", "projections", "replay", "operations", "consumer", "producer_api"},
+    "cli": {"telemetry", "archive", "projections", "replay", "operations", "consumer", "producer_api"},
     "infra": {"telemetry", "projections", "replay"},
 }
 READ_SIDE = {
