@@ -55,9 +55,8 @@ def test_r03_the_keys_of_its_own_localstack_are_shown() -> None:
     environ = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}
     environ["ARCHIVE_TARGET"] = "/its/archive"
     shown = run.ready("http://127.0.0.1:8080", environ, elsewhere=False, proxied=False)
-    words = (
-        "AWS_ENDPOINT_URL=http://127.0.0.1:4566 ARCHIVE_TARGET=/its/archive AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test"
-    )
+    places = "AWS_ENDPOINT_URL=http://127.0.0.1:4566 ARCHIVE_TARGET=/its/archive"
+    words = f"{places} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test"
     assert f"  env -i {words} .venv/bin/telemetry replay\n" in shown
 
 
