@@ -73,9 +73,11 @@ class ChainReading:
         self._begin = self._place = place
         self._end = over
         self._over = False
-        """Nothing more of the shard is to be read, here or elsewhere."""
+        """The shard's end was seen."""
         self._cut = False
-        """What the names tell of further objects lies beyond what is asked."""
+        """What follows lies beyond what is asked."""
+        self._names_cut = False
+        """That is what the name says that follows those which were begun."""
         self._reads = True
         self.objects = self.lines = 0
         """That may hold something of what is asked, in all objects that were looked at."""
@@ -94,9 +96,12 @@ class ChainReading:
                 yield from self._pages_of(found)
             finally:
                 found.close()
-            if self._over:
+            if self._over or self._cut:
                 break
-        if not (self._over or self._cut):
+        if self._cut or self._names_cut:
+            # Its children were not there yet when the last of what is asked arrived.
+            yield from self._reached(max(self._place.arrived_ms, self._wanted.until_ms or 0))
+        elif not self._over:
             seen_ms = max(self._place.arrived_ms, self.tip_seen_ms())
             if self._end is None:
                 yield from self._reached(seen_ms)
@@ -119,7 +124,7 @@ class ChainReading:
             assert key is not None
             after = parse_key(key).after
             if self._wanted.is_beyond(after.arrived_ms):
-                self._cut = True
+                self._names_cut = True
                 return
             if behind is not None:
                 last = parse_key(behind).after
@@ -165,8 +170,8 @@ class ChainReading:
         if found.reader:
             yield from self._records(found.reader)
         else:
-            self._over = tail.arrived.min is not None and self._wanted.is_beyond(instant_ms(tail.arrived.min))
-        if not self._over:
+            self._cut |= tail.arrived.min is not None and self._wanted.is_beyond(instant_ms(tail.arrived.min))
+        if not self._cut:
             self._place = max(self._place, tail.place)
             self._over = tail.shard_end
             if not found.reader:
@@ -180,15 +185,19 @@ class ChainReading:
             if record.sequence_number <= self._place.sequence_number:
                 continue
             if self._wanted.is_beyond(record.arrived_ms):
-                self._over = True
+                self._cut = True
                 break
             page.append(record)
             size_bytes += len(record.data) + _RECORD_BYTES
             if size_bytes >= _PAGE_BYTES:
-                yield Page(self._shard_id, page)
+                yield self._page(page)
                 page, size_bytes = [], 0
         if page:
-            yield Page(self._shard_id, page)
+            yield self._page(page)
+
+    def _page(self, records: list[LogRecord]) -> Page:
+        self._place = Place(records[-1].sequence_number, records[-1].arrived_ms)
+        return Page(self._shard_id, records)
 
     def _reached(self, seen_ms: int) -> Iterator[Page]:
         if seen_ms:

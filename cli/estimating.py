@@ -13,7 +13,7 @@ from replay.estimate import Amount, Estimate, estimate
 from replay.events import Choice, Events, Passed
 from replay.progress import duration
 from replay.stream import StreamSource, Stretch
-from telemetry.log import Gap, Position
+from telemetry.log import Gap, Position, born
 from telemetry.shards import Shard
 
 _LINES_A_S: Final = 40_000
@@ -40,8 +40,10 @@ def said(at: LogAt, stretch: Stretch, choice: Choice, wanted: Wanted) -> list[Ga
     archived = _archived(sources.archive, choice, wanted) if sources.archive else _Archived()
     streamed = Estimate(Amount(), 0, ())
     if stream := sources.stream:
-        listed = {shard.shard_id for shard in stream.shards()}
-        after = {shard_id: position for shard_id, position in archived.reached.items() if shard_id in listed}
+        places = {
+            shard.shard_id: archived.reached.get(shard.shard_id) or born(shard, archived.reached) for shard in stream.shards()
+        }
+        after = {shard_id: place for shard_id, place in places.items() if place}
 
         def source_from(from_ms: int | None) -> StreamSource:
             return at.stream(replace(stretch, from_ms=from_ms or stretch.from_ms), sources.archive)

@@ -157,7 +157,8 @@ class _Reading:
                 break
         now_ms = _kinesis_ms(answer) or time.time_ns() // 1_000_000
         gap = None
-        if now_ms - self._reached_ms > _SURELY_KEPT * self._stretch.retention_ms:
+        is_asked = self._stretch.until_ms is None or self._reached_ms < self._stretch.until_ms
+        if is_asked and now_ms - self._reached_ms > _SURELY_KEPT * self._stretch.retention_ms:
             gap = Gap(self._shard_id, self._reached_ms, records[0].arrived_ms if records else now_ms)
         if records:
             self._go_on_after(records[-1].sequence_number)

@@ -124,7 +124,7 @@ class Log:
                 for shard in [shard for shard in waiting if unread.isdisjoint(shard.parents)][: self._at_once - len(running)]:
                     waiting.remove(shard)
                     running.add(shard.shard_id)
-                    _start(self._pages_of, shard, reached.get(shard.shard_id) or _born(shard, reached), ready)
+                    _start(self._pages_of, shard, reached.get(shard.shard_id) or born(shard, reached), ready)
                 page = _next(ready)
                 if isinstance(page, Exception):
                     raise page
@@ -164,7 +164,7 @@ def parents_first(shards: Mapping[str, Shard]) -> list[Shard]:
     return list(ordered.values())
 
 
-def _born(shard: Shard, reached: Mapping[str, Position]) -> Position | None:
+def born(shard: Shard, reached: Mapping[str, Position]) -> Position | None:
     """Where a shard begins: it was not there yet when the last record of a parent arrived."""
     arrived_ms = max((reached[parent].arrived_ms for parent in shard.parents if parent in reached), default=0)
     return Position(0, arrived_ms) if arrived_ms else None
