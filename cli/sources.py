@@ -118,8 +118,10 @@ class LogAt:
     def stream(self, stretch: Stretch, archive: ArchiveSource | None) -> StreamSource:
         """What of the stream lies in the stretch."""
         assert self.kinesis
-        last = self.streams[-1]
-        place = StreamPlace(len(self.streams), last.before)
+        last, number = self.streams[-1], len(self.streams)
+        # Which shards were the last ones of the stream before the pointer may not know.
+        earlier = [shard.shard_id for shard in archive.shards() if number_of(shard.shard_id) < number] if archive else []
+        place = StreamPlace(number, (*last.before, *earlier))
         empty_until_ms = archive.empty_until_ms if archive else lambda _: 0
         return StreamSource(self.kinesis, last.name, stretch, place=place, empty_until_ms=empty_until_ms)
 
