@@ -8,6 +8,7 @@ at a shard's start. All of it stands in the forerunner, so two writers of one pl
 """
 
 import re
+from decimal import Decimal
 from typing import Final, NamedTuple
 
 from telemetry.errors import ArchiveUnreadable
@@ -38,6 +39,11 @@ class Key(NamedTuple):
     """When the stream was created: seconds since 1970, three decimals."""
     shard_id: str
     after: Place
+
+
+def created_ms(created: str) -> int:
+    """When a stream was created, in ms since 1970, by the text that it has in names."""
+    return int(Decimal(created) * 1000)
 
 
 def stream_prefix(created: str) -> str:

@@ -7,7 +7,6 @@ surely is not asked for is passed over by name, or by an object's last line; wha
 import io
 from collections import Counter
 from collections.abc import Iterator
-from decimal import Decimal
 from functools import partial
 from itertools import chain, pairwise
 from typing import BinaryIO, Final, NamedTuple
@@ -15,7 +14,7 @@ from typing import BinaryIO, Final, NamedTuple
 from archive.ahead import ahead
 from archive.instants import instant_ms
 from archive.meta import Head, Tail, parse_state
-from archive.names import Place, parse_key, shard_prefix, state_key
+from archive.names import Place, created_ms, parse_key, shard_prefix, state_key
 from archive.objects import HEAD_BYTES, TAIL_BYTES, ObjectReader, read_head, read_tail
 from archive.targets import Target
 from archive.wanted import Wanted
@@ -210,11 +209,6 @@ class ChainReading:
             before_ms = max(self._end.before_ms, after_ms)
         if self._wanted.may_lie_between(after_ms, before_ms):
             yield Page(self._shard_id, gap=Gap(self._shard_id, after_ms, before_ms))
-
-
-def created_ms(created: str) -> int:
-    """When a stream was created, in ms since 1970, by the text that names it."""
-    return int(Decimal(created) * 1000)
 
 
 def _instant_ms(text: str | None) -> int | None:

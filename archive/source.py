@@ -6,9 +6,9 @@ from typing import Final
 
 from archive.chain import ChainEnd, archived_streams, chain_end, first_objects
 from archive.meta import Head
-from archive.names import START, Place
+from archive.names import START, Place, created_ms
 from archive.objects import HEAD_BYTES, read_head
-from archive.reading import ChainReading, Over, created_ms
+from archive.reading import ChainReading, Over
 from archive.targets import Target
 from archive.wanted import EVERYTHING, Wanted
 from telemetry.log import Page, Position

@@ -3,12 +3,11 @@
 import threading
 import time
 from collections.abc import Callable
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from archive.names import START, Place
+from archive.names import START, Place, created_ms
 from archive.pace import PAGE_RECORDS_MAX, pause_s
 from archive.world import Page
 from telemetry.errors import StoreUnavailable, StreamMissing, WrongStream
@@ -40,7 +39,7 @@ class Stream:
         self._retention_ms = 0
         self._described_s = 0.0
         self.created = self._describe()
-        self.created_ms = int(Decimal(self.created) * 1000)
+        self.created_ms = created_ms(self.created)
 
     def check(self) -> None:
         """Raises WrongStream when another one has come in its place, StreamMissing when it is not there.

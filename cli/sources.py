@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from botocore.exceptions import ClientError
 
 from archive.chain import archived_streams
+from archive.names import created_ms
 from archive.opening import open_for_reading
-from archive.reading import created_ms
 from archive.source import ArchiveSource
 from archive.targets import Target
 from archive.wanted import Wanted

@@ -13,9 +13,8 @@ from hypothesis import strategies as st
 from archive.folder import FolderTarget
 from archive.meta import Gap as ChainGap
 from archive.meta import State, encode_state
-from archive.names import START, Place, state_key
+from archive.names import START, Place, created_ms, state_key
 from archive.objects import TAIL_BYTES
-from archive.reading import created_ms
 from archive.source import ArchiveSource
 from archive.targets import MemoryTarget
 from archive.wanted import EVERYTHING, Wanted

@@ -3,8 +3,7 @@
 import pytest
 
 from archive.meta import State, encode_state
-from archive.names import START, state_key
-from archive.reading import created_ms
+from archive.names import START, created_ms, state_key
 from archive.source import ArchiveSource
 from archive.targets import MemoryTarget
 from archive.wanted import Wanted
