@@ -5,6 +5,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 
+from telemetry.log import Handed
+
 
 def ahead[T](pieces: Iterator[Callable[[], T]], at_once: int, unwanted: Callable[[T], object]) -> Iterator[T]:
     """The results of pieces of work, so many of which are under way or wait. What a piece raises is raised in its turn.
@@ -28,12 +30,8 @@ def _begun[T](piece: Callable[[], T]) -> Future[T]:
     future: Future[T] = Future()
 
     def work() -> None:
-        try:
-            result = piece()
-        except Exception as error:  # noqa: BLE001  it is raised where the result is taken
-            future.set_exception(error)
-        else:
-            future.set_result(result)
+        with Handed(future.set_exception):
+            future.set_result(piece())
 
     threading.Thread(target=work, name="ahead", daemon=True).start()
     return future

@@ -182,18 +182,18 @@ def _forgotten(shard_id: str, after: Position) -> Page:
     return Page(shard_id, gap=Gap(shard_id, after.arrived_ms, None), ended=True)
 
 
-class _Handed:
-    """Hands an error over to who takes the pages, who raises it."""
+class Handed:
+    """Hands an error over to another thread, which raises it."""
 
-    def __init__(self, ready: "Queue[Page | Exception]") -> None:
-        self._ready = ready
+    def __init__(self, hand: Callable[[Exception], object]) -> None:
+        self._hand = hand
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
         if isinstance(error, Exception):
-            self._ready.put(error)
+            self._hand(error)
         return isinstance(error, Exception)
 
 
@@ -207,7 +207,7 @@ def _start(
 
     def read() -> None:
         # The queue is shut down when nobody takes the pages any more.
-        with suppress(ShutDown), _Handed(ready):
+        with suppress(ShutDown), Handed(ready.put):
             for page in pages_of(shard, after):
                 ready.put(page)
 
