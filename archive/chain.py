@@ -1,11 +1,21 @@
 """Where a shard's chain ends, as the archive tells: found by its names, from the hint in the shard's state on."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from archive.instants import instant_ms
 from archive.meta import State, Tail, parse_state
-from archive.names import START, behind_shard, parse_key, shard_prefix, state_key, stream_prefix
+from archive.names import (
+    LOG,
+    START,
+    behind_folder,
+    behind_shard,
+    parse_key,
+    shard_prefix,
+    state_key,
+    stream_of,
+    stream_prefix,
+)
 from archive.objects import TAIL_BYTES, read_tail
 from archive.targets import Target
 from archive.wholeness import Stretch
@@ -57,15 +67,28 @@ def reached(target: Target, created: str, created_ms: int, shard: Shard, listed:
     return Reached(Stretch(after, tip_seen_ms, born_after_ms), unknown_parents=unknown)
 
 
+def archived_streams(target: Target) -> list[str]:
+    """When the streams were created of which there are chains, in that order. What others put beside them is passed over."""
+    found: list[str] = []
+    after = ""
+    while key := next(iter(target.list_after(LOG, after)), None):
+        if created := stream_of(key):
+            found.append(created)
+        after = behind_folder(key)
+    return sorted(found, key=float)
+
+
 def archived_shards(target: Target, created: str) -> list[str]:
     """The shards of a stream that have a chain."""
-    found: list[str] = []
+    return [parse_key(key).shard_id for key in first_objects(target, created)]
+
+
+def first_objects(target: Target, created: str) -> Iterator[str]:
+    """The first object of each chain of a stream."""
     prefix, after = stream_prefix(created), ""
     while key := next(iter(target.list_after(prefix, after)), None):
-        shard_id = parse_key(key).shard_id
-        found.append(shard_id)
-        after = behind_shard(created, shard_id)
-    return found
+        yield key
+        after = behind_shard(created, parse_key(key).shard_id)
 
 
 def _last_key(target: Target, prefix: str, hint: str | None) -> str | None:

@@ -20,9 +20,13 @@ _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.E
 class FolderTarget:
     """See Target. Names that begin with a dot are left alone: they are what a crash left of a write."""
 
-    def __init__(self, folder: Path) -> None:
-        """Makes the folder if need be. Raises InvalidSettings when it cannot be used."""
+    def __init__(self, folder: Path, *, for_reading: bool = False) -> None:
+        """Makes the folder if need be, but not for readers. Raises InvalidSettings when it cannot be used."""
         self._folder = folder
+        if for_reading:
+            if not folder.is_dir():
+                raise InvalidSettings(f"ARCHIVE_TARGET={folder}: there is no such folder. Name the one that holds the archive.")
+            return
         try:
             _make(folder.absolute())
             self._refuse_without_links()
@@ -48,6 +52,11 @@ class FolderTarget:
             return (self._folder / key).open("rb")
         except FileNotFoundError:
             raise not_there(key) from None
+
+    def get_start(self, key: str, size_bytes: int) -> bytes:
+        """See Target."""
+        with self.get(key) as file:
+            return file.read(size_bytes)
 
     def get_tail(self, key: str, size_bytes: int) -> bytes:
         """See Target."""

@@ -1,11 +1,12 @@
 """Times as the archive's objects hold them: RFC 3339 in UTC with three decimals. Pure."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
+DAY_US: Final = 86_400_000_000
 
 
 @lru_cache(maxsize=1024)
@@ -23,3 +24,9 @@ def instant_ms(text: str) -> int:
 def day(time_us: int) -> str:
     """The day in UTC that a moment in microseconds since 1970 lies in: `2026-11-26`."""
     return (_EPOCH + timedelta(microseconds=time_us)).date().isoformat()
+
+
+@lru_cache(maxsize=1024)
+def day_us(name: str) -> int:
+    """When a day begins: microseconds since 1970. Raises ValueError for any other text."""
+    return (date.fromisoformat(name) - _EPOCH.date()).days * DAY_US

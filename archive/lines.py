@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import repeat
 from typing import Final, NamedTuple
 
-from archive.instants import day, instant, instant_ms
+from archive.instants import DAY_US, day, instant, instant_ms
 from archive.meta import UNDATED
 from telemetry import strict_json
 from telemetry.aggregates import MAGIC, user_records
 from telemetry.canonical import LineDecoder
 from telemetry.errors import UndecodableEvent
 from telemetry.limits import RECORD_INFLATED_BYTES_MAX
+from telemetry.log import LogRecord
 from telemetry.records import Broken, Line, split_record, whole_text
 
 DAYS_MAX: Final = 1_000
@@ -29,8 +30,6 @@ DAYS_MAX: Final = 1_000
 REFUSED_LINES_MAX: Final = 100
 """A packed record with more lines that are no events keeps its bytes: it may become one dead letter, which holds them
 (`LETTERS_MAX` in projections/decoding.py, which a test compares)."""
-
-_DAY_US: Final = 86_400_000_000
 
 _LINE_ENDS: Final = re.compile(rb"\r|\xc2\x85|\xe2\x80[\xa8\xa9]")
 """What some reader takes for the end of a line, beside the newline: CR, U+0085, U+2028, U+2029."""
@@ -44,15 +43,6 @@ _WRITTEN: Final = re.compile(
     rb'\{"seq":"(\d+)","line":(-1|\d+),"arrived":"([^"]{24})","(?:event":(\{.*\})|record_base64":"([A-Za-z0-9+/=]*)")\}\n',
     re.DOTALL,
 )
-
-
-class LogRecord(NamedTuple):
-    """A record of the stream, or as it comes back from the archive."""
-
-    sequence_number: int
-    arrived_ms: int
-    """When Kinesis took it: milliseconds since 1970."""
-    data: bytes
 
 
 class Written(NamedTuple):
@@ -82,7 +72,7 @@ class RecordWriter:
         """How many readings were measured on which day, most of them first if there are too many days; the rest UNDATED."""
         kept = dict(self._days.most_common(DAYS_MAX))
         undated = self._undated + self._days.total() - sum(kept.values())
-        found = {day(number * _DAY_US): count for number, count in sorted(kept.items())}
+        found = {day(number * DAY_US): count for number, count in sorted(kept.items())}
         return found | ({UNDATED: undated} if undated else {})
 
     def _in_our_own_form(self, data: bytes) -> Iterable[tuple[int, bytes]] | None:
@@ -90,7 +80,7 @@ class RecordWriter:
         text = whole_text(data)
         if text is None or (told := self._lines.decode_all(text)) is None:
             return None
-        self._days.update([reading.measured_at_us // _DAY_US for reading, _ in told])
+        self._days.update([reading.measured_at_us // DAY_US for reading, _ in told])
         return enumerate(text[:-1].split(b"\n"))
 
     def _write_any(self, record: LogRecord) -> Written:
@@ -116,7 +106,7 @@ class RecordWriter:
             reading, _ = self._lines.decode(line)
         except UndecodableEvent:
             return False
-        self._days[reading.measured_at_us // _DAY_US] += 1
+        self._days[reading.measured_at_us // DAY_US] += 1
         return True
 
 

@@ -8,6 +8,7 @@ at a shard's start. All of it stands in the forerunner, so two writers of one pl
 """
 
 import re
+from decimal import Decimal
 from typing import Final, NamedTuple
 
 from telemetry.errors import ArchiveUnreadable
@@ -17,6 +18,7 @@ _ENDING: Final = ".ndjson.gz"
 _KEY: Final = re.compile(
     r"log/(?P<created>[0-9.]+)/(?P<shard>[a-zA-Z0-9_.-]+)/(?P<digits>\d{3})-(?P<after>\d+)~(?P<arrived>\d+)\.ndjson\.gz"
 )
+_STREAM: Final = re.compile(r"log/(?P<created>\d+\.\d{3})/")
 
 
 class Place(NamedTuple):
@@ -39,6 +41,11 @@ class Key(NamedTuple):
     after: Place
 
 
+def created_ms(created: str) -> int:
+    """When a stream was created, in ms since 1970, by the text that it has in names."""
+    return int(Decimal(created) * 1000)
+
+
 def stream_prefix(created: str) -> str:
     """What the names of all objects of a stream begin with."""
     return f"{LOG}{created}/"
@@ -52,6 +59,17 @@ def shard_prefix(created: str, shard_id: str) -> str:
 def behind_shard(created: str, shard_id: str) -> str:
     """A text behind the names of all objects of a shard and before those of the next."""
     return f"{LOG}{created}/{shard_id}0"
+
+
+def stream_of(key: str) -> str | None:
+    """When the stream was created that a name below `log/` is of; None for what others put there."""
+    match = _STREAM.match(key)
+    return match["created"] if match else None
+
+
+def behind_folder(key: str) -> str:
+    """A text behind all names that are in the same folder below `log/`."""
+    return LOG + key.removeprefix(LOG).partition("/")[0] + "0"
 
 
 def object_key(created: str, shard_id: str, after: Place) -> str:

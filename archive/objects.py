@@ -11,14 +11,18 @@ from contextlib import contextmanager
 from typing import BinaryIO, Final
 
 from archive.instants import instant
-from archive.lines import LogRecord, RecordWriter, read_records
+from archive.lines import RecordWriter, read_records
 from archive.meta import Arrived, Gap, Head, Tail, line, parse_head, parse_tail
 from archive.names import Place
 from telemetry.errors import ArchiveUnreadable
+from telemetry.log import LogRecord
 from telemetry.shards import Shard
 
 TAIL_BYTES: Final = 64 * 1024
 """Of an object's end, read at once. A last line is far shorter, whatever it counts (`DAYS_MAX` in lines.py)."""
+
+HEAD_BYTES: Final = 16 * 1024
+"""Of an object's beginning, read at once: a first line is far shorter."""
 
 _GZIP_LEVEL: Final = 6
 _MEMBER: Final = b"\x1f\x8b\x08"
@@ -110,6 +114,13 @@ class ObjectReader:
 
     def _fail(self, reason: str) -> ArchiveUnreadable:
         return ArchiveUnreadable(f"{self._key} is spoilt: {reason}. Fetch it again from a copy of the archive.")
+
+
+def read_head(start: bytes, key: str) -> Head:
+    """An object's first line, out of its first bytes, HEAD_BYTES at most. Raises ArchiveUnreadable."""
+    with _told(key):
+        text, newline, _ = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16).decompress(start).partition(b"\n")
+        return parse_head(text + newline, key)
 
 
 def read_tail(end: bytes, key: str) -> Tail:

@@ -4,7 +4,6 @@ As seldom as a page stays near its share of a second (`telemetry/read_budget.py`
 that a shard takes in one.
 """
 
-from collections.abc import Sequence
 from typing import Final
 
 from telemetry.read_budget import ARCHIVE_BYTES_MAX, ARCHIVE_CALLS_A_S, OTHERS_BYTES_A_S
@@ -14,20 +13,8 @@ PAUSE_S_MAX: Final = 10.0
 PAGE_BYTES: Final = OTHERS_BYTES_A_S
 """What a page is to hold while little comes."""
 
-FIRST_PAGE_RECORDS: Final = 1
-"""Nobody knows yet how large a shard's records are, and one may have 10 MB if the stream is set to take it."""
-
-_GROWTH: Final = 10
-"""So many times what was seen may be asked for next."""
-
-_PAGE_RECORDS_MAX: Final = 2_000
+PAGE_RECORDS_MAX: Final = 2_000
 """A shard takes a thousand a second (PutRecords); GetRecords gives 10,000, and the emulator takes seconds over those."""
-
-
-def page_records(sizes_bytes: Sequence[int]) -> int:
-    """How many records to ask for next, after a page of records of these sizes; there is one at least."""
-    fitting = ARCHIVE_BYTES_MAX * len(sizes_bytes) // max(1, sum(sizes_bytes))
-    return max(1, min(_PAGE_RECORDS_MAX, _GROWTH * len(sizes_bytes), fitting))
 
 
 def pause_s(page_bytes: int, since_s: float, *, behind: bool, most_s: float = PAUSE_S_MAX) -> float:

@@ -12,8 +12,9 @@ from telemetry.retry import patiently
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_STEP_BYTES = 8 * 1024 * 1024
-"""Of an object that is read, asked for at once: what breaks off is asked for again from there."""
+_STEP_BYTES = 512 * 1024
+"""Of an object that is read, asked for at once: a reader of many shards holds a few for each. What breaks off is asked for
+again from there."""
 _MISSING = {"NoSuchKey", "404"}
 
 
@@ -44,6 +45,10 @@ class S3Target:
     def get(self, key: str) -> BinaryIO:
         """See Target."""
         return io.BufferedReader(_Steps(self, key), _STEP_BYTES)
+
+    def get_start(self, key: str, size_bytes: int) -> bytes:
+        """See Target."""
+        return self.ranged(key, f"bytes=0-{size_bytes - 1}")
 
     def get_tail(self, key: str, size_bytes: int) -> bytes:
         """See Target."""

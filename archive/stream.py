@@ -3,16 +3,16 @@
 import threading
 import time
 from collections.abc import Callable
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from archive.lines import LogRecord
-from archive.names import START, Place
-from archive.pace import FIRST_PAGE_RECORDS, page_records, pause_s
+from archive.names import START, Place, created_ms
+from archive.pace import PAGE_RECORDS_MAX, pause_s
 from archive.world import Page
 from telemetry.errors import StoreUnavailable, StreamMissing, WrongStream
+from telemetry.log import LogRecord
+from telemetry.read_budget import ARCHIVE_BYTES_MAX, FIRST_PAGE_RECORDS, page_records
 from telemetry.retry import patiently, tries
 from telemetry.shards import ShardMap, list_shards
 
@@ -39,7 +39,7 @@ class Stream:
         self._retention_ms = 0
         self._described_s = 0.0
         self.created = self._describe()
-        self.created_ms = int(Decimal(self.created) * 1000)
+        self.created_ms = created_ms(self.created)
 
     def check(self) -> None:
         """Raises WrongStream when another one has come in its place, StreamMissing when it is not there.
@@ -170,7 +170,7 @@ class ShardPages:
         self._least_s = pause_s(sum(sizes), since_s, behind=True)
         self._pause_s = pause_s(sum(sizes), since_s, behind=behind_ms > 0, most_s=self._most_s)
         if records:
-            self._limit = page_records(sizes)
+            self._limit = page_records(sizes, ARCHIVE_BYTES_MAX, PAGE_RECORDS_MAX)
         return Page(records, self._iterator is None, behind_ms, asked_ms, now_ms(), self._stream.retention_ms())
 
     def _gone(self) -> Page:

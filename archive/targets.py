@@ -24,6 +24,9 @@ class Target(Protocol):
     def get(self, key: str) -> BinaryIO:
         """An object, to be read from its beginning in steps, and closed."""
 
+    def get_start(self, key: str, size_bytes: int) -> bytes:
+        """The first so many bytes of an object, in one call; all of a shorter one."""
+
     def get_tail(self, key: str, size_bytes: int) -> bytes:
         """The last so many bytes of an object, in one call; all of a shorter one."""
 
@@ -53,6 +56,10 @@ class MemoryTarget:
     def get(self, key: str) -> BinaryIO:
         """See Target."""
         return io.BytesIO(self._object(key))
+
+    def get_start(self, key: str, size_bytes: int) -> bytes:
+        """See Target."""
+        return self._object(key)[:size_bytes]
 
     def get_tail(self, key: str, size_bytes: int) -> bytes:
         """See Target."""

@@ -8,10 +8,10 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from archive.lines import LogRecord
 from archive.meta import Gap, State, Tail
 from archive.names import Place
 from archive.wholeness import Stretch
+from telemetry.log import LogRecord
 
 
 class Reached(NamedTuple):

@@ -14,9 +14,9 @@ from typing import Any
 from benchmarks.figures import Figure, ratios
 from benchmarks.rig import Rig, cpu_s, memory_mb
 from replay.events import Choice, Events, Passed
-from replay.log import LogRecord
 from telemetry.aws import dynamodb_client
 from telemetry.events import encode_event
+from telemetry.log import LogRecord, Page
 from telemetry.reading import Reading
 from telemetry.records import encode_record
 from tests.consumer.conversation import SHUTDOWN_REQUESTED, Child, Message, acknowledge, initialize, process_records
@@ -161,7 +161,7 @@ def replay_speed(rig: Rig) -> Iterator[Figure]:
             raw_s = time.perf_counter() - began_s
             began_s = time.perf_counter()
             events = Events(Choice(), Passed())
-            chosen = sum(1 for record in _drain(stack) for _ in events.of(record))
+            chosen = sum(1 for record in _drain(stack) for _ in events.of(Page(SHARD, [record])))
             ours_s = time.perf_counter() - began_s
             assert (drained, chosen) == (len(data), len(log))
             ratios_.append(raw_s / ours_s)
@@ -175,7 +175,7 @@ def _drain(stack: Stack) -> Iterator[LogRecord]:
     while iterator:
         page = stack.kinesis.get_records(ShardIterator=iterator, Limit=100)
         for record in page["Records"]:
-            yield LogRecord(SHARD, record["SequenceNumber"], 0, record["Data"])
+            yield LogRecord(int(record["SequenceNumber"]), 0, record["Data"])
         iterator = page.get("NextShardIterator") if page["Records"] else None
 
 

@@ -48,7 +48,8 @@ def sentence(error: Exception, settings: Settings | None) -> str:
     if isinstance(cause, ClientError) and settings:
         code = cause.response["Error"]["Code"]
         if code == "ResourceNotFoundException":
-            return f"There is no such stream or table; is PREFIX={settings.prefix} right? ({cause})"
+            archived = " What is archived is read by telemetry replay --source archive." * bool(settings.archive_target)
+            return f"There is no such stream or table; is PREFIX={settings.prefix} right? ({cause}){archived}"
         return f"AWS refused: {cause}"
     return str(error)
 

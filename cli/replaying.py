@@ -11,30 +11,24 @@ from typing import Any, NamedTuple
 
 import click
 
-from cli.contact import contact
+from archive.wanted import Wanted
+from cli.estimating import said
 from cli.failures import GAP, NOTHING_MATCHED, REFUSED
 from cli.parameters import OneOf, Sensor, Speed, Time, TimeZone, TypedTime
 from cli.showing import Shown, described, say_gaps, say_passed
+from cli.sources import LogAt, Origin, log_at
 from cli.targets import Target, opened, require_usable
 from projections.zones import UTC_ZONE, Zone
 from replay.api import Api
-from replay.estimate import estimate
 from replay.events import By, Choice, Events
 from replay.export import export
 from replay.formats import Format, Output, Repeated
-from replay.log import SHARDS_AT_ONCE, Log
 from replay.place import OtherPlace, Place, Progress
 from replay.pouring import IntoApi
-from replay.progress import duration
-from replay.stream import StreamSource, Stretch
-from telemetry.aws import kinesis_client
+from replay.stream import Stretch
+from telemetry.log import Log
 from telemetry.reading import rfc3339
 from telemetry.settings import CLOCK_SKEW_H, CLOCK_SKEW_H_BOUND
-
-READ_TIMEOUT_S = 30
-"""A page takes the emulator seconds when the machine is busy."""
-SOURCES = ("auto", "stream")
-"""`auto` is all that there is of the log; what else than the stream there is gets a name here."""
 
 
 class Asked(NamedTuple):
@@ -47,13 +41,13 @@ class Asked(NamedTuple):
     by: By
     form: Format
     repeated: Repeated
-    source: str
+    source: Origin
     ahead_h: int
 
-    def told(self, stream: str) -> dict[str, Any]:
+    def told(self, at: LogAt) -> dict[str, Any]:
         """As the place keeps them: what was typed."""
         return {
-            "stream": stream,
+            **at.where,
             "--from": self.begin and self.begin.text,
             "--to": self.end and self.end.text,
             "--tz": self.zone.name,
@@ -61,7 +55,7 @@ class Asked(NamedTuple):
             "--by": str(self.by),
             "--format": str(self.form),
             "--repeats": str(self.repeated),
-            "--source": self.source,
+            "--source": str(self.source),
             "--ahead": str(self.ahead_h),
         }
 
@@ -81,7 +75,7 @@ class Resolved(NamedTuple):
     now_us: int
     """When the replay began, by this machine's clock: what times ago count back from."""
     created_ms: int
-    """Which stream it is: when it was made, in ms since 1970."""
+    """Which log it is: when the last of its streams was made, in ms since 1970."""
     until_ms: int
     """Up to when what arrived is read, in ms since 1970."""
 
@@ -132,7 +126,11 @@ class Resolved(NamedTuple):
     help="A reading that the log holds again (same sensor, time and temperature) is left out, kept, or kept and marked.",
 )
 @click.option(
-    "--source", type=click.Choice(SOURCES), default=SOURCES[0], show_default=True, help="Where the log is read: all there is."
+    "--source",
+    type=OneOf(Origin),
+    default=str(Origin.AUTO),
+    show_default=True,
+    help="Where the log is read: in the archive at ARCHIVE_TARGET, if that is set, and then in the stream; or in one of them.",
 )
 @click.option(
     "--ahead",
@@ -150,19 +148,21 @@ def replay(path: Path | None, url: str | None, speed: float | None, *, dry_run: 
     """Print the log's events, each sensor's in the order in which they arrived."""
     asked = Asked(**options)
     if dry_run:
-        _say_estimate(asked)
+        _estimate(asked)
         return
     target = Target(path, asked.form, asked.zone, mark=asked.repeated is Repeated.MARK, url=url, speed=speed)
     require_usable(target)
     asked.choice(now_us())  # what cannot be is refused before anybody is asked
-    with contact() as (settings, names, whole), _place_of(target, asked, names.stream, whole) as (place, resolved, progress):
-        if url is not None and Api(url).stream_created() == rfc3339(whole.created_ms * 1000):
-            raise click.UsageError(f"--into-url {url} writes to {names.stream}, which is what is read.")
+    with log_at(asked.source) as at, _place_of(target, asked, at) as (place, resolved, progress):
+        if url is not None and Api(url).stream_created() in {rfc3339(created_ms * 1000) for created_ms in at.created_ms}:
+            raise click.UsageError(f"--into-url {url} writes to {at.name}, which is what is read.")
         choice = asked.choice(resolved.now_us)
-        stretch = _meant(choice, asked, replace(whole, until_ms=resolved.until_ms))
-        kinesis = kinesis_client(settings, attempts=1, pool=SHARDS_AT_ONCE, read_timeout_s=READ_TIMEOUT_S)
-        log = Log([StreamSource(kinesis, names.stream, stretch)])
-        shown = Shown(log, stretch, progress)
+        stretch = _meant(choice, asked, replace(at.whole, until_ms=resolved.until_ms))
+        sources = at.sources(stretch, _wanted(choice, stretch))
+        for gap in sources.missing:
+            progress.add(gap)
+        log = Log(sources.all)
+        shown = Shown(log, at.begin_ms(stretch), stretch, progress)
         with opened(target, progress.written) as output:
             pages = log.pages(progress.positions, progress.ended.copy())
             events = Events(choice, progress.passed)
@@ -190,38 +190,28 @@ def _say_sent(output: Output, url: str | None) -> int:
     return output.refused
 
 
-def _say_estimate(asked: Asked) -> None:
-    """What a replay would come to, from samples."""
+def _estimate(asked: Asked) -> None:
+    """Say what a replay would come to."""
     choice = asked.choice(now_us())
-    with contact() as (settings, names, whole):
-        stretch = _meant(choice, asked, whole)
-        kinesis = kinesis_client(settings, attempts=1, pool=SHARDS_AT_ONCE, read_timeout_s=READ_TIMEOUT_S)
-
-        def source_from(from_ms: int | None) -> StreamSource:
-            return StreamSource(kinesis, names.stream, replace(stretch, from_ms=from_ms or stretch.from_ms))
-
-        assert stretch.until_ms is not None
-        found = estimate(source_from, stretch.oldest_ms, stretch.until_ms, choice)
-    megabytes = f"{found.amount.bytes / 1e6:,.1f} MB"
-    click.echo(
-        f"About {found.amount.readings:,.0f} readings, repeats included; {megabytes} to read; {duration(found.seconds)}."
-    )
-    say_gaps(found.gaps)
-    if found.gaps:
+    with log_at(asked.source) as at:
+        stretch = _meant(choice, asked, at.whole)
+        gaps = said(at, stretch, choice, _wanted(choice, stretch))
+    say_gaps(gaps)
+    if gaps:
         sys.exit(GAP)
 
 
 @contextmanager
-def _place_of(target: Target, asked: Asked, stream: str, stretch: Stretch) -> Iterator[tuple[Place, Resolved, Progress]]:
+def _place_of(target: Target, asked: Asked, at: LogAt) -> Iterator[tuple[Place, Resolved, Progress]]:
     """The place of this replay, what its options mean, and how far it came. Whoever is interrupted is told how to go on."""
-    assert stretch.until_ms is not None
-    now = Resolved(now_us(), stretch.created_ms, stretch.until_ms)
+    assert at.whole.until_ms is not None
+    now = Resolved(now_us(), at.created_ms[-1], at.whole.until_ms)
     place, done = Place(target.place), False
     try:
-        before = place.begin(asked.told(stream), now._asdict())
+        before = place.begin(asked.told(at), now._asdict())
         resolved, progress = (Resolved(**before[0]), before[1]) if before else (now, Progress())
-        if resolved.created_ms != now.created_ms:
-            raise OtherPlace(f"{target.place} is of a stream {stream} that is not there any more: it was made anew since.")
+        if resolved.created_ms not in at.created_ms:
+            raise OtherPlace(f"{target.place} is of a stream that {at.name} is not any more: it was made anew since.")
         yield place, resolved, progress
         done = True
     except sqlite3.Error as error:
@@ -245,6 +235,12 @@ def _meant(choice: Choice, asked: Asked, stretch: Stretch) -> Stretch:
             f"Reading what arrived from {since} on: readings may be {asked.ahead_h} h ahead of time (--ahead).", err=True
         )
     return replace(stretch, from_ms=from_ms, until_ms=min(stretch.until_ms, until_ms or stretch.until_ms))
+
+
+def _wanted(choice: Choice, stretch: Stretch) -> Wanted:
+    """What of an archive is to be read for a choice."""
+    measured = (choice.from_us, choice.to_us) if choice.by is By.MEASURED else (None, None)
+    return Wanted(stretch.from_ms, stretch.until_ms, *measured)
 
 
 def now_us() -> int:

@@ -8,11 +8,11 @@ from typing import Final
 import click
 
 from replay.events import By, Choice, Passed
-from replay.log import Gap, Log, Page
 from replay.place import Progress
 from replay.progress import Course, progress_line
 from replay.stream import Stretch
 from telemetry.errors import ReasonCode
+from telemetry.log import Gap, Log, Page
 from telemetry.reading import rfc3339
 
 _EVERY_S: Final = 0.5
@@ -43,13 +43,14 @@ class Ticker:
 class Shown:
     """The progress of a replay, on a terminal."""
 
-    def __init__(self, log: Log, stretch: Stretch, progress: Progress) -> None:
+    def __init__(self, log: Log, begin_ms: int, stretch: Stretch, progress: Progress) -> None:
+        """`begin_ms`: before when nothing that is read can have arrived, in ms since 1970."""
         self._progress = progress
         self._ticker = Ticker()
         self._events_before = progress.events
         if self._ticker.wanted:
             assert stretch.until_ms is not None
-            self._course = Course(stretch.oldest_ms, stretch.until_ms, len(log.shards()))
+            self._course = Course(begin_ms, stretch.until_ms, len(log.shards()))
             self._course.go_on(progress.positions, progress.ended)
             self._share_before = self._course.share
 

@@ -1,20 +1,20 @@
 """How much a replay would read and find, told from samples: a few pages of each shard at several times."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from typing import Final, NamedTuple
 
 from replay.events import Choice, Events, Passed
-from replay.log import Gap, Log, Page, Position, Source
 from replay.pace import PAGE_RECORDS_MAX
+from telemetry.log import Gap, Log, Page, Position, Source
 from telemetry.read_budget import OTHERS_BYTES_A_S
 from telemetry.shards import Shard
 
 _STRETCHES: Final = 4
 """Into so many is the time cut that the log is of; each begins with a sample."""
 _PAGES: Final = 3
-"""Of a sample: of one, ten and a hundred records (`replay/pace.py`)."""
+"""Of a sample: of one, ten and a hundred records (`telemetry/read_budget.py`)."""
 _COVERED_MS_MIN: Final = 1000
 """Records that arrived together do not tell how many follow."""
 
@@ -50,10 +50,18 @@ type SourceFrom = Callable[[int | None], Source]
 """A source that is read from a time of arrival on, in ms since 1970; None for where the replay begins."""
 
 
-def estimate(source_from: SourceFrom, begin_ms: int, until_ms: int, choice: Choice) -> Estimate:
-    """What a replay of what arrived between two times comes to. Takes some 12 s."""
+def estimate(
+    source_from: SourceFrom,
+    begin_ms: int,
+    until_ms: int,
+    choice: Choice,
+    *,
+    after: Mapping[str, Position] | None = None,
+    ended: Collection[str] = (),
+) -> Estimate:
+    """What a replay of what arrived between two times comes to, behind what was read of some shards. Takes some 12 s."""
     samples = _Samples(source_from, begin_ms, until_ms, choice)
-    gaps = [page.gap for page in Log([samples]).pages() if page.gap]
+    gaps = [page.gap for page in Log([samples]).pages(after, ended) if page.gap]
     seconds: dict[str, float] = {}
     for shard in Log([source_from(None)]).shards():
         before_s = max((seconds[parent] for parent in shard.parents if parent in seconds), default=0.0)
@@ -69,9 +77,7 @@ class _Samples:
 
     def __init__(self, source_from: SourceFrom, begin_ms: int, until_ms: int, choice: Choice) -> None:
         self._source_from, self._choice = source_from, choice
-        # Whole seconds: a time to begin at may be taken to the second, and what is before would count twice.
-        self._begin_ms = begin_ms // 1000 * 1000
-        self._step_ms = -(-(until_ms - self._begin_ms) // (1000 * _STRETCHES)) * 1000
+        self._begin_ms, self._until_ms = begin_ms, until_ms
         self.found: dict[str, Amount] = {}
         """By shard."""
 
@@ -82,22 +88,26 @@ class _Samples:
     def read(self, shard: Shard, after: Position | None) -> Iterator[Page]:
         """Only what may be missing; what is there is in `found`."""
         events, amount = Events(self._choice, Passed()), Amount()
+        # Whole seconds: a time to begin at may be taken to the second, and what is before would count twice.
+        first_ms = max(self._begin_ms, after.arrived_ms if after else 0) // 1000 * 1000
+        step_ms = max(1, -(-(self._until_ms - first_ms) // (1000 * _STRETCHES))) * 1000
         for number in range(_STRETCHES):
-            begin_ms = self._begin_ms + number * self._step_ms
-            end_ms = begin_ms + self._step_ms if number < _STRETCHES - 1 else None
-            pages = list(islice(self._source_from(begin_ms if number else None).read(shard, after), _PAGES))
+            begin_ms = first_ms + number * step_ms
+            end_ms = begin_ms + step_ms if number < _STRETCHES - 1 else None
+            source, behind = (self._source_from(begin_ms), None) if number else (self._source_from(None), after)
+            pages = list(islice(source.read(shard, behind), _PAGES))
             yield from (Page(shard.shard_id, gap=page.gap) for page in pages if page.gap and not number)
-            amount = amount.plus(*_measured(events, pages, begin_ms, end_ms, self._step_ms))
+            amount = amount.plus(*_measured(events, pages, begin_ms, end_ms, step_ms))
         self.found[shard.shard_id] = amount
 
 
 def _measured(events: Events, pages: Sequence[Page], begin_ms: int, end_ms: int | None, step_ms: int) -> tuple[Amount, float]:
     """What of a sample lies in its stretch of the log, and how often that has room in it."""
     records = [record for page in pages for record in page.records]
-    inside = [record for record in records if end_ms is None or record.arrived_at_ms < end_ms]
-    readings = sum(1 for record in inside for _ in events.of(record))
+    inside = [record for record in records if end_ms is None or record.arrived_ms < end_ms]
+    readings = sum(1 for _ in events.of(Page("", inside)))
     amount = Amount(readings, sum(len(record.data) for record in inside), len(inside))
     if len(pages) < _PAGES or len(inside) < len(records):
         return amount, 1.0  # there is no more of it
-    covered_ms = max(_COVERED_MS_MIN, inside[-1].arrived_at_ms - begin_ms)
+    covered_ms = max(_COVERED_MS_MIN, inside[-1].arrived_ms - begin_ms)
     return amount, max(1.0, step_ms / covered_ms)

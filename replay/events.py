@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from replay.log import LogRecord
 from telemetry.aggregates import user_records
 from telemetry.canonical import LineDecoder
 from telemetry.errors import ReasonCode, UndecodableEvent
+from telemetry.log import LogRecord, Page
 from telemetry.reading import Reading
 from telemetry.records import Broken, split_record, whole_text
 
@@ -34,9 +34,9 @@ class Choice:
     sensors: frozenset[str] = frozenset()
     by: By = By.MEASURED
 
-    def holds(self, reading: Reading, arrived_at_ms: int) -> bool:
+    def holds(self, reading: Reading, arrived_ms: int) -> bool:
         """Whether a reading that arrived then is chosen."""
-        at_us = reading.measured_at_us if self.by is By.MEASURED else arrived_at_ms * 1000
+        at_us = reading.measured_at_us if self.by is By.MEASURED else arrived_ms * 1000
         return (
             (self.from_us is None or at_us >= self.from_us)
             and (self.to_us is None or at_us < self.to_us)
@@ -72,6 +72,7 @@ class Passed:
 class Event(NamedTuple):
     """An event of the log, where it stands and what it says."""
 
+    shard_id: str
     record: LogRecord
     number: int
     """Of its line in the record, from 0."""
@@ -87,15 +88,19 @@ class Events:
         self._choice, self._passed = choice, passed
         self._lines = LineDecoder()
 
-    def of(self, record: LogRecord) -> Iterator[Event]:
-        """The chosen events of a record, repeats included, in its order."""
-        holds, arrived_at_ms = self._choice.holds, record.arrived_at_ms
+    def of(self, page: Page) -> Iterator[Event]:
+        """The chosen events of a page, repeats included, in its order."""
+        for record in page.records:
+            yield from self._of(page.shard_id, record)
+
+    def _of(self, shard_id: str, record: LogRecord) -> Iterator[Event]:
+        holds, arrived_ms = self._choice.holds, record.arrived_ms
         text = whole_text(record.data)
         told = None if text is None else self._lines.decode_all(text)
         if text is not None and told is not None:
             for number, (line, (reading, _)) in enumerate(zip(text.split(b"\n"), told, strict=False)):
-                if holds(reading, arrived_at_ms):
-                    yield Event(record, number, line, reading)
+                if holds(reading, arrived_ms):
+                    yield Event(shard_id, record, number, line, reading)
             return
         taken = user_records(record.data)
         self._passed.lost += taken.lost
@@ -107,5 +112,5 @@ class Events:
             except UndecodableEvent as error:
                 self._passed.codes[error.code] += 1
                 continue
-            if holds(reading, arrived_at_ms):
-                yield Event(record, found.number, found.data, reading)
+            if holds(reading, arrived_ms):
+                yield Event(shard_id, record, found.number, found.data, reading)

@@ -6,9 +6,9 @@ from typing import BinaryIO, Final
 
 from replay.events import Event, Events
 from replay.formats import Output, Repeated, Writing
-from replay.log import Page, Position
 from replay.place import Place, Progress
 from replay.repeats import Repeats
+from telemetry.log import Page
 
 _SAVED_EVERY_S: Final = 5.0
 """What is written since then is written again by whoever goes on after a kill."""
@@ -55,14 +55,14 @@ def export(
     for page in pages:
         if page.gap:
             progress.add(page.gap)
-        for record in page.records:
-            for event in events.of(record):
-                repeat = repeats is not None and repeats.is_repeat(event.reading)
-                progress.repeats += repeat
-                if not (repeat and repeated is Repeated.DROP):
-                    output.write(event, repeat=repeat)
-                    progress.events += 1
-            progress.positions[page.shard_id] = Position(record.sequence_number, record.arrived_at_ms)
+        for event in events.of(page):
+            repeat = repeats is not None and repeats.is_repeat(event.reading)
+            progress.repeats += repeat
+            if not (repeat and repeated is Repeated.DROP):
+                output.write(event, repeat=repeat)
+                progress.events += 1
+        if page.position:
+            progress.positions[page.shard_id] = page.position
         if page.ended:
             progress.ended.add(page.shard_id)
         if output.is_due():

@@ -76,8 +76,8 @@ class CsvRows:
             reading.sensor_id,
             decimal_text(reading.temperature_micro),
             rfc3339_in(self._zone, reading.measured_at_us),
-            rfc3339_in(self._zone, record.arrived_at_ms * 1000),
-            record.shard_id,
+            rfc3339_in(self._zone, record.arrived_ms * 1000),
+            event.shard_id,
             record.sequence_number,
             event.number,
         ]

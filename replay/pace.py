@@ -1,10 +1,9 @@
 """How fast a shard is replayed, and how much of it at once: so that the consumer keeps its share (`telemetry/read_budget.py`).
 
-GetRecords takes no bound in bytes, only one in records. So a page is sized by the records seen, and what then comes is paid
-for with time.
+A page is sized by the records seen, and what then comes is paid for with time.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from telemetry.read_budget import OTHERS_BYTES_A_S, OTHERS_CALLS_A_S
@@ -15,21 +14,8 @@ if TYPE_CHECKING:
 PAGE_BYTES: Final = OTHERS_BYTES_A_S // OTHERS_CALLS_A_S
 """What a page is to hold: the share of a second, since it takes a second at least."""
 
-FIRST_PAGE_RECORDS: Final = 1
-"""Of a shard: nobody knows yet how large its records are, and one may have 10 MB if the stream is set to take it."""
-
 PAGE_RECORDS_MAX: Final = 1000
 """As many as a shard takes a second (PutRecords); the emulator takes seconds over many more."""
-
-_GROWTH: Final = 10
-"""A small record says little about the next ones: so many times what was seen may be asked for. Ten records after one are still
-a page where they have up to 40 kB."""
-
-
-def page_records(sizes_bytes: Sequence[int]) -> int:
-    """How many records to ask for next, after a page of records of these sizes; there is one at least."""
-    fitting = PAGE_BYTES * len(sizes_bytes) // max(1, sum(sizes_bytes))
-    return max(1, min(PAGE_RECORDS_MAX, _GROWTH * len(sizes_bytes), fitting))
 
 
 def pause_s(page_bytes: int) -> float:

@@ -49,8 +49,8 @@ class Parts:
         """One more row."""
         reading, record = event.reading, event.record
         row = (
-            *(reading.sensor_id, reading.temperature_micro, reading.measured_at_us, record.arrived_at_ms * 1000),
-            *(record.shard_id, record.sequence_number, event.number, repeat),
+            *(reading.sensor_id, reading.temperature_micro, reading.measured_at_us, record.arrived_ms * 1000),
+            *(event.shard_id, str(record.sequence_number), event.number, repeat),
         )
         for column, value in zip(self._columns, row, strict=False):
             column.append(value)

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from replay.events import Passed
-from replay.log import Gap, Position
 from telemetry.errors import ReasonCode, TelemetryError
+from telemetry.log import Gap, Position
 
 _CACHE_KIB: Final = 64 * 1024
 """Of the database in memory; the rest is on disk."""

@@ -30,7 +30,7 @@ class IntoApi:
     def write(self, event: Event, *, repeat: bool) -> None:  # noqa: ARG002  it was sent twice, and is again
         """One more reading, when its time has come. What has not come by then is not waited for."""
         if self._speed is not None:
-            self._await(event.record.arrived_at_ms, self._speed)
+            self._await(event.record.arrived_ms, self._speed)
         reading = event.reading
         line = {
             "sensorId": reading.sensor_id,
@@ -53,10 +53,10 @@ class IntoApi:
             self._held = []
         return 0
 
-    def _await(self, arrived_at_ms: int, speed: float) -> None:
+    def _await(self, arrived_ms: int, speed: float) -> None:
         if self._begun is None:
-            self._begun = self._clock(), arrived_at_ms
+            self._begun = self._clock(), arrived_ms
         begun_s, first_ms = self._begun
-        if (wait_s := begun_s + (arrived_at_ms - first_ms) / 1000 / speed - self._clock()) > 0:
+        if (wait_s := begun_s + (arrived_ms - first_ms) / 1000 / speed - self._clock()) > 0:
             self.save()
             self._sleep(wait_s)

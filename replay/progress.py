@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from replay.log import Page, Position
+from telemetry.log import Page, Position
 
 _TOLD_FROM: Final = 0.01
 """Of the way: before, nobody knows how long it takes."""
@@ -21,23 +21,23 @@ class Course:
     def go_on(self, positions: Mapping[str, Position], ended: Collection[str]) -> None:
         """An earlier run read so far."""
         for shard_id, position in positions.items():
-            self._reached(shard_id, position.arrived_at_ms)
+            self._reached(shard_id, position.arrived_ms)
         self._share.update(dict.fromkeys(ended, 1.0))
 
     def note(self, page: Page) -> None:
         """A page was read."""
         if page.ended:
             self._share[page.shard_id] = 1.0
-        elif page.records:
-            self._reached(page.shard_id, page.records[-1].arrived_at_ms)
+        elif page.position:
+            self._reached(page.shard_id, page.position.arrived_ms)
 
     @property
     def share(self) -> float:
         """How much of all shards was read, 0 to 1."""
         return min(1.0, sum(self._share.values()) / self._shards)
 
-    def _reached(self, shard_id: str, arrived_at_ms: int) -> None:
-        share = (arrived_at_ms - self._begin_ms) / self._length_ms
+    def _reached(self, shard_id: str, arrived_ms: int) -> None:
+        share = (arrived_ms - self._begin_ms) / self._length_ms
         self._share[shard_id] = min(1.0, max(self._share.get(shard_id, 0.0), share))
 
 

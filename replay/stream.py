@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from replay.log import Gap, LogRecord, Page, Position
-from replay.pace import FIRST_PAGE_RECORDS, Pace, page_records
+from replay.pace import PAGE_BYTES, PAGE_RECORDS_MAX, Pace
+from telemetry.log import Gap, LogRecord, Page, Position
+from telemetry.read_budget import FIRST_PAGE_RECORDS, page_records
 from telemetry.retry import patiently
 from telemetry.shards import Shard, list_shards
 from telemetry.streams import FIRST_PLACE, StreamPlace, kinesis_id
@@ -45,6 +46,11 @@ class Stretch:
     """What arrived before need not be read; None for the oldest record."""
 
     @property
+    def surely_kept_since_ms(self) -> int:
+        """What arrived from then on surely lies in the stream."""
+        return max(self.created_ms, self.asked_at_ms - int(_SURELY_KEPT * self.retention_ms))
+
+    @property
     def oldest_ms(self) -> int:
         """Before when nothing that is read can have arrived."""
         kept_since_ms = self.until_ms - self.retention_ms if self.until_ms is not None else 0
@@ -72,14 +78,19 @@ class StreamSource:
         stretch: Stretch,
         *,
         place: StreamPlace = FIRST_PLACE,
+        empty_until_ms: Callable[[str], int] = lambda _: 0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`clock` tells seconds and never goes back; `sleep` takes seconds."""
+        """`empty_until_ms` tells of a shard, by the log's name, until when it surely held nothing (ms since 1970; 0 unknown).
+
+        `clock` tells seconds and never goes back; `sleep` takes seconds.
+        """
         self._kinesis = kinesis
         self._stream = stream
         self._stretch = stretch
         self._place = place
+        self._empty_until_ms = empty_until_ms
         self._clock, self._sleep = clock, sleep
 
     def shards(self) -> Collection[Shard]:
@@ -88,18 +99,20 @@ class StreamSource:
 
     def read(self, shard: Shard, after: Position | None) -> Iterator[Page]:
         """A shard's pages, none of them empty but where something may have been lost before the end."""
+        if after is None or not after.sequence_number:
+            after = Position(0, max(after.arrived_ms if after else 0, self._empty_until_ms(shard.shard_id)))
         return _Reading(self._kinesis, self._stream, self._stretch, shard.shard_id, after).pages(Pace(self._clock, self._sleep))
 
 
 class _Reading:
     """A shard that is being read."""
 
-    def __init__(self, kinesis: "KinesisClient", stream: str, stretch: Stretch, shard_id: str, after: Position | None) -> None:
+    def __init__(self, kinesis: "KinesisClient", stream: str, stretch: Stretch, shard_id: str, after: Position) -> None:
         self._kinesis, self._stream, self._stretch, self._shard_id = kinesis, stream, stretch, shard_id
-        self._reached_ms = after.arrived_at_ms if after else max(stretch.created_ms, stretch.from_ms or 0)
+        self._reached_ms = max(after.arrived_ms, stretch.created_ms, stretch.from_ms or 0)
         """What arrived until then was read, or is not asked for."""
         self._start: dict[str, Any] = {"ShardIteratorType": "TRIM_HORIZON"}
-        if after:
+        if after.sequence_number:
             self._go_on_after(after.sequence_number)
         elif stretch.from_ms is not None:
             # Before the oldest record it is TRIM_HORIZON again (GetShardIterator).
@@ -131,31 +144,32 @@ class _Reading:
             if ended:
                 return
             if answer["Records"]:
-                limit = page_records([len(item["Data"]) for item in answer["Records"]])
+                limit = page_records([len(item["Data"]) for item in answer["Records"]], PAGE_BYTES, PAGE_RECORDS_MAX)
 
     def _taken(self, answer: Any, until_ms: int | None) -> tuple[Page, bool]:
         """The records of an answer, to the first one beyond the end, and whether there is such a one."""
         records: list[LogRecord] = []
         beyond = False
         for item in answer["Records"]:
-            arrived_at_ms = int(item["ApproximateArrivalTimestamp"].timestamp() * 1000)
-            records.append(LogRecord(self._shard_id, item["SequenceNumber"], arrived_at_ms, item["Data"]))
-            if beyond := until_ms is not None and arrived_at_ms > until_ms:
+            arrived_ms = int(item["ApproximateArrivalTimestamp"].timestamp() * 1000)
+            records.append(LogRecord(int(item["SequenceNumber"]), arrived_ms, item["Data"]))
+            if beyond := until_ms is not None and arrived_ms > until_ms:
                 break
         now_ms = _kinesis_ms(answer) or time.time_ns() // 1_000_000
         gap = None
-        if now_ms - self._reached_ms > _SURELY_KEPT * self._stretch.retention_ms:
-            gap = Gap(self._shard_id, self._reached_ms, records[0].arrived_at_ms if records else now_ms)
+        is_asked = self._stretch.until_ms is None or self._reached_ms < self._stretch.until_ms
+        if is_asked and now_ms - self._reached_ms > _SURELY_KEPT * self._stretch.retention_ms:
+            gap = Gap(self._shard_id, self._reached_ms, records[0].arrived_ms if records else now_ms)
         if records:
             self._go_on_after(records[-1].sequence_number)
-            self._reached_ms = max(self._reached_ms, records[-1].arrived_at_ms)
+            self._reached_ms = max(self._reached_ms, records[-1].arrived_ms)
         elif gap is None:
             # An empty page tells how far it went.
             self._reached_ms = max(self._reached_ms, now_ms - answer["MillisBehindLatest"])
         return Page(self._shard_id, records, gap), beyond
 
-    def _go_on_after(self, sequence_number: str) -> None:
-        self._start = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": sequence_number}
+    def _go_on_after(self, sequence_number: int) -> None:
+        self._start = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": str(sequence_number)}
 
     def _iterator(self) -> str | None:
         """None when reading is to start at a time that has yet to come, which Kinesis refuses."""

@@ -4,6 +4,7 @@ Who asks for more is refused, and so is every other reader meanwhile. An answer 
 shard to all of them for five seconds (GetRecords, API reference).
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 SHARD_CALLS_A_S: Final = 5
@@ -25,6 +26,22 @@ OTHERS_BYTES_A_S: Final = SHARD_BYTES_A_S * OTHERS_CALLS_A_S // SHARD_CALLS_A_S
 """Of the bytes as of the calls: a fifth."""
 
 assert CONSUMER_CALLS_A_S + ARCHIVE_CALLS_A_S + OTHERS_CALLS_A_S <= SHARD_CALLS_A_S
+
+FIRST_PAGE_RECORDS: Final = 1
+"""Of a shard: nobody knows yet how large its records are, and one may have 10 MB if the stream is set to take it."""
+
+_GROWTH: Final = 10
+"""A small record says little about the next ones: so many times what was seen may be asked for. Ten records after one are still
+a page of 0.4 MB where they have up to 40 kB."""
+
+
+def page_records(sizes_bytes: Sequence[int], bytes_max: int, records_max: int) -> int:
+    """How many records to ask for next, after a page of records of these sizes, to get so many bytes: one at least.
+
+    GetRecords takes no bound in bytes, only one in records. `records_max` is a bound however small they are.
+    """
+    fitting = bytes_max * len(sizes_bytes) // max(1, sum(sizes_bytes))
+    return max(1, min(records_max, _GROWTH * len(sizes_bytes), fitting))
 
 
 def interval_ms(calls_a_s: int) -> int:

@@ -153,7 +153,7 @@ def ready(url: str, environ: Mapping[str, str], *, elsewhere: bool, proxied: boo
 
     Keys are shown only where this run made them (not `elsewhere`): others are their owner's secrets.
     """
-    names = ["AWS_ENDPOINT_URL", "PREFIX"]
+    names = ["AWS_ENDPOINT_URL", "PREFIX", "ARCHIVE_TARGET"]
     names += ["AWS_REGION", "AWS_DEFAULT_REGION"] if elsewhere else ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
     shown = [f"{name}={environ[name]}" for name in names if name in environ]
     # What this run did not take of the shell should not reach the replay either. Elsewhere the keys are in the shell.

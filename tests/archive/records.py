@@ -1,14 +1,19 @@
 """Anything that a record of the stream may hold, for hypothesis."""
 
 import gzip
+from collections.abc import Mapping, Sequence
 
 from hypothesis import strategies as st
 
-from archive.lines import LogRecord
-from archive.names import START, Place
+from archive.meta import Gap
+from archive.names import START, Place, object_key
 from archive.objects import Draft
+from archive.targets import Target
+from projections.decoding import Decoder, Record
+from telemetry.aggregates import user_records
 from telemetry.events import encode_event
 from telemetry.limits import HASH_KEY_MAX
+from telemetry.log import LogRecord
 from telemetry.records import encode_record
 from telemetry.shards import Shard
 from tests.support.aggregates import aggregate
@@ -71,6 +76,34 @@ DATA = st.one_of(st.binary(max_size=100), TEXTS, PACKED, OURS, AGGREGATES)
 def numbered(contents: list[bytes], first: int = 49590338271490256608559692538361571095921575989136588898) -> list[LogRecord]:
     """Records of these contents, as a shard has them: their arrivals need not rise."""
     return [LogRecord(first + 2 * at, 1_764_147_600_000 + at * 7 - at % 3 * 20, data) for at, data in enumerate(contents)]
+
+
+def projected(record: LogRecord) -> list[object]:
+    """What the projector is told of a record's lines, dead letters with their bytes included."""
+    parts = user_records(record.data).parts or [b""]
+    return list(Decoder(SHARD).decode(Record(record.sequence_number, parts[0], record.arrived_ms, tuple(parts[1:]))))
+
+
+def chained(
+    target: Target,
+    objects: Sequence[Sequence[LogRecord]],
+    *,
+    shard: Shard = SHARD,
+    created: str = CREATED,
+    ended: bool = False,
+    gaps: Mapping[int, Gap] | None = None,
+) -> list[str]:
+    """A chain of objects that hold these records, some behind a gap; their names."""
+    after, keys = START, []
+    for number, records in enumerate(objects):
+        draft = Draft("a-stream", created, shard, after, (gaps or {}).get(number))
+        for record in records:
+            draft.add(record)
+        tail, data = draft.finish(shard_end=ended and number == len(objects) - 1)
+        keys.append(object_key(created, shard.shard_id, after))
+        assert target.put_new(keys[-1], data)
+        after = tail.place
+    return keys
 
 
 def drafted(records: list[LogRecord], after: Place = START) -> Draft:

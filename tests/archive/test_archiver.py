@@ -10,11 +10,11 @@ import pytest
 
 from archive.chain import archived_shards
 from archive.folder import FolderTarget
-from archive.lines import LogRecord
 from archive.names import shard_prefix
 from archive.objects import ObjectReader
 from telemetry.events import encode_event
 from telemetry.limits import HASH_KEY_MAX
+from telemetry.log import LogRecord
 from telemetry.reading import Reading
 from telemetry.records import encode_record
 from telemetry.shards import list_shards

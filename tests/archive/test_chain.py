@@ -1,11 +1,11 @@
 """Where a chain ends, by its names and the shard's state."""
 
 from archive.chain import archived_shards, chain_end, reached
-from archive.lines import LogRecord
 from archive.meta import State, encode_state
 from archive.names import START, Place, object_key, state_key
 from archive.objects import Draft
 from archive.targets import MemoryTarget
+from telemetry.log import LogRecord
 from telemetry.shards import Shard
 from tests.archive.records import CREATED, SHARD, drafted
 

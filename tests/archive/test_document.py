@@ -3,11 +3,11 @@
 import gzip
 import re
 
-from archive.lines import LogRecord
 from archive.names import START, object_key
 from archive.objects import Draft
 from telemetry.events import encode_event
 from telemetry.limits import HASH_KEY_MAX
+from telemetry.log import LogRecord
 from telemetry.reading import Reading, parse_timestamp
 from telemetry.shards import Shard
 from tests.tidy.tree import ROOT

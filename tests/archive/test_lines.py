@@ -8,15 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive.lines import DAYS_MAX, REFUSED_LINES_MAX, LogRecord, RecordWriter, is_fit, read_records
+from archive.lines import DAYS_MAX, REFUSED_LINES_MAX, RecordWriter, is_fit, read_records
 from archive.meta import UNDATED
-from projections.decoding import LETTERS_MAX, Decoder, Record
+from projections.decoding import LETTERS_MAX
 from telemetry.aggregates import user_records
 from telemetry.events import encode_event
 from telemetry.limits import RECORD_INFLATED_BYTES_MAX
+from telemetry.log import LogRecord
 from telemetry.reading import Reading
 from telemetry.records import Broken, Line, encode_record, split_record
-from tests.archive.records import DATA, SHARD, numbered
+from tests.archive.records import DATA, numbered, projected
 from tests.telemetry.strategies import READINGS
 
 DAY_US = 86_400_000_000
@@ -33,12 +34,6 @@ def back(records: list[LogRecord]) -> list[LogRecord]:
 def split(data: bytes) -> list[Line | Broken]:
     """The lines of a record, as replay takes it apart."""
     return list(split_record(*user_records(data).parts))
-
-
-def projected(record: LogRecord) -> list[object]:
-    """What the projector is told of a record's lines, dead letters with their bytes included."""
-    parts = user_records(record.data).parts or [b""]
-    return list(Decoder(SHARD).decode(Record(record.sequence_number, parts[0], record.arrived_ms, tuple(parts[1:]))))
 
 
 def written(data: bytes) -> list[dict[str, object]]:

@@ -14,12 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archive.lines import LogRecord
 from archive.meta import Gap, Tail, parse_state
 from archive.names import Place
 from archive.objects import TAIL_BYTES, Draft, ObjectReader, read_tail
 from telemetry.errors import ArchiveUnreadable
 from telemetry.events import encode_event
+from telemetry.log import LogRecord
 from telemetry.reading import Reading
 from telemetry.records import encode_record
 from tests.archive.records import CREATED, DATA, SHARD, drafted, numbered

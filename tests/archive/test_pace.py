@@ -2,8 +2,8 @@
 
 import pytest
 
-from archive.pace import FIRST_PAGE_RECORDS, PAGE_BYTES, page_records, pause_s
-from telemetry.read_budget import ARCHIVE_BYTES_MAX, SHARD_BYTES_A_S
+from archive.pace import PAGE_BYTES, pause_s
+from telemetry.read_budget import SHARD_BYTES_A_S
 
 
 @pytest.mark.parametrize(
@@ -30,22 +30,3 @@ def test_an_interval_of_seconds_is_kept() -> None:
     """Else an object would be late by a page."""
     assert pause_s(0, 1.0, behind=False, most_s=3) == 3
     assert pause_s(0, 1.0, behind=False, most_s=0.1) == 1
-
-
-@pytest.mark.parametrize(
-    ("sizes_bytes", "records"),
-    [
-        ([300], 10),
-        ([300] * 200, 2000),
-        ([300] * 2000, 2000),
-        ([1000] * 500, 1000),
-        ([400_000], 2),
-        ([10**7], 1),
-        ([0], 10),
-    ],
-)
-def test_a_page_is_sized_by_the_records_seen(sizes_bytes: list[int], records: int) -> None:
-    """To hold a megabyte, but at most ten times the records that were seen; one at least, as the first."""
-    assert page_records(sizes_bytes) == records
-    assert records == 1 or records * sum(sizes_bytes) / len(sizes_bytes) <= ARCHIVE_BYTES_MAX
-    assert FIRST_PAGE_RECORDS == 1

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from archive.folder import FolderTarget
-from archive.opening import open_target
+from archive.opening import open_for_reading, open_target
 from archive.s3 import S3Target
 from archive.targets import MemoryTarget, Target
 from telemetry.aws import s3_client
@@ -71,7 +71,7 @@ def test_of_rivals_exactly_one_wins(target: Target) -> None:
     assert list(target.list_after("log/1.000/")) == names
 
 
-def test_an_object_is_read_in_steps_and_from_its_end(target: Target) -> None:
+def test_an_object_is_read_in_steps_and_from_its_ends(target: Target) -> None:
     """One that is shorter than what is asked for is given whole."""
     data = bytes(range(256)) * 100
     target.put_new(KEY, data)
@@ -79,6 +79,8 @@ def test_an_object_is_read_in_steps_and_from_its_end(target: Target) -> None:
         assert [source.read(10), source.read(20), source.read()] == [data[:10], data[10:30], data[30:]]
     assert target.get_tail(KEY, 1000) == data[-1000:]
     assert target.get_tail(KEY, 10**6) == data
+    assert target.get_start(KEY, 1000) == data[:1000]
+    assert target.get_start(KEY, 10**6) == data
 
 
 def test_names_are_listed_in_the_order_of_texts(target: Target) -> None:
@@ -226,6 +228,20 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
         open_target(Settings(archive_target=str(tmp_path / "file" / "archive")))
     with pytest.raises(InvalidSettings, match="ARCHIVE_TARGET is not set: name a folder, or s3://bucket/prefix"):
         open_target(Settings())
+
+
+def test_who_reads_makes_no_folder(tmp_path: Path) -> None:
+    """It is there, or it is not the archive's; it need not take what is written."""
+    with pytest.raises(InvalidSettings, match=r"ARCHIVE_TARGET=.*nowhere: there is no such folder"):
+        open_for_reading(Settings(archive_target=str(tmp_path / "nowhere")), 1.0)
+    with pytest.raises(InvalidSettings, match="ARCHIVE_TARGET is not set"):
+        open_for_reading(Settings(), 1.0)
+    open_target(Settings(archive_target=str(tmp_path / "there"))).put_new(KEY, b"x")
+    tmp_path.joinpath("there").chmod(0o500)
+    try:
+        assert open_for_reading(Settings(archive_target=str(tmp_path / "there")), 1.0).get_tail(KEY, 1) == b"x"
+    finally:
+        tmp_path.joinpath("there").chmod(0o700)
 
 
 @pytest.mark.parametrize("where", ["s3:", "s3://", "s3://A", "s3://ab", "s3://bucket name/x", "s3://bucket/a?b"])

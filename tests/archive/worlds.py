@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 from archive.chain import chain_end, reached, reached_from
-from archive.lines import LogRecord
 from archive.meta import Gap, Head, State, Tail, encode_state
 from archive.names import Place, state_key
 from archive.objects import ObjectReader
 from archive.shard import ShardArchiver
 from archive.targets import MemoryTarget, Target
 from archive.world import Finished, Page, Reached, answered
+from telemetry.log import LogRecord
 from tests.archive.records import CREATED, SHARD
 
 CREATED_MS = 1_764_147_529_316

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from replay.log import Gap, LogRecord, Page, Position
+import pytest
+
 from replay.stream import Stretch
 from telemetry.errors import StoreUnavailable
+from telemetry.log import Gap, LogRecord, Page, Position
 from telemetry.shards import Shard
 from tests.projections.logs import SHARD
 
@@ -27,7 +29,7 @@ class Stream:
     honours_from: bool = False
     """Whether what arrived before the stretch asked for is left out, as Kinesis does it."""
 
-    def __call__(self, _kinesis: object, _stream: str, stretch: Stretch) -> "Stream":
+    def __call__(self, _kinesis: object, _stream: str, stretch: Stretch, **_: object) -> "Stream":
         self.asked.append(stretch)
         return self
 
@@ -35,14 +37,21 @@ class Stream:
         return [SHARD]
 
     def read(self, shard: Shard, after: Position | None) -> Iterator[Page]:
-        left = [one for one in self.records if after is None or int(one.sequence_number) > int(after.sequence_number)]
+        left = [one for one in self.records if after is None or one.sequence_number > after.sequence_number]
         if self.honours_from:
-            left = [one for one in left if one.arrived_at_ms >= (self.asked[-1].from_ms or 0)]
+            left = [one for one in left if one.arrived_ms >= (self.asked[-1].from_ms or 0)]
         for begin in range(0, max(1, len(left)), self.page_records):
             if self.breaks_after is not None and begin >= self.breaks_after:
                 raise StoreUnavailable("Kinesis went away")
             yield Page(shard.shard_id, left[begin : begin + self.page_records], self.gap)
 
 
+def there(monkeypatch: pytest.MonkeyPatch, stream: Stream) -> None:
+    """It is the stream that commands find, and nobody has set up a pointer to others."""
+    monkeypatch.setattr("cli.contact.look_at", lambda *_: STRETCH)
+    monkeypatch.setattr("cli.sources.read_pointer", lambda *_: None)
+    monkeypatch.setattr("cli.sources.StreamSource", stream)
+
+
 def record(*lines: bytes, number: int = 1) -> LogRecord:
-    return LogRecord(SHARD.shard_id, str(number), 1_000, b"\n".join(lines) + b"\n")
+    return LogRecord(number, 1_000, b"\n".join(lines) + b"\n")

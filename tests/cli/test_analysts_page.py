@@ -1,5 +1,6 @@
 """docs/analysts.md: each of its commands runs as printed, against a log that holds something."""
 
+import gzip
 import re
 import signal
 import subprocess
@@ -12,8 +13,9 @@ from typing import NamedTuple
 import httpx
 import pytest
 
-from tests.support.processes import running_api
+from tests.support.processes import running_api, start, stop
 from tests.support.stack import Stack, new_stack
+from tests.support.waiting import eventually
 from tests.tidy.tree import ROOT
 
 PAGE = (ROOT / "docs/analysts.md").read_text()
@@ -60,13 +62,24 @@ class Analyst(NamedTuple):
 
 @pytest.fixture
 def analyst(stack: Stack, api: str, endpoint: str, java: str, tmp_path: Path) -> Iterator[Analyst]:
-    """With a log of some readings, and a table of more."""
+    """With a log of some readings, which are archived, and a table of more."""
     for sensor_id, celsius, at in READINGS:
         body = {"sensorId": sensor_id, "temperature": celsius, "timestamp": at}
         assert httpx.put(f"{api}/api/temperature", json=body).status_code == 200
+    environ = {**stack.environ, "ARCHIVE_TARGET": str(tmp_path / "archive"), "ARCHIVE_INTERVAL_S": "1"}
+    archiver = start("archive", environ, tmp_path / "archiver.log")
+    try:
+        eventually(lambda: _is_archived(tmp_path / "archive", len(READINGS)), within_s=60)
+    finally:
+        stop(archiver)
     (tmp_path / "measurements.csv").write_text(f"station,temperature,when\n204,21.125,{NOW}\n205,0,2026-11-15T12:00\n")
     with new_stack(endpoint, java) as other, running_api(other.environ, tmp_path / "other.log") as other_api:
-        yield Analyst(tmp_path, stack.environ, api, other_api)
+        yield Analyst(tmp_path, environ, api, other_api)
+
+
+def _is_archived(folder: Path, readings: int) -> None:
+    found = b"".join(gzip.decompress(path.read_bytes()) for path in folder.rglob("*.ndjson.gz"))
+    assert found.count(b'"event":') == readings
 
 
 def test_every_command_runs_as_printed(analyst: Analyst) -> None:

@@ -13,10 +13,10 @@ from click.testing import CliRunner, Result
 
 from cli.main import telemetry
 from replay.api import Sent
-from replay.log import Gap
 from telemetry.errors import ReasonCode, StoreUnavailable
 from telemetry.events import decode_event, encode_event
-from tests.cli.fakes import HOUR_MS, STRETCH, Stream, record
+from telemetry.log import Gap
+from tests.cli.fakes import HOUR_MS, Stream, record, there
 from tests.projections.logs import SHARD, reading
 from tests.support.waiting import eventually
 
@@ -33,8 +33,7 @@ type Typed = Callable[..., Result]
 def stream(monkeypatch: pytest.MonkeyPatch) -> Stream:
     """A log of one sensor's event."""
     made = Stream([record(encode_event(reading("Küche"), 0))])
-    monkeypatch.setattr("cli.contact.look_at", lambda *_: STRETCH)
-    monkeypatch.setattr("cli.replaying.StreamSource", made)
+    there(monkeypatch, made)
     return made
 
 
@@ -150,7 +149,7 @@ def test_times_are_read_in_the_zone(typed: Typed, stream: Stream) -> None:
         (["--from", "2021-11-26T18:10:00 01:00"], "a blank stands where an offset's plus or minus was meant"),
         (["--format", "xml"], "'jsonl', 'csv', 'parquet'"),
         (["--repeats", "hide"], "'drop', 'keep', 'mark'"),
-        (["--source", "archive"], "'auto', 'stream'"),
+        (["--source", "tape"], "'auto', 'stream', 'archive'"),
         (["--by", "size"], "'measured', 'arrived'"),
         (["--format", "parquet"], "--format parquet needs --output"),
         (["--into-url", "http://other", "--format", "csv"], "--into-url sends readings"),
@@ -322,7 +321,7 @@ def test_r04_nobody_at_the_address_is_found_out_in_few_tries(monkeypatch: pytest
 ENDLESS = """
 import itertools, signal, cli.main
 signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell ignores for what it runs in the background
-from replay.log import LogRecord, Page
+from telemetry.log import LogRecord, Page
 from telemetry.events import decode_event, encode_event
 from telemetry.reading import Reading
 from tests.cli.fakes import STRETCH, Stream
@@ -330,9 +329,10 @@ class Endless(Stream):
     def read(self, shard, after):
         for number in itertools.count():
             line = encode_event(Reading(number, "a", 0), 0)
-            yield Page(shard.shard_id, [LogRecord(shard.shard_id, str(number), 0, line)])
+            yield Page(shard.shard_id, [LogRecord(number, 0, line)])
 cli.contact.look_at = lambda *_: STRETCH
-cli.replaying.StreamSource = Endless([])
+cli.sources.read_pointer = lambda *_: None
+cli.sources.StreamSource = Endless([])
 cli.main.telemetry(["replay"])
 """
 

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from cli.main import telemetry
 from telemetry.errors import StoreUnavailable
 from telemetry.events import decode_event, encode_event
-from tests.cli.fakes import STRETCH, Stream, record
+from tests.cli.fakes import STRETCH, Stream, record, there
 from tests.projections.logs import reading
 from tests.support.stack import Stack
 from tests.support.waiting import eventually
@@ -34,8 +34,7 @@ RECORDS = [
 def stream(monkeypatch: pytest.MonkeyPatch) -> Stream:
     """A log of twenty records, three a page; what a page held is saved at once."""
     made = Stream(RECORDS, page_records=3)
-    monkeypatch.setattr("cli.contact.look_at", lambda *_: STRETCH)
-    monkeypatch.setattr("cli.replaying.StreamSource", made)
+    there(monkeypatch, made)
     monkeypatch.setattr("replay.export._SAVED_EVERY_S", 0)
     monkeypatch.setattr("replay.parquet.PART_ROWS", 40)
     return made

@@ -10,10 +10,10 @@ import pytest
 from click.testing import CliRunner
 
 from cli.main import telemetry
-from replay.log import Gap, LogRecord, Page, Position
 from telemetry.events import decode_event, encode_event
+from telemetry.log import Gap, LogRecord, Page, Position
 from telemetry.shards import Shard
-from tests.cli.fakes import HOUR_MS, STRETCH, Stream, record
+from tests.cli.fakes import HOUR_MS, Stream, record, there
 from tests.projections.logs import SHARD, reading
 from tests.support.stack import Stack
 
@@ -27,7 +27,7 @@ class Ended(Stream):
 
     def read(self, shard: Shard, after: Position | None) -> Iterator[Page]:
         self.asked.append(self.asked[0])
-        yield Page(shard.shard_id, [LogRecord(shard.shard_id, "1", 0, one.data) for one in self.records], self.gap)
+        yield Page(shard.shard_id, [LogRecord(1, 0, one.data) for one in self.records], self.gap)
 
 
 @pytest.fixture
@@ -35,8 +35,7 @@ def stream(monkeypatch: pytest.MonkeyPatch) -> Ended:
     made = Ended(
         [record(b"no event", encode_event(reading("a"), 0), encode_event(reading("a"), 0), encode_event(reading("b"), 0))]
     )
-    monkeypatch.setattr("cli.contact.look_at", lambda *_: STRETCH)
-    monkeypatch.setattr("cli.following.StreamSource", made)
+    there(monkeypatch, made)
     return made
 
 

@@ -15,8 +15,8 @@ from projections.policy import FlushPolicy
 from projections.projector import ShardProjector
 from projections.rows import PROGRESS
 from replay.events import Choice, Events, Passed
-from replay.log import LogRecord
 from telemetry.events import encode_event
+from telemetry.log import LogRecord, Page
 from telemetry.records import Broken, split_record
 from tests.consumer.conversation import SHUTDOWN_REQUESTED, converse, done, granted, initialize, process_records
 from tests.projections.logs import SHARD, check_packs, few_readings, oracle, projector, reading, record, stats_by_key
@@ -92,10 +92,9 @@ def test_s01_consumer_and_replay_read_the_same_lines(log: list[list[bytes]]) -> 
     converse(processor, START, process_records(dict(enumerate(log, 1))))
     consumed = [line for record in noting.records for line in split_record(*record.parts)]
     assert [record.sequence_number for record in noting.records] == list(range(1, len(log) + 1))
-    raw = [LogRecord(SHARD.shard_id, str(number), 0, aggregate(found, ["a", "b"])) for number, found in enumerate(log, 1)]
+    raw = [LogRecord(number, 0, aggregate(found, ["a", "b"])) for number, found in enumerate(log, 1)]
     passed = Passed()
-    events = Events(Choice(), passed)
-    printed = [event.line for record in raw for event in events.of(record)]
+    printed = [event.line for event in Events(Choice(), passed).of(Page(SHARD.shard_id, raw))]
     assert printed == [line.data for line in consumed if not isinstance(line, Broken) and line.data.startswith(b'{"spec')]
     assert passed.codes.total() == len(consumed) - len(printed)
     assert passed.lost == 0

@@ -2,10 +2,10 @@
 
 import pytest
 
-from replay.log import Log
 from replay.stream import StreamSource, look_at
 from telemetry.aws import kinesis_client
 from telemetry.events import encode_event
+from telemetry.log import Log
 from telemetry.reading import Reading
 from tests.support.stack import new_stack
 

@@ -80,6 +80,7 @@ def test_the_log_goes_on_in_a_new_stream(trial: Trial) -> None:
             eventually(partial(_all_are_called_so, trial, live, url), within_s=20)
         replayed = _telemetry(trial, "replay")
         assert ('"subject":"s-0"' in replayed.stdout, replayed.stdout.count("\n")) == (True, 1), replayed.stderr
+        assert (replayed.returncode, "what arrived in the log's stream 1" in replayed.stderr) == (5, True)
         keys = {item["leaseKey"]["S"] for item in dynamodb.scan(TableName=live.application)["Items"]}
         assert keys == {kinesis_id(shard_id) for shard_id in _shards(trial, live)}
     for table in load_definition(live)["tables"].values():

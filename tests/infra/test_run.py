@@ -51,10 +51,12 @@ def test_r03_keys_that_this_run_did_not_make_are_not_shown() -> None:
 
 
 def test_r03_the_keys_of_its_own_localstack_are_shown() -> None:
-    """And the replay takes nothing else of the shell."""
+    """And where it archives; the replay takes nothing else of the shell."""
     environ = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}
+    environ["ARCHIVE_TARGET"] = "/its/archive"
     shown = run.ready("http://127.0.0.1:8080", environ, elsewhere=False, proxied=False)
-    words = "AWS_ENDPOINT_URL=http://127.0.0.1:4566 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test"
+    places = "AWS_ENDPOINT_URL=http://127.0.0.1:4566 ARCHIVE_TARGET=/its/archive"
+    words = f"{places} AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test"
     assert f"  env -i {words} .venv/bin/telemetry replay\n" in shown
 
 

@@ -12,8 +12,8 @@ from projections.decoding import LETTERS_MAX, Decoder, Record
 from projections.effects import DeadLetter
 from projections.items import dead_letter_items
 from replay.events import Choice, Events, Passed
-from replay.log import LogRecord
 from telemetry.errors import ReasonCode
+from telemetry.log import LogRecord, Page
 from telemetry.shards import Shard
 from tests.projections.logs import SHARD
 from tests.support.aggregates import MAGIC, aggregate
@@ -44,7 +44,7 @@ def codes_of(letters: Sequence[DeadLetter]) -> Counter[ReasonCode]:
 def passed_of(data: bytes) -> Counter[ReasonCode]:
     """What replay passes over in a record of the stream."""
     passed = Passed()
-    list(Events(Choice(), passed).of(LogRecord("shard", "1", 0, data)))
+    list(Events(Choice(), passed).of(Page("shard", [LogRecord(1, 0, data)])))
     return passed.codes
 
 

@@ -7,8 +7,8 @@ import pytest
 
 from replay.estimate import estimate
 from replay.events import Choice
-from replay.log import Gap, LogRecord, Page, Position
 from telemetry.events import encode_event
+from telemetry.log import Gap, LogRecord, Page, Position
 from telemetry.read_budget import OTHERS_BYTES_A_S
 from telemetry.shards import Shard
 from tests.projections.logs import reading
@@ -37,7 +37,7 @@ class Even:
         data = b"".join(encode_event(reading(name), 0) + b"\n" for name in "ab")
         arrivals = iter(range(-(-self._from_ms // self._interval_ms) * self._interval_ms, HOUR_MS, self._interval_ms))
         for size in (1, 10, 100, 1000, 1000):
-            records = [LogRecord(shard.shard_id, str(arrived_ms), arrived_ms, data) for arrived_ms in islice(arrivals, size)]
+            records = [LogRecord(arrived_ms, arrived_ms, data) for arrived_ms in islice(arrivals, size)]
             if not records:
                 return
             yield Page(shard.shard_id, records, self._gap if size == 1 else None)

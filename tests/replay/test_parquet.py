@@ -14,9 +14,9 @@ import pytest
 from replay import parquet
 from replay.events import Event
 from replay.formats import COLUMNS
-from replay.log import LogRecord
 from replay.parquet import Parts
 from telemetry.limits import TEMPERATURE_MICRO_MAX, TEMPERATURE_MICRO_MIN
+from telemetry.log import LogRecord
 from telemetry.reading import Reading
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -24,8 +24,9 @@ BEGIN_US = 1_700_000_000_000_000
 
 
 def event(number: int, sensor_id: str, temperature_micro: int) -> Event:
-    record = LogRecord(f"shardId-{number % 3:012}", str(49 * 10**54 + number // 10), BEGIN_US // 1000 + number, b"")
-    return Event(record, number % 10, b"", Reading(BEGIN_US + number * 1_000_001, sensor_id, temperature_micro))
+    record = LogRecord(49 * 10**54 + number // 10, BEGIN_US // 1000 + number, b"")
+    reading = Reading(BEGIN_US + number * 1_000_001, sensor_id, temperature_micro)
+    return Event(f"shardId-{number % 3:012}", record, number % 10, b"", reading)
 
 
 EVENTS = [
@@ -55,9 +56,9 @@ def expected(events: Sequence[Event] = EVENTS) -> list[tuple[Any, ...]]:
             one.reading.sensor_id,
             Decimal(one.reading.temperature_micro) / 1_000_000,
             EPOCH + timedelta(microseconds=one.reading.measured_at_us),
-            EPOCH + timedelta(milliseconds=one.record.arrived_at_ms),
-            one.record.shard_id,
-            one.record.sequence_number,
+            EPOCH + timedelta(milliseconds=one.record.arrived_ms),
+            one.shard_id,
+            str(one.record.sequence_number),
             one.number,
             repeat,
         )

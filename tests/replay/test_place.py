@@ -3,14 +3,14 @@
 import json
 
 from replay.events import Passed
-from replay.log import Gap, Position
 from replay.place import Progress
 from telemetry.errors import ReasonCode
+from telemetry.log import Gap, Position
 
 
 def test_a_progress_is_told_and_read_again() -> None:
     """Every part of it, through JSON."""
-    progress = Progress({"a": Position("1" * 56, 5)}, {"b"}, 3, 4, 5, Passed(lost=7), {"a": Gap("a", 1, None)})
+    progress = Progress({"a": Position(int("1" * 56), 5)}, {"b"}, 3, 4, 5, Passed(lost=7), {"a": Gap("a", 1, None)})
     progress.passed.codes[ReasonCode.NOT_JSON] = 6
     assert Progress.of(json.loads(json.dumps(progress.told()))) == progress
 

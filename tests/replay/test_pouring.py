@@ -7,8 +7,8 @@ import pytest
 
 from replay.api import LINES_MAX, Sent
 from replay.events import Event
-from replay.log import LogRecord
 from replay.pouring import IntoApi
+from telemetry.log import LogRecord
 from telemetry.reading import Reading
 
 
@@ -27,15 +27,15 @@ class Door:
         self.now_s += seconds
 
 
-def event(arrived_at_ms: int, number: int = 0) -> Event:
-    return Event(LogRecord("shard", "1", arrived_at_ms, b""), 0, b"", Reading(number * 1000, "Küche", -18_700_001))
+def event(arrived_ms: int, number: int = 0) -> Event:
+    return Event("shard", LogRecord(1, arrived_ms, b""), 0, b"", Reading(number * 1000, "Küche", -18_700_001))
 
 
 def poured(arrivals_ms: Sequence[int], speed: float | None) -> Door:
     door = Door()
     output = IntoApi(door, speed, clock=lambda: door.now_s, sleep=door.sleep)
-    for number, arrived_at_ms in enumerate(arrivals_ms):
-        output.write(event(arrived_at_ms, number), repeat=False)
+    for number, arrived_ms in enumerate(arrivals_ms):
+        output.write(event(arrived_ms, number), repeat=False)
     output.save()
     assert (output.stored, output.refused) == (len(arrivals_ms) - len(door.sent), len(door.sent))
     return door

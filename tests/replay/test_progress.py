@@ -2,12 +2,12 @@
 
 import pytest
 
-from replay.log import LogRecord, Page, Position
 from replay.progress import Course, duration, progress_line
+from telemetry.log import LogRecord, Page, Position
 
 
 def page(shard_id: str, arrived_ms: int) -> Page:
-    return Page(shard_id, [LogRecord(shard_id, "1", arrived_ms, b"")])
+    return Page(shard_id, [LogRecord(1, arrived_ms, b"")])
 
 
 def test_the_share_is_that_of_all_shards_in_time() -> None:
@@ -27,7 +27,7 @@ def test_the_share_is_that_of_all_shards_in_time() -> None:
 def test_a_reading_that_goes_on_begins_where_it_was() -> None:
     """With what was read before."""
     course = Course(1000, 2000, 2)
-    course.go_on({"a": Position("1", 1500), "b": Position("1", 1900)}, {"b"})
+    course.go_on({"a": Position(1, 1500), "b": Position(1, 1900)}, {"b"})
     assert course.share == pytest.approx(0.75)
 
 

@@ -3,15 +3,16 @@
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import telemetry
-from replay.log import Log, LogRecord
 from replay.stream import StreamSource, look_at
 from telemetry.events import decode_event, encode_event
 from telemetry.limits import HASH_KEY_MAX
+from telemetry.log import Log, LogRecord
 from telemetry.reading import Reading, rfc3339
 from telemetry.shards import list_shards
 from tests.support.stack import Stack, new_stack
@@ -38,7 +39,7 @@ def split(endpoint: str, java: str) -> Iterator[Stack]:
         def later() -> None:
             put(stack, b"later")
             first, *_, last = read(stack)
-            assert last.arrived_at_ms >= first.arrived_at_ms + 2000
+            assert last.record.arrived_ms >= first.record.arrived_ms + 2000
 
         eventually(later, within_s=60)
         yield stack
@@ -48,36 +49,43 @@ def put(stack: Stack, data: bytes) -> None:
     stack.kinesis.put_record(StreamName=stack.names.stream, PartitionKey="key", Data=data)
 
 
-def read(stack: Stack, arrived_from_ms: int | None = None) -> list[LogRecord]:
+class Found(NamedTuple):
+    """A record and its shard."""
+
+    shard_id: str
+    record: LogRecord
+
+
+def read(stack: Stack, arrived_from_ms: int | None = None) -> list[Found]:
     """What the log holds; LocalStack bears being asked at once."""
     stretch = replace(look_at(stack.kinesis, stack.names.stream), from_ms=arrived_from_ms)
     source = StreamSource(stack.kinesis, stack.names.stream, stretch, sleep=lambda _: None)
-    return [record for page in Log([source]).pages() for record in page.records]
+    return [Found(page.shard_id, record) for page in Log([source]).pages() for record in page.records]
 
 
 def test_l07_reading_begins_at_a_time_in_the_log(split: Stack) -> None:
     """What arrived from then on is read, whole; a shard that ended before then gives nothing, and an empty one neither."""
     everything = read(split)
-    assert [everything[0].data, everything[-1].data] == [b"early", b"later"]
+    assert [everything[0].record.data, everything[-1].record.data] == [b"early", b"later"]
     assert everything[0].shard_id != everything[-1].shard_id
-    begin_ms = everything[-1].arrived_at_ms - 1000
+    begin_ms = everything[-1].record.arrived_ms - 1000
     found = read(split, begin_ms)
     assert found == everything[-len(found) :]
     # boto3 may send whole seconds.
-    assert {record for record in everything if record.arrived_at_ms >= begin_ms} <= set(found)
-    assert min(record.arrived_at_ms for record in found) >= begin_ms - 1000
+    assert {one for one in everything if one.record.arrived_ms >= begin_ms} <= set(found)
+    assert min(one.record.arrived_ms for one in found) >= begin_ms - 1000
 
 
 def test_l07_a_time_before_the_log_is_its_oldest_record(split: Stack) -> None:
     """However far before."""
     everything = read(split)
-    assert read(split, 1) == read(split, everything[0].arrived_at_ms - HOUR_MS) == everything
+    assert read(split, 1) == read(split, everything[0].record.arrived_ms - HOUR_MS) == everything
 
 
 def test_l07_kinesis_refuses_a_time_to_come_and_replay_finds_nothing(split: Stack) -> None:
     """Nothing has arrived then."""
     last = read(split)[-1]
-    ahead_ms = last.arrived_at_ms + HOUR_MS
+    ahead_ms = last.record.arrived_ms + HOUR_MS
     with pytest.raises(split.kinesis.exceptions.InvalidArgumentException):
         split.kinesis.get_shard_iterator(
             StreamName=split.names.stream,

@@ -7,12 +7,12 @@ from typing import Any
 from unittest.mock import patch
 
 from archive import objects
-from archive.lines import LogRecord
 from archive.meta import State
 from archive.names import Place
 from archive.objects import Draft
 from archive.shard import ShardArchiver
 from archive.world import Page, Steps, ask
+from telemetry.log import LogRecord
 
 
 class Bug(Enum):

@@ -3,12 +3,12 @@
 import io
 
 from archive.chain import archived_shards, reached
-from archive.lines import LogRecord
 from archive.meta import Head, Tail
 from archive.names import Place, parse_key, shard_prefix
 from archive.objects import ObjectReader
 from archive.wholeness import is_whole
 from telemetry.errors import ArchiveUnreadable
+from telemetry.log import LogRecord
 from tests.simulation.archive.archivers import ModelTarget
 from tests.simulation.archive.stream import RETENTION_MS, ModelShard, ModelStream
 from tests.simulation.violation import Violation

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from archive.lines import LogRecord
+from telemetry.log import LogRecord
 from telemetry.shards import Shard
 
 RETENTION_MS = 100_000

@@ -7,7 +7,6 @@ after the last record of the one before, so that nobody sees the seam.
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from queue import Empty, Queue, ShutDown
 from typing import Final, NamedTuple, Protocol
 
@@ -20,21 +19,22 @@ _PAGES_WAITING_MAX: Final = 8
 _WAIT_S: Final = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class LogRecord:
-    """A record and its place in the log."""
+class LogRecord(NamedTuple):
+    """A record of a shard, from wherever it was read."""
 
-    shard_id: str
-    sequence_number: str
-    arrived_at_ms: int
+    sequence_number: int
+    arrived_ms: int
+    """When Kinesis took it: milliseconds since 1970. About right, and not rising along the shard."""
     data: bytes
 
 
 class Position(NamedTuple):
-    """How far a shard was read: its last record, and when that arrived (ms since 1970)."""
+    """How far a shard was read."""
 
-    sequence_number: str
-    arrived_at_ms: int
+    sequence_number: int
+    """Of the last record that was read; 0 at the shard's start."""
+    arrived_ms: int
+    """When that record arrived, or later, where it is known that nothing followed it until then: milliseconds since 1970."""
 
 
 class Gap(NamedTuple):
@@ -54,7 +54,16 @@ class Page(NamedTuple):
     gap: Gap | None = None
     """What may have been lost just before them."""
     ended: bool = False
-    """Whether that was the shard's last page, which holds no records."""
+    """Whether that was the shard's last page, which holds no records. A source says so where no other has more of the shard."""
+    reached: Position | None = None
+    """How far the shard was read with this page, where that is further than its last record."""
+
+    @property
+    def position(self) -> Position | None:
+        """How far the shard was read with this page; None when no further than before."""
+        if self.reached or not self.records:
+            return self.reached
+        return Position(self.records[-1].sequence_number, self.records[-1].arrived_ms)
 
 
 class Source(Protocol):
@@ -65,6 +74,8 @@ class Source(Protocol):
 
     def read(self, shard: Shard, after: Position | None) -> Iterator[Page]:
         """A shard's pages after a position, or from where this reading begins. Used from a thread of its own for each shard.
+
+        A position at the shard's start tells from when on the shard may have been there.
 
         It is asked for shards that it knows only, and may have nothing of them, or nothing after the position.
         """
@@ -97,10 +108,12 @@ class Log:
 
         A shard's pages come in their order, and all of its parents before its own.
         """
-        after, waiting = after or {}, self.shards()
+        reached, waiting = dict(after or {}), self.shards()
         known = {shard.shard_id for shard in waiting}
         yield from (
-            _forgotten(shard_id, after[shard_id]) for shard_id in after if shard_id not in known and shard_id not in ended
+            _forgotten(shard_id, position)
+            for shard_id, position in reached.items()
+            if shard_id not in known and shard_id not in ended
         )
         waiting = [shard for shard in waiting if shard.shard_id not in ended]
         running: set[str] = set()
@@ -111,10 +124,12 @@ class Log:
                 for shard in [shard for shard in waiting if unread.isdisjoint(shard.parents)][: self._at_once - len(running)]:
                     waiting.remove(shard)
                     running.add(shard.shard_id)
-                    _start(self._pages_of, shard, after.get(shard.shard_id), ready)
+                    _start(self._pages_of, shard, reached.get(shard.shard_id) or born(shard, reached), ready)
                 page = _next(ready)
                 if isinstance(page, Exception):
                     raise page
+                if page.position:
+                    reached[page.shard_id] = page.position
                 if page.ended:
                     running.remove(page.shard_id)
                     new = [shard for shard in self.shards() if shard.shard_id not in known] if self._follow else []
@@ -127,9 +142,10 @@ class Log:
     def _pages_of(self, shard: Shard, after: Position | None) -> Iterator[Page]:
         for source in self._holders[shard.shard_id]:
             for page in source.read(shard, after):
-                if page.records:
-                    after = Position(page.records[-1].sequence_number, page.records[-1].arrived_at_ms)
+                after = page.position or after
                 yield page
+                if page.ended:
+                    return
         yield Page(shard.shard_id, ended=True)
 
 
@@ -148,6 +164,12 @@ def parents_first(shards: Mapping[str, Shard]) -> list[Shard]:
     return list(ordered.values())
 
 
+def born(shard: Shard, reached: Mapping[str, Position]) -> Position | None:
+    """Where a shard begins: it was not there yet when the last record of a parent arrived."""
+    arrived_ms = max((reached[parent].arrived_ms for parent in shard.parents if parent in reached), default=0)
+    return Position(0, arrived_ms) if arrived_ms else None
+
+
 def _next(ready: "Queue[Page | Exception]") -> Page | Exception:
     """The next of them. A signal that comes just before a wait begins is seen when that ends, so no wait is endless."""
     while True:
@@ -157,21 +179,21 @@ def _next(ready: "Queue[Page | Exception]") -> Page | Exception:
 
 def _forgotten(shard_id: str, after: Position) -> Page:
     """A shard that was read in part and that no source knows any more."""
-    return Page(shard_id, gap=Gap(shard_id, after.arrived_at_ms, None), ended=True)
+    return Page(shard_id, gap=Gap(shard_id, after.arrived_ms, None), ended=True)
 
 
-class _Handed:
-    """Hands an error over to who takes the pages, who raises it."""
+class Handed:
+    """Hands an error over to another thread, which raises it."""
 
-    def __init__(self, ready: "Queue[Page | Exception]") -> None:
-        self._ready = ready
+    def __init__(self, hand: Callable[[Exception], object]) -> None:
+        self._hand = hand
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
         if isinstance(error, Exception):
-            self._ready.put(error)
+            self._hand(error)
         return isinstance(error, Exception)
 
 
@@ -185,7 +207,7 @@ def _start(
 
     def read() -> None:
         # The queue is shut down when nobody takes the pages any more.
-        with suppress(ShutDown), _Handed(ready):
+        with suppress(ShutDown), Handed(ready.put):
             for page in pages_of(shard, after):
                 ready.put(page)
 

@@ -1,0 +1,92 @@
+"""The archive as a source of the log: the streams it holds, their shards, and each shard's chain (`archive/reading.py`)."""
+
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from archive.chain import ChainEnd, archived_streams, chain_end, first_objects
+from archive.meta import Head
+from archive.names import START, Place, created_ms
+from archive.objects import HEAD_BYTES, read_head
+from archive.reading import ChainReading, Over
+from archive.targets import Target
+from archive.wanted import EVERYTHING, Wanted
+from telemetry.log import Page, Position
+from telemetry.shards import Shard
+from telemetry.streams import StreamPlace, kinesis_id, number_of
+
+_HEADS_AT_ONCE: Final = 16
+
+
+class ArchiveSource:
+    """Reads an archive. Raises ArchiveUnreadable and what its target raises."""
+
+    def __init__(
+        self,
+        target: Target,
+        streams: Sequence[str] | None = None,
+        wanted: Wanted = EVERYTHING,
+        *,
+        followed: Collection[str] | None = None,
+    ) -> None:
+        """`streams`: when the streams of the log were created, in its order; else those that the archive holds, by their age.
+
+        One that the archive holds nothing of keeps its number. `followed`: shards of the last stream with which somebody else
+        goes on; of the others what lies beyond their chains may be lost. None: the last stream was archived so far, and
+        nobody was asked.
+        """
+        self._target = target
+        self._streams = tuple(archived_streams(target) if streams is None else streams)
+        self._wanted = wanted
+        self.followed = followed
+        self._shards: tuple[Shard, ...] | None = None
+
+    def shards(self) -> Collection[Shard]:
+        """The shards that had a chain at the first look."""
+        if self._shards is None:
+            found: list[Shard] = []
+            before: tuple[str, ...] = ()
+            for number, created in enumerate(self._streams, 1):
+                place = StreamPlace(number, before)
+                with ThreadPoolExecutor(_HEADS_AT_ONCE) as threads:
+                    shards = [_shard(head, place) for head in threads.map(self._head, first_objects(self._target, created))]
+                parents = {parent for shard in shards for parent in shard.parents}
+                before = tuple(shard.shard_id for shard in shards if shard.shard_id not in parents) or before
+                found += shards
+            self._shards = tuple(found)
+        return self._shards
+
+    def end(self, shard_id: str) -> ChainEnd:
+        """Where a shard's chain ends now, by the log's name of it: whether that is the shard's end, and how far it reaches."""
+        return chain_end(self._target, self._created(shard_id), kinesis_id(shard_id))
+
+    def empty_until_ms(self, shard_id: str) -> int:
+        """Until when nothing was in a shard of which nothing is archived, as far as is known (ms since 1970); else 0."""
+        return self.reading(shard_id, None).tip_seen_ms()
+
+    def read(self, shard: Shard, after: Position | None) -> Iterator[Page]:
+        """A shard's pages. The last one says that the shard has ended, or up to when nothing followed what was read."""
+        return self.reading(shard.shard_id, after).pages()
+
+    def reading(self, shard_id: str, after: Position | None) -> ChainReading:
+        """A reading of a shard that can also count what it would read."""
+        place = Place(*after) if after else START
+        return ChainReading(self._target, self._created(shard_id), shard_id, self._wanted, place, over=self._over(shard_id))
+
+    def _over(self, shard_id: str) -> Over | None:
+        number = number_of(shard_id)
+        if number < len(self._streams):
+            return Over(created_ms(self._streams[number]))
+        return None if self.followed is None or shard_id in self.followed else Over(None)
+
+    def _created(self, shard_id: str) -> str:
+        return self._streams[number_of(shard_id) - 1]
+
+    def _head(self, key: str) -> Head:
+        return read_head(self._target.get_start(key, HEAD_BYTES), key)
+
+
+def _shard(head: Head, place: StreamPlace) -> Shard:
+    """A shard of the log, as its first object tells of it."""
+    first, last = map(int, head.hash_range)
+    return Shard(place.name(head.shard), first, last, place.parents(head.parents))
