@@ -89,12 +89,12 @@ def last_shards(shards: Collection[Shard], number: int) -> tuple[str, ...]:
     return ()
 
 
-def pointer_to(name: str, streams: Sequence[str], shards: Collection[Shard]) -> Pointer:
+def pointer_to(name: str, streams: Sequence[str], shards: Collection[Shard], generation: int = 1) -> Pointer:
     """The pointer to a log of streams of one name, which were created then. Pure. Raises WrongStream when the last is older."""
     first, *others = streams
-    pointer = Pointer(1, (LogStream(name, first),))
+    pointer = Pointer(generation, (LogStream(name, first),))
     for number, created in enumerate(others, 1):
-        pointer = pointer.continued(name, created, last_shards(shards, number), 1)
+        pointer = pointer.continued(name, created, last_shards(shards, number), generation)
     return pointer
 
 
@@ -110,8 +110,7 @@ def go_on(settings: Settings, folder: Path, say: Say) -> Pointer:
     except OSError as error:
         problem = f"{error}."
     raise ArchiveUnreadable(
-        f"{problem} Nothing in {folder} was changed. FRESH=1 begins with nothing: it moves the folder aside, and deletes nothing "
-        "of it."
+        f"{problem} Nothing in {folder} was changed. FRESH=1 begins anew: it moves the folder aside and deletes nothing."
     )
 
 
