@@ -10,6 +10,7 @@ from archive.meta import State, encode_state
 from archive.names import START, Place, state_key
 from archive.source import ArchiveSource
 from infra.local import kept
+from projections.memory import MemoryStores
 from projections.retention import Gap
 from telemetry.errors import ArchiveUnreadable, InvalidSettings, WrongStream
 from telemetry.log import LogRecord
@@ -21,6 +22,13 @@ from tests.archive.records import chained
 FIRST, SECOND, THIRD = "1764147529.316", "1764247529.000", "1764347529.000"
 ONE, OTHER = Shard("shardId-000000000000", 0, 9), Shard("shardId-000000000001", 10, 99)
 MS = 1_764_147_530_000
+
+
+class ClosableStores(MemoryStores):
+    """As those on DynamoDB."""
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def put(folder: Path, shard: Shard, created: str, *, ended: bool = True, records: int = 1) -> FolderTarget:
@@ -136,7 +144,7 @@ def test_an_archive_that_cannot_be_read_is_named_with_a_way_out(tmp_path: Path, 
     [path] = tmp_path.rglob("*.ndjson.gz")
     path.write_bytes(path.read_bytes()[:-30])
     monkeypatch.setattr(kept, "make_missing", lambda *_: SECOND)
-    monkeypatch.setattr(kept, "AwsStores", lambda *_: pytest.fail("the shards could not be read"))
+    monkeypatch.setattr(kept, "AwsStores", lambda *_: ClosableStores())
     with pytest.raises(ArchiveUnreadable, match=re.escape(path.name) + r".* FRESH=1 begins anew"):
         kept.go_on(Settings(aws_endpoint_url="http://127.0.0.1:9"), tmp_path, pytest.fail)
     assert path.exists()

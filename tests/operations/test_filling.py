@@ -90,7 +90,7 @@ def test_each_page_is_told() -> None:
 
 
 def test_with_a_shard_that_has_not_ended_somebody_else_goes_on() -> None:
-    """It is flushed, and does not end. A child that was archived further than its parent waits for that, and is counted then."""
+    """It is flushed, and does not end. A child that is archived further than its parent waits for that."""
     parent = replace(SHARD, parents=())
     child = replace(SHARD, shard_id="shardId-000000000003", parents=(parent.shard_id,))
     log = [_archived(record(1, reading("a"))), _archived(record(2, reading("a", 1)))]
