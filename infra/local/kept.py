@@ -132,15 +132,15 @@ def forget_if_empty(folder: Path, created: str) -> None:
 def _go_on(settings: Settings, target: Target, say: Say) -> Pointer:
     streams = earlier_streams(target)
     names = ResourceNames(settings.prefix, place=StreamPlace(len(streams) + 1))
-    kinesis = kinesis_client(settings)
-    created = make_missing(kinesis, dynamodb_client(settings), names)
+    kinesis, dynamodb = kinesis_client(settings), dynamodb_client(settings)
+    created = make_missing(kinesis, dynamodb, names)
     source = ArchiveSource(target, [*streams, created])
     pointer = pointer_to(names.stream, [*streams, created], source.shards())
     names = pointer.names(settings.prefix)
-    dynamodb = dynamodb_client(settings, pool=CALLS_AT_ONCE, validate=False)
     if streams:
         began_s = time.monotonic()
-        filled = _fill(source, AwsStores(dynamodb, kinesis, names, settings.store_retry_s), say)
+        tables = dynamodb_client(settings, pool=CALLS_AT_ONCE, validate=False)
+        filled = _fill(source, AwsStores(tables, kinesis, names, settings.store_retry_s), say)
         runs = "the run" if len(streams) == 1 else f"the {len(streams)} runs"
         say(f"{filled.readings:,} readings of {runs} before are there again, which took {time.monotonic() - began_s:.1f} s")
         for sentence in losses(target, source, filled.gaps, [*streams, created]):
