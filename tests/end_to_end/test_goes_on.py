@@ -21,13 +21,13 @@ SAID_LATE_S = 30
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., MakeRun]]:
+def start(tmp_path: Path) -> Iterator[Callable[[], MakeRun]]:
     """Starts runs that go on with one archive."""
     ensure_localstack()
     runs: list[MakeRun] = []
 
-    def begin(*options: str) -> MakeRun:
-        runs.append(MakeRun(tmp_path / "data", tmp_path / f"{len(runs)}.log", *options))
+    def begin() -> MakeRun:
+        runs.append(MakeRun(tmp_path / "data", tmp_path / f"{len(runs)}.log"))
         return runs[-1]
 
     yield begin
@@ -35,7 +35,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., MakeRun]]:
         run.end()
 
 
-def test_what_was_stored_is_there_after_a_stop_and_after_a_kill(start: Callable[..., MakeRun], tmp_path: Path) -> None:
+def test_what_was_stored_is_there_after_a_stop_and_after_a_kill(start: Callable[[], MakeRun], tmp_path: Path) -> None:
     """Equal in each attribute; places that were told before are still known. After the kill it says since when something may be
     missing. A second run on the same folder is refused.
     """

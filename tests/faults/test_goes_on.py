@@ -39,10 +39,10 @@ def test_make_run_goes_on_with_ten_thousand_readings(tmp_path: Path) -> None:
     ensure_localstack()
     archive, runs, slowest_s, since_s = tmp_path / "data", 0, 0.0, 0.0
 
-    def again(*options: str) -> MakeRun:
+    def again(**settings: str) -> MakeRun:
         nonlocal runs, slowest_s
         began_s, runs = time.monotonic(), runs + 1
-        run = MakeRun(archive, tmp_path / f"{runs}.log", *options).wait()
+        run = MakeRun(archive, tmp_path / f"{runs}.log", **settings).wait()
         slowest_s = max(slowest_s, time.monotonic() - began_s)
         return run
 
@@ -67,7 +67,7 @@ def test_make_run_goes_on_with_ten_thousand_readings(tmp_path: Path) -> None:
         assert slowest_s < 30
         assert since_s < 30
         assert run.stop() == 0
-        run = again("FRESH=1")
+        run = again(FRESH="1")
         assert (run.count(), len(list(tmp_path.glob("data.*")))) == (0, 1)
         assert run.stop() == 0
     finally:

@@ -1,9 +1,10 @@
-"""`make run` as somebody types it, on free ports, with an archive of its own: started, stopped, killed with all it started."""
+"""What `make run` runs, on free ports, with an archive of its own: started, stopped, killed with all that it started."""
 
 import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from itertools import batched
@@ -32,19 +33,20 @@ _WHEN = {"position", "as_of", "windows", "windows_as_of", "flushed", "flushed_as
 class MakeRun:
     """One run. What it prints lies in a file."""
 
-    def __init__(self, archive: Path, log: Path, *options: str) -> None:
+    def __init__(self, archive: Path, log: Path, **settings: str) -> None:
         self.log = log
-        self.port, self.localstack_port = free_port(), free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        environ = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MAKE", "MFLAGS"))}
-        words = [f"PORT={self.port}", f"LOCALSTACK_PORT={self.localstack_port}", *options]
+        port, self.localstack_port = free_port(), free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        own = {
+            "PREFIX": PREFIX,
+            "PORT": str(port),
+            "LOCALSTACK_PORT": str(self.localstack_port),
+            "ARCHIVE_TARGET": str(archive),
+        }
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
         with log.open("w") as out:
             self.process = subprocess.Popen(
-                ["make", "run", *words],
-                cwd=ROOT,
-                env={**environ, "PREFIX": PREFIX, "ARCHIVE_TARGET": str(archive)},
-                stdout=out,
-                stderr=out,
+                [sys.executable, "-m", "infra.local.run"], cwd=ROOT, env={**environ, **own, **settings}, stdout=out, stderr=out
             )
 
     def wait(self, within_s: float = 120) -> "MakeRun":
@@ -65,7 +67,7 @@ class MakeRun:
 
     def said(self, pattern: str) -> list[str]:
         """What of its own lines matches."""
-        return re.findall(rf"^ +run \\| ({pattern})$", self.log.read_text(), re.MULTILINE)
+        return re.findall(rf"^ +run \| ({pattern})$", self.log.read_text(), re.MULTILINE)
 
     def stop(self) -> int:
         """As Ctrl-C does; its exit status."""
