@@ -18,7 +18,7 @@ TAG = $(shell git rev-parse HEAD)
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: setup ## run the whole pipeline on this machine (DEMO=1 adds simulated sensors; PORT=, LOCALSTACK_PORT=)
+run: setup ## run the whole pipeline on this machine (DEMO=1 adds simulated sensors; FRESH=1 begins anew; PORT=)
 	@$(BIN)/python -m infra.local.run
 
 test: setup ## run every test; starts and stops all it needs

@@ -1,5 +1,6 @@
 """`python -m archive`: the archiver. Runs until SIGTERM or SIGINT, archives the tip as it was then, and ends."""
 
+import argparse
 import os
 import signal
 import sys
@@ -8,6 +9,7 @@ import threading
 from botocore.exceptions import BotoCoreError, ClientError
 
 from archive.archiver import Archiver
+from archive.ending import archive_to_end
 from archive.metrics import ArchiveMetrics, served
 from archive.opening import open_target
 from archive.stream import Stream, now_ms
@@ -25,8 +27,13 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 def main() -> None:
-    """Archive until told to stop."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    """Archive until told to stop, or to the stream's end."""
+    parser = argparse.ArgumentParser(prog="python -m archive", description="Archive the log until stopped.")
+    text = "archive to its end a stream that nobody writes to any more and that is about to go: its tip is its shards' end"
+    parser.add_argument("--last", action="store_true", help=text)
+    last = parser.parse_args().last
+    if not last:
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         settings = Settings.from_environment(os.environ)
         configure_logs(settings.log_level, process="archiver")
@@ -34,6 +41,9 @@ def main() -> None:
         kinesis = kinesis_client(settings, attempts=1, read_timeout_s=_PAGE_TIMEOUT_S)
         metrics = ArchiveMetrics(now_ms)
         stream = Stream(kinesis, ResourceNames(settings.prefix).stream, settings.store_retry_s)
+        if last:
+            archive_to_end(settings, stream, target)
+            return
         archiver = Archiver(settings, stream, target, metrics)
         threading.Thread(target=_stop_when_told, args=(archiver,), name="signals", daemon=True).start()
         with served(metrics, settings):

@@ -21,6 +21,8 @@ from telemetry.shards import Shard
 log = structlog.get_logger(__name__)
 
 _STATE_EVERY_MS: Final = 600_000
+_STATE_EVERY_INTERVALS: Final = 2
+"""Sooner where objects are put often: after a crash it is known as well of a shard where nothing came."""
 
 
 @dataclass(slots=True)
@@ -52,14 +54,15 @@ class ShardLine:
         self._held = held
         self._stop = stop
         self._metrics = metrics
+        interval_ms = int(settings.archive_interval_s * 1000)
         self._pages = ShardPages(stream, shard.shard_id, stop.asked, settings.archive_interval_s)
         self._steps = ShardArchiver(
             stream.name,
             stream.created,
             shard,
             object_bytes=settings.archive_object_bytes,
-            interval_ms=int(settings.archive_interval_s * 1000),
-            state_every_ms=_STATE_EVERY_MS,
+            interval_ms=interval_ms,
+            state_every_ms=min(_STATE_EVERY_MS, _STATE_EVERY_INTERVALS * interval_ms),
         )
         self.has_put = False
         """Something came of it."""

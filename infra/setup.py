@@ -68,6 +68,13 @@ def set_up(kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: Resource
 
     `shards` overrides the definition's number for a stream that is made now.
     """
+    make_pointer(dynamodb, names, make_missing(kinesis, dynamodb, names, shards=shards))
+
+
+def make_missing(
+    kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: ResourceNames, *, shards: int | None = None
+) -> str:
+    """The same without the pointer, for who writes that himself. When the stream was created, as `stream_created` gives it."""
     definition = load_definition(names)
     tables = definition["tables"].values()
     _make_stream(kinesis, definition["stream"], shards)
@@ -77,7 +84,7 @@ def set_up(kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: Resource
     for table in tables:
         _wait(table["name"], partial(_table_status, dynamodb, table["name"]))
     _keep_for(kinesis, names.stream, definition["stream"]["retention_hours"])
-    make_pointer(dynamodb, names, stream_created(kinesis, names))
+    return stream_created(kinesis, names)
 
 
 def _pointer(dynamodb: "DynamoDBClient", names: ResourceNames) -> Pointer | None:

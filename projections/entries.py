@@ -24,6 +24,11 @@ class Entry:
         self._fold = Fold(known.stats)
 
     @property
+    def count(self) -> int:
+        """Of readings, stored or not."""
+        return self._fold.count
+
+    @property
     def rung(self) -> int:
         """Of the histogram: what is to be folded in may begin there."""
         return self._fold.rung

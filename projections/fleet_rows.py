@@ -61,6 +61,11 @@ class FleetRows:
         return self._entries[PROGRESS].known
 
     @property
+    def counted(self) -> int:
+        """How many readings the total holds, those included that are not written yet."""
+        return self._entries[PROGRESS].count
+
+    @property
     def windows_dirty(self) -> bool:
         """Whether rows other than the total hold decisions not yet written."""
         return bool(self._dirty)

@@ -95,6 +95,11 @@ class Fold:
         return Cell(self._count, self._sum_micro, self._sum_squares, coldest, hottest)
 
     @property
+    def count(self) -> int:
+        """How many."""
+        return self._count
+
+    @property
     def rung(self) -> int:
         """No set that holds these readings has a histogram of a finer rung."""
         return self._tally.rung

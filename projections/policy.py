@@ -1,10 +1,13 @@
 """When the rows of a shard are written, and how much of them is held in memory."""
 
 from dataclasses import dataclass
+from math import nan
 from typing import Final
 
 _TOTALS_A_SECOND: Final = 500
 _MB: Final = 1_000_000
+_NEVER: Final = nan
+"""An interval that is never over, not even the first, which else is over at once: no comparison with it holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +52,23 @@ class FlushPolicy:
     def for_shards(cls, open_shards: int) -> "FlushPolicy":
         """All shards' totals share a partition key, which takes 1,000 write units a second: half of these are theirs."""
         return cls(totals_every_s=open_shards / _TOTALS_A_SECOND)
+
+    @classmethod
+    def filling(cls, shards_at_once: int) -> "FlushPolicy":
+        """Of tables that nobody reads yet: everything is written when memory is full and at the end, and nothing in between.
+
+        So many shards share what one worker holds, and as much again.
+        """
+        memory = Memory()
+        return cls(
+            totals_every_s=_NEVER,
+            windows_every_s=_NEVER,
+            few_every_s=_NEVER,
+            everything_every_s=_NEVER,
+            renew_every_s=_NEVER,
+            memory=Memory(
+                unflushed_bytes=2 * memory.unflushed_bytes // shards_at_once,
+                rows=2 * memory.rows // shards_at_once,
+                texts_bytes=2 * memory.texts_bytes // shards_at_once,
+            ),
+        )

@@ -8,7 +8,7 @@ fleet's rows; with a flush packs of raw readings and sensors' rows too. The call
 from collections.abc import Callable, Sequence
 
 from projections.counting import count
-from projections.decoding import Decoder, Record
+from projections.decoding import Decoder, Record, Stray
 from projections.effects import CHUNK_ITEMS, ITEMS_AT_ONCE, Question, Steps, load_rows
 from projections.fleet_rows import FleetRows
 from projections.flushing import Flush
@@ -27,6 +27,7 @@ class ShardProjector:
 
     Intervals are measured by `interval_clock_s`, which should be one that nobody sets: a clock set back by an hour would keep
     all timed flushes waiting for as long. `retention_s` says how long the stream keeps a record; None that it keeps all.
+    `strays` takes what is to be sent home; without it that is sent at once.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class ShardProjector:
         *,
         interval_clock_s: Callable[[], float] | None = None,
         retention_s: float | None = None,
+        strays: list[Stray] | None = None,
     ) -> None:
         self._shard = shard
         self._clock_s = clock_s
@@ -44,6 +46,7 @@ class ShardProjector:
         self._policy = policy or FlushPolicy()
         self._memory = self._policy.memory
         self._retention_us = None if retention_s is None else int(retention_s * MICRO)
+        self._strays = strays
         self._decoder = Decoder(shard)
         self._fleet = FleetRows(shard)
         self._sensors = SensorRows(shard)
@@ -78,6 +81,11 @@ class ShardProjector:
         return self._seen.searches
 
     @property
+    def counted(self) -> int:
+        """How many readings of the shard were counted, by this worker and those before it."""
+        return self._fleet.counted
+
+    @property
     def durable(self) -> int:
         """The sequence number of the last record delivered up to which everything is durable everywhere; 0 before any."""
         return min(self._completed, self._seen.flushed)
@@ -97,6 +105,15 @@ class ShardProjector:
         Returns the sequence number up to which everything is durable everywhere, for the checkpoint; 0 when that is not known.
         """
         return (yield from self._alive(self._project(records, caught_up=caught_up)))
+
+    def cover(self, until_us: int) -> None:
+        """Whoever reads the log knows that nothing more of it arrived until then: microseconds since 1970."""
+        self._as_of_us = max(self._as_of_us, until_us)
+
+    def miss(self, gap: Gap) -> None:
+        """Whoever reads the log knows that behind all that was delivered there may have been more, which is lost."""
+        self._fleet.lost = joined(self._fleet.lost, gap)
+        self.cover(gap.until_us)
 
     def flush(self, *, ended: bool = False) -> Steps[int]:
         """Make everything applied so far durable, and with `ended` that nothing comes after it.
@@ -129,6 +146,9 @@ class ShardProjector:
         for piece in slices(self._decoder, fresh, self._silent):
             if between_records:  # after the last piece more may be due, which is written at once
                 durable = (yield from self._write_if_due(now=False)) or durable
+            if self._strays is not None:
+                self._strays += piece.strays
+                piece.strays = []
             yield from count(piece, self._seen, self._sensors, self._fleet)
             between_records = piece.completed is not None
             if piece.completed:

@@ -14,7 +14,7 @@ from pathlib import Path
 from telemetry.settings import Settings
 
 _MACHINE = ("PATH", "HOME", "TMPDIR")
-_OWN = ("DEMO", "LOCALSTACK_PORT", *(name.upper() for name in Settings.model_fields if not name.startswith("aws_")))
+_OWN = ("DEMO", "FRESH", "LOCALSTACK_PORT", *(name.upper() for name in Settings.model_fields if not name.startswith("aws_")))
 _ELSEWHERE = (
     "AWS_ENDPOINT_URL",
     "AWS_REGION",

@@ -1,7 +1,8 @@
 """`make run`: the whole pipeline on this machine, in the foreground, until Ctrl-C or SIGTERM.
 
-Starts LocalStack, unless AWS_ENDPOINT_URL says that AWS is elsewhere, makes stream and tables, then runs archiver, consumer and
-API, and says which URL to open once a first reading could be served. Stops everything it started, in order, and nothing else.
+Starts LocalStack, unless AWS_ENDPOINT_URL says that AWS is elsewhere, makes stream and tables, fills them with what earlier
+runs archived (kept.py), then runs archiver, consumer and API, and says which URL to open once a first reading could be served.
+Stops everything it started, in order, and nothing else.
 
 Of the user's shell it takes what environment.py says: into its own environment, where boto3 looks, and into what it starts.
 """
@@ -16,11 +17,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from archive.folder import FolderTarget
+from infra.local import kept
 from infra.local.console import Console
 from infra.local.downloads import ensure_java
 from infra.local.environment import for_running
@@ -29,7 +33,7 @@ from infra.local.localstack import LocalStack, LocalStackError, free_port
 from infra.local.services import Service
 from infra.local.tools import MissingToolError
 from infra.setup import names_now, set_up
-from projections.generations import check_stream
+from projections.generations import Pointer, check_stream
 from projections.queries import fleet_stats
 from telemetry.aws import dynamodb_client, kinesis_client
 from telemetry.errors import InvalidSettings, TelemetryError
@@ -91,35 +95,52 @@ def _run(environ: MutableMapping[str, str], console: Console) -> NoReturn:
     settings = _settings(environ)
     environ["PORT"] = str(free_port(settings.port, "PORT", settings.host))
     archive_here(environ, settings)
+    elsewhere = settings.aws_endpoint_url is not None
+    folder = None if elsewhere else kept_in(environ)
+    _refuse_fresh(environ, folder)
     with ExitStack() as stack:
+        if folder:
+            stack.enter_context(kept.locked(folder))
+            if _asked(environ, "FRESH"):
+                _begin_fresh(stack, folder, console)
         alive: dict[str, Callable[[], int | None]] = {}
         environ.setdefault("JAVA", str(ensure_java()))
-        elsewhere = settings.aws_endpoint_url is not None
         if not elsewhere:
             alive["LocalStack"] = _start_localstack(stack, environ, console)
         began_us = time.time_ns() // 1000
         settings = Settings.from_environment(environ)
         console.say("run", f"making stream and tables {settings.prefix}-…")
-        names = _set_up(settings)
+        pointer = kept.go_on(settings, folder, partial(console.say, "run")) if folder else _set_up(settings)
+        names = pointer.names(settings.prefix)
+        if folder:
+            stack.callback(_archive_to_end, folder, pointer.stream_created, environ, console, alive["LocalStack"])
         # Stopped the other way round: what the API took in last is archived.
-        for label, module in (("archiver", "archive"), ("consumer", "consumer"), ("api", "producer_api")):
+        for label, module in (("archiver", "archive"), ("consumer", "consumer")):
             alive[label] = _start(stack, label, module, environ, console).ended
+        if folder:
+            kinesis, target = kinesis_client(settings), FolderTarget(folder)
+            _wait_until_ready(lambda: kept.is_looked_at(kinesis, target, names, pointer.stream_created), alive)
+        alive["api"] = _start(stack, "api", "producer_api", environ, console).ended
         url = url_to_open(settings.host, settings.port)
         _wait_until_ready(lambda: _serves(url, settings, names, began_us), alive)
         console.say("run", ready(url, environ, elsewhere=elsewhere, proxied=proxied))
-        if environ.get("DEMO", "0") not in ("", "0"):
+        if _asked(environ, "DEMO"):
             _start(stack, "sensors", "infra.local.sensors", {**environ, "URL": url}, console)
         while True:
             _check(alive)
             time.sleep(_POLL_S)
 
 
-def _set_up(settings: Settings) -> ResourceNames:
-    """Make what is missing; what the live tables are called. Raises WrongStream when the log is not that of the tables."""
+def _asked(environ: Mapping[str, str], name: str) -> bool:
+    return environ.get(name, "0") not in ("", "0")
+
+
+def _set_up(settings: Settings) -> Pointer:
+    """Make what is missing; the pointer. Raises WrongStream when the log is not that of the tables."""
     kinesis, dynamodb = kinesis_client(settings), dynamodb_client(settings)
     names = names_now(kinesis, dynamodb, settings.prefix)
     set_up(kinesis, dynamodb, names)
-    return check_stream(kinesis, dynamodb, names).names(settings.prefix)
+    return check_stream(kinesis, dynamodb, names)
 
 
 def _settings(environ: Mapping[str, str]) -> Settings:
@@ -135,6 +156,34 @@ def archive_here(environ: MutableMapping[str, str], settings: Settings) -> None:
         raise InvalidSettings(f"PREFIX={settings.prefix}: what is archived here is kept in a folder of this name. Use letters.")
     environ.setdefault("ARCHIVE_TARGET", str(_DATA / settings.prefix))
     environ.setdefault("ARCHIVE_INTERVAL_S", str(_ARCHIVE_INTERVAL_S))
+
+
+def kept_in(environ: Mapping[str, str]) -> Path | None:
+    """The folder that this run goes on with; None where the archive is elsewhere, which may be others' as well."""
+    where = environ["ARCHIVE_TARGET"]
+    return None if where.startswith("s3://") else Path(where).expanduser()
+
+
+def _refuse_fresh(environ: Mapping[str, str], folder: Path | None) -> None:
+    if folder is None and _asked(environ, "FRESH"):
+        raise InvalidSettings(
+            "FRESH=1 moves aside what this machine keeps, and this run would keep nothing here: AWS_ENDPOINT_URL or "
+            "ARCHIVE_TARGET names another place. Leave FRESH out; another PREFIX begins with nothing there."
+        )
+
+
+def _begin_fresh(stack: ExitStack, folder: Path, console: Console) -> None:
+    if aside := kept.move_aside(folder):
+        stack.enter_context(kept.locked(folder))
+        console.say("run", f"beginning with nothing; what was in {folder} is in {aside} now")
+
+
+def _archive_to_end(
+    folder: Path, created: str, environ: Mapping[str, str], console: Console, lost: Callable[[], object]
+) -> None:
+    """Nobody writes any more: the archive gets its end. Where LocalStack is `lost`, the next run says what may be missing."""
+    if lost() is None and Service("archiver", "archive", environ, console, "--last").finish() == 0:
+        kept.forget_if_empty(folder, created)
 
 
 def url_to_open(host: str, port: int) -> str:
@@ -170,8 +219,9 @@ def _start_localstack(stack: ExitStack, environ: MutableMapping[str, str], conso
         raise InvalidSettings(f"LOCALSTACK_PORT={port!r}: Expected a number; 0 takes any free port.")
     console.say("run", "starting LocalStack")
     localstack = LocalStack(int(port), on_log=lambda line: console.say("localstack", line) if line else None)
-    kept = f"stopped; stream and tables are forgotten, what was archived lies in {environ['ARCHIVE_TARGET']}"
-    stack.callback(lambda: console.say("run", kept))
+    text = f"stopped; stream and tables are forgotten, what was archived lies in {environ['ARCHIVE_TARGET']}"
+    goes_on = ", and the next run goes on with it" if kept_in(environ) else ""
+    stack.callback(lambda: console.say("run", text + goes_on))
     stack.enter_context(localstack)
     stack.callback(lambda: console.say("run", "stopping LocalStack"))
     # Our own environment, because boto3 looks for credentials there and our processes inherit it.

@@ -16,13 +16,13 @@ _STOP_WAIT_S = 40
 
 
 class Service:
-    """`python -m module`, its output behind a label."""
+    """`python -m module options…`, its output behind a label."""
 
-    def __init__(self, label: str, module: str, environ: Mapping[str, str], console: Console) -> None:
+    def __init__(self, label: str, module: str, environ: Mapping[str, str], console: Console, *options: str) -> None:
         self.label = label
         self._console = console
         self._process = subprocess.Popen(
-            [sys.executable, "-m", module],
+            [sys.executable, "-m", module, *options],
             env=environ,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -38,6 +38,16 @@ class Service:
     def ended(self) -> int | None:
         """Its exit status once it has ended, None while it runs."""
         return self._process.poll()
+
+    def finish(self) -> int:
+        """Wait for its end, for as long as a stop may take; its exit status."""
+        try:
+            return self._process.wait(_STOP_WAIT_S)
+        except subprocess.TimeoutExpired:
+            self.stop()
+            return self._process.wait()
+        finally:
+            self._reader.join(1)
 
     def stop(self) -> None:
         """SIGTERM, then SIGKILL when it takes too long."""

@@ -200,7 +200,10 @@ def test_compose_opens_nothing_to_the_network() -> None:
 
 
 def test_compose_starts_things_when_what_they_need_is_there() -> None:
-    """LocalStack healthy, then the set-up done, then API and consumer, whose images say when they are well."""
+    """LocalStack healthy, then the set-up done, then API and consumer, whose images say when they are well.
+
+    The API after the archiver, which so is stopped after it.
+    """
     services = compose()
     conditions = {
         name: {need: how["condition"] for need, how in of.get("depends_on", {}).items()} for name, of in services.items()
@@ -208,7 +211,8 @@ def test_compose_starts_things_when_what_they_need_is_there() -> None:
     assert conditions == {
         "localstack": {},
         "setup": {"localstack": "service_healthy"},
-        "api": {"setup": "service_completed_successfully"},
+        "api": {"setup": "service_completed_successfully", "archiver": "service_started"},
+        "archiver": {"setup": "service_completed_successfully"},
         "consumer": {"setup": "service_completed_successfully"},
     }
     assert services["setup"]["command"] == ["infra.setup"]
@@ -245,10 +249,19 @@ def test_r07_localstack_is_asked_until_both_services_have_answered(tmp_path: Pat
     assert calls == ["kinesis list-streams", *["kinesis list-streams", "dynamodb list-tables"] * 2]
 
 
+def test_compose_keeps_the_archive() -> None:
+    """In a volume at the one place that the image's user may write to; `down` leaves it."""
+    archiver = compose()["archiver"]
+    assert archiver["command"] == ["archive"]
+    assert archiver["volumes"] == ["archive:/tmp"]
+    assert archiver["environment"]["ARCHIVE_TARGET"].startswith("/tmp/")  # noqa: S108  the container's own
+    assert load(ROOT / "compose.yaml")["volumes"] == {"archive": None}
+
+
 def test_compose_runs_ours_with_as_little_as_they_need() -> None:
     """As on AWS: a root that nobody writes to, no capability; and only settings that exist."""
     known = {name.upper() for name in Settings.model_fields} | {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
-    for name in ("setup", "api", "consumer"):
+    for name in ("setup", "api", "archiver", "consumer"):
         service = compose()[name]
         assert service["read_only"]
         assert service["cap_drop"] == ["ALL"]

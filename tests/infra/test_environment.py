@@ -37,7 +37,7 @@ NO_AWS = {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnu
 def test_r01_r02_a_run_takes_the_machine_and_its_own_settings_alone() -> None:
     """No proxy, nothing of AWS, and nothing that changes how Python, Java or Node behave."""
     settings = {name.upper(): "1" for name in Settings.model_fields if not name.startswith("aws_")}
-    own = {**settings, "DEMO": "1", "LOCALSTACK_PORT": "0"}
+    own = {**settings, "DEMO": "1", "FRESH": "1", "LOCALSTACK_PORT": "0"}
     assert for_running({**SHELL, **own}) == {**MACHINE, **own, **NO_AWS}
 
 

@@ -13,6 +13,7 @@ import yaml
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from archive.metrics import ArchiveMetrics
 from consumer.metrics import SupervisorMetrics
 from operations.exposition import ShardsSeen
 from operations.verdicts import ShardState, ShardVerdict
@@ -52,7 +53,7 @@ EXPRESSIONS = [rule["expr"] for rule in rules()] + [target["expr"] for target in
 
 @pytest.fixture(scope="module")
 def told() -> Mapping[str, set[str]]:
-    """The labels of every sample that API and supervisor tell when there is something of each."""
+    """The labels of every sample that API, supervisor and archiver tell when there is something of each."""
     outcomes = Outcomes()
     outcomes.reading("put", Outcome.STORED)
     outcomes.refused["invalid-reading"] += 1
@@ -64,8 +65,14 @@ def told() -> Mapping[str, set[str]]:
     asking, hub = cast("Asking", SimpleNamespace(read_units={"stats": 1.0})), cast("Hub", SimpleNamespace(streams=0))
     api.serving = Serving(writer, asking, hub, cast("LiveFleet", SimpleNamespace(units=1.0)))
     api.shards.seen = ShardsSeen([ShardState("one", "me", ShardVerdict.OK, 1, 0.0)], {"one": {ReasonCode.NOT_JSON: 1}})
+    archive = ArchiveMetrics(lambda: 1)
+    archive.complete("one", 0)
+    archive.holds("one", 1)
+    archive.retention_ms = 1
+    for counter in (archive.objects, archive.bytes, archive.records, archive.taken, archive.gaps):
+        counter.labels("one").inc()
     labels: defaultdict[str, set[str]] = defaultdict(set)
-    for registry in (api.registry, SupervisorMetrics(int).registry):
+    for registry in (api.registry, SupervisorMetrics(int).registry, archive.registry):
         for family in text_string_to_metric_families(generate_latest(registry).decode()):
             for sample in family.samples:
                 labels[sample.name] |= sample.labels.keys()

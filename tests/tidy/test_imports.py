@@ -15,7 +15,7 @@ ALLOWED = {
     "producer_api": {"telemetry", "projections", "operations"},
     "replay": {"telemetry", "projections"},
     "cli": {"telemetry", "archive", "projections", "replay", "operations", "consumer", "producer_api"},
-    "infra": {"telemetry", "projections", "replay"},
+    "infra": {"telemetry", "archive", "projections", "operations", "replay"},
 }
 READ_SIDE = {
     f"projections.{name}"

@@ -1,0 +1,194 @@
+"""Fills the tables of a generation from a log, wherever that is read: by the consumer's own projector, with few writes.
+
+Nobody reads the tables meanwhile. A shard is folded only when all parents that the log knows have ended in these tables: else a
+child that is read further than its parent would count once more what was sent to both. What was stopped half way goes on, since
+rows hold positions.
+
+What the rows say is what the consumer's would. Only what tells when something was written differs: positions, as-of and marks,
+the beat, and the bounds of packs.
+"""
+
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import batched
+from typing import Final
+
+from projections.decoding import Record, Stray
+from projections.effects import ITEMS_AT_ONCE, Believed, Steps, Stores, load_rows, run
+from projections.packs import bucket_of
+from projections.policy import FlushPolicy
+from projections.projector import ShardProjector
+from projections.retention import Gap
+from projections.rows import PROGRESS, Row
+from projections.seen import BUCKETS_AT_ONCE
+from telemetry.aggregates import user_records
+from telemetry.canonical import LineDecoder
+from telemetry.limits import MICRO
+from telemetry.log import Log, LogRecord, Page, Position, Source
+from telemetry.shards import Shard
+
+SHARDS_AT_ONCE: Final = 4
+"""Their pages are taken by one thread. A process of its own for each core is for who has many cores."""
+
+
+@dataclass(slots=True)
+class Filled:
+    """How far a filling has come."""
+
+    readings: int = 0
+    """Counted in all shards together, also before this filling began."""
+    records: int = 0
+    """Read by this one."""
+    ended: set[str] = field(default_factory=set)
+    """Shards that have ended in the tables. With the others somebody else goes on."""
+    gaps: dict[str, Gap] = field(default_factory=dict)
+    """What of a shard may be lost; its progress row says so too."""
+
+
+def fill(
+    source: Source,
+    stores: Stores,
+    *,
+    tell: Callable[[Filled], object] = lambda _: None,
+    strays: list[Stray] | None = None,
+    shards_at_once: int = SHARDS_AT_ONCE,
+    clock_s: Callable[[], float] = time.time,
+) -> Filled:
+    """Fold all that the source has into the tables; `tell` is called after each page.
+
+    A shard ends in the tables where the source says that it did, and is flushed everywhere else. Events in a shard that is not
+    their sensor's are sent home when they are met, as the consumer does it, for the log may have lost what it sent. Where
+    `strays` is given they are put there instead, for `send_home` to look at: it must be a filling that nobody will go on with.
+    Raises what the source raises, and StoreUnavailable.
+    """
+    policy = FlushPolicy.filling(shards_at_once)
+    return _Filling(source, stores, strays=strays, policy=policy, clock_s=clock_s).run(shards_at_once, tell)
+
+
+def send_home(strays: Sequence[Stray], stores: Stores) -> int:
+    """Put on the stream what the tables have not counted of these events, once each; how many that were.
+
+    The consumer that met them has most likely sent them home, so that they came once more, and were counted there.
+    """
+    lines, sent = LineDecoder(), 0
+    events = {lines.decode(stray.line): stray for stray in strays}
+    by_bucket = {bucket_of(told.reading): set[str]() for told in events}
+    for told in events:
+        by_bucket[bucket_of(told.reading)].add(told.token.decode())
+    for buckets in batched(by_bucket, BUCKETS_AT_ONCE, strict=False):
+        found = stores.search_packs({bucket: by_bucket[bucket] for bucket in buckets}, Believed("", 0), 0)
+        for bucket in buckets:
+            by_bucket[bucket] -= found[bucket].found
+    missing = (event for told, event in events.items() if told.token.decode() in by_bucket[bucket_of(told.reading)])
+    for chunk in batched(missing, ITEMS_AT_ONCE, strict=False):
+        stores.append_again(chunk)
+        sent += len(chunk)
+    return sent
+
+
+class _Filling:
+    def __init__(
+        self,
+        source: Source,
+        stores: Stores,
+        *,
+        strays: list[Stray] | None,
+        policy: FlushPolicy,
+        clock_s: Callable[[], float],
+    ) -> None:
+        self._source = _InOrder(source)
+        self._stores = stores
+        self._strays = strays
+        self._policy = policy
+        self._clock_s = clock_s
+        self._filled = Filled()
+        self._shards: dict[str, Shard] = {}
+        self._workers: dict[str, ShardProjector] = {}
+        self._counted: dict[str, int] = {}
+        """Readings, by shard."""
+
+    def run(self, shards_at_once: int, tell: Callable[[Filled], object]) -> Filled:
+        log = Log([self._source], at_once=shards_at_once)
+        self._shards = {shard.shard_id: shard for shard in log.shards()}
+        after = dict(self._begun())
+        self._source.ended |= self._filled.ended
+        for page in log.pages(after, set(self._filled.ended)):
+            self._take(page)
+            self._filled.readings = sum(self._counted.values())
+            tell(self._filled)
+        return self._filled
+
+    def _begun(self) -> Iterator[tuple[str, Position]]:
+        """How far the shards were folded that a filling before this one has begun."""
+        for shard_id in self._shards:
+            row = self._ask(load_rows(shard_id, [PROGRESS])).get(PROGRESS, Row(PROGRESS))
+            progress = row.progress
+            self._counted[shard_id] = row.stats.count
+            if progress.gap:
+                self._filled.gaps[shard_id] = progress.gap
+            if progress.ended:
+                self._filled.ended.add(shard_id)
+            elif progress.flushed.position:
+                yield shard_id, Position(progress.flushed.position, progress.flushed.as_of_us // 1000)
+
+    def _take(self, page: Page) -> None:
+        shard_id, ended = page.shard_id, page.ended and page.shard_id in self._source.ended
+        if page == Page(shard_id, ended=True) and not ended and shard_id not in self._workers:
+            return  # nothing of it was read, and nothing need be written
+        worker = self._workers.get(shard_id) or self._begin(shard_id)
+        if page.gap:
+            until_us = int(self._clock_s() * MICRO) if page.gap.before_ms is None else page.gap.before_ms * 1000
+            worker.miss(Gap(page.gap.after_ms * 1000, until_us))
+        if page.records:
+            self._ask(worker.project(list(map(_record, page.records)), caught_up=False))
+            self._filled.records += len(page.records)
+        if page.reached:
+            worker.cover(page.reached.arrived_ms * 1000)
+        self._counted[shard_id] = worker.counted
+        if page.ended:
+            self._ask(worker.flush(ended=ended))
+            del self._workers[shard_id]
+            if worker.gap:
+                self._filled.gaps[shard_id] = worker.gap
+            if ended:
+                self._filled.ended.add(shard_id)
+
+    def _begin(self, shard_id: str) -> ShardProjector:
+        worker = self._workers[shard_id] = ShardProjector(
+            self._shards[shard_id], self._clock_s, self._policy, interval_clock_s=time.monotonic, strays=self._strays
+        )
+        self._ask(worker.start())
+        return worker
+
+    def _ask[T](self, steps: Steps[T]) -> T:
+        return run(steps, self._stores)
+
+
+def _record(read: LogRecord) -> Record:
+    """A record as KCL hands it out: it takes aggregates apart."""
+    first, *others = user_records(read.data).parts or [b""]
+    return Record(read.sequence_number, first, read.arrived_ms, tuple(others))
+
+
+class _InOrder:
+    """A source that gives nothing of a shard before all of its parents have ended, and knows which have."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._known: frozenset[str] = frozenset()
+        self.ended: set[str] = set()
+
+    def shards(self) -> Collection[Shard]:
+        """See Source."""
+        shards = self._source.shards()
+        self._known = frozenset(shard.shard_id for shard in shards)
+        return shards
+
+    def read(self, shard: Shard, after: Position | None) -> Iterator[Page]:
+        """See Source. Of a parent that ended nothing is waited for: its last page was taken before this is asked."""
+        if self._known.intersection(shard.parents) <= self.ended:
+            for page in self._source.read(shard, after):
+                if page.ended:
+                    self.ended.add(shard.shard_id)
+                yield page

@@ -1,0 +1,129 @@
+"""A machine's data survive: `make run` goes on with its archive, and a stream that was lost is continued from one."""
+
+import gzip
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from archive.folder import FolderTarget
+from archive.instants import instant_ms
+from archive.source import ArchiveSource
+from infra.local.downloads import ensure_localstack
+from infra.local.kept import pointer_to
+from infra.setup import load_definition, make_missing, names_now
+from operations.filling import fill
+from projections.dynamodb import AwsStores
+from projections.generations import read_pointer, replace_pointer
+from telemetry.aws import dynamodb_client
+from telemetry.reading import Reading, parse_temperature, parse_timestamp
+from telemetry.streams import number_of
+from tests.faults.checker import events_in_log
+from tests.faults.conftest import Trial
+from tests.support.make_run import MakeRun
+from tests.support.oracle import assert_tables_equal
+from tests.support.processes import running
+from tests.support.waiting import eventually
+
+READINGS, TIMES = 10_000, 3
+
+
+@pytest.mark.full
+@pytest.mark.timeout(1800)
+def test_make_run_goes_on_with_ten_thousand_readings(tmp_path: Path) -> None:
+    """Stopped or killed with all it started, three times in a row: all is there within 30 s, equal attribute for attribute."""
+    ensure_localstack()
+    archive, runs, slowest_s, since_s = tmp_path / "data", 0, 0.0, 0.0
+
+    def again(**settings: str) -> MakeRun:
+        nonlocal runs, slowest_s
+        began_s, runs = time.monotonic(), runs + 1
+        run = MakeRun(archive, tmp_path / f"{runs}.log", **settings).wait()
+        slowest_s = max(slowest_s, time.monotonic() - began_s)
+        return run
+
+    run = again()
+    began_us = 1_700_000_000_000_000
+    after = run.send([Reading(began_us + number * 10**6, f"s-{number % 50}", number % 999) for number in range(READINGS)])
+    try:
+        assert run.count(after) == READINGS
+        tables = run.tables()
+        for kills in [False] * TIMES + [True] * TIMES:
+            if kills:
+                last_ms = time.time_ns() // 1_000_000
+                run.kill()
+            else:
+                assert run.stop() == 0
+            run = again()
+            assert (run.count(after), run.tables()) == (READINGS, tables)
+            said = run.said(r"what arrived after \S+ and before .* may be missing.*")
+            assert len(said) == 0 if not kills else len(said) >= 1
+            if kills:
+                since_s = max(since_s, (last_ms - instant_ms(said[-1].split()[3])) / 1000)
+        assert slowest_s < 30
+        assert since_s < 30
+        assert run.stop() == 0
+        run = again(FRESH="1")
+        assert (run.count(), len(list(tmp_path.glob("data.*")))) == (0, 1)
+        assert run.stop() == 0
+    finally:
+        run.end()
+
+
+@pytest.mark.full
+@pytest.mark.timeout(600)
+def test_a_stream_that_is_lost_under_load_is_continued_from_the_archive(trial: Trial) -> None:
+    """With fresh tables: everything that was acknowledged and archived is counted once, and what may be lost is named."""
+    kinesis, dynamodb, names = trial.stack.kinesis, trial.stack.dynamodb, trial.stack.names
+    folder = trial.folder / "archive"
+    archiving = {**trial.stack.environ, "ARCHIVE_TARGET": str(folder), "ARCHIVE_INTERVAL_S": "1"}
+    old = read_pointer(dynamodb, names)
+    assert old
+    with trial.serving() as api, trial.sending(api, seed=15, per_s=100) as load:
+        with trial.consuming(), running("archive", archiving, trial.folder / "archiver.log"):
+            load.wait_for_more(1_000)
+            kinesis.delete_stream(StreamName=names.stream)
+            eventually(partial(_is_gone, trial), within_s=30)
+        next_ = replace(names_now(kinesis, dynamodb, names.prefix), generation=2)
+        streams = [old.stream_created, make_missing(kinesis, dynamodb, next_, shards=2)]
+        source = ArchiveSource(FolderTarget(folder), streams)
+        stores = AwsStores(dynamodb_client(trial.stack.settings, validate=False), kinesis, next_, patience_s=30)
+        filled = fill(source, stores)
+        stores.close()
+        assert filled.readings > 0
+        assert {number_of(shard_id) for shard_id in filled.gaps} == {1}
+        assert filled.gaps.keys() == filled.ended
+        continued = pointer_to(names.stream, streams, source.shards(), generation=2)
+        assert replace_pointer(dynamodb, names, old, continued)
+        with trial.consuming("worker-2"):
+            load.wait_for_more(500)
+            load.stop()
+            archived = set(_archived(folder))
+            stack = replace(trial.stack, names=continued.names(names.prefix))
+            known = archived | events_in_log(stack).keys()
+            eventually(partial(assert_tables_equal, stack, known), within_s=120)
+    since_us = min(gap.from_us for gap in filled.gaps.values())
+    offset_s = time.time() - time.monotonic()
+    lost = [one for one in load.operations if one.outcome == "ok" and one.message.reading and one.message.reading not in known]
+    assert all((one.ended_s + offset_s) * 10**6 >= since_us for one in lost)
+    for table in load_definition(continued.names(names.prefix))["tables"].values():
+        if table["name"] not in {names.generations, names.dead_letters}:
+            dynamodb.delete_table(TableName=table["name"])
+    trial.report("2 4", "the stream lost under load, and continued from the archive", 1, lost=len(lost))
+
+
+def _is_gone(trial: Trial) -> None:
+    assert trial.stack.names.stream not in trial.stack.kinesis.list_streams(Limit=1000)["StreamNames"]
+
+
+def _archived(folder: Path) -> Iterator[Reading]:
+    """Every reading in the folder's objects, taken from their lines."""
+    for path in folder.rglob("*.ndjson.gz"):
+        for line in gzip.decompress(path.read_bytes()).splitlines():
+            if event := json.loads(line, parse_float=str, parse_int=str).get("event"):
+                temperature = parse_temperature(event["data"]["temperature"])
+                yield Reading(parse_timestamp(event["time"]), event["subject"], temperature)
