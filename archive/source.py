@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Final
 
 from archive.chain import ChainEnd, archived_streams, chain_end, first_objects
@@ -11,9 +12,10 @@ from archive.objects import HEAD_BYTES, read_head
 from archive.reading import ChainReading, Over
 from archive.targets import Target
 from archive.wanted import EVERYTHING, Wanted
-from telemetry.log import Page, Position
+from telemetry.limits import HASH_KEY_MAX
+from telemetry.log import Gap, Page, Position
 from telemetry.shards import Shard
-from telemetry.streams import StreamPlace, kinesis_id, number_of
+from telemetry.streams import UNKNOWN_PARENT, StreamPlace, kinesis_id, number_of
 
 _HEADS_AT_ONCE: Final = 16
 
@@ -56,6 +58,24 @@ class ArchiveSource:
             self._shards = tuple(found)
         return self._shards
 
+    def unarchived(self) -> list[Gap]:
+        """Of streams that were lost, those that may have had shards of which the archive holds nothing.
+
+        So it is where a parent has no chain, or where the last shards that did not end hold not all keys: then what followed an
+        ended one, or a first one, is not there. A stream without any chain may have held anything. No shard tells of these, so
+        each gap is said of the shard `unknown` of its stream.
+        """
+        found: list[Gap] = []
+        for number, (created, follower) in enumerate(pairwise(self._streams), 1):
+            shards = [shard for shard in self.shards() if number_of(shard.shard_id) == number]
+            known = {shard.shard_id for shard in shards}
+            parents = {parent for shard in shards for parent in shard.parents if number_of(parent) == number}
+            last = [shard for shard in shards if shard.shard_id not in parents and not self._has_ended(shard)]
+            keys = sum(shard.last_hash_key - shard.first_hash_key + 1 for shard in last)
+            if not parents <= known or keys <= HASH_KEY_MAX:
+                found.append(Gap(StreamPlace(number).name(UNKNOWN_PARENT), created_ms(created), created_ms(follower)))
+        return found
+
     def end(self, shard_id: str) -> ChainEnd:
         """Where a shard's chain ends now, by the log's name of it: whether that is the shard's end, and how far it reaches."""
         return chain_end(self._target, self._created(shard_id), kinesis_id(shard_id))
@@ -78,6 +98,10 @@ class ArchiveSource:
         if number < len(self._streams):
             return Over(created_ms(self._streams[number]))
         return None if self.followed is None or shard_id in self.followed else Over(None)
+
+    def _has_ended(self, shard: Shard) -> bool:
+        tail = self.end(shard.shard_id).tail
+        return tail is not None and tail.shard_end
 
     def _created(self, shard_id: str) -> str:
         return self._streams[number_of(shard_id) - 1]

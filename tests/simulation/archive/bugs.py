@@ -6,13 +6,16 @@ from enum import Enum, auto
 from typing import Any
 from unittest.mock import patch
 
-from archive import objects
+from archive import objects, source
+from archive.chain import archived_streams
 from archive.meta import State
 from archive.names import Place
 from archive.objects import Draft
 from archive.shard import ShardArchiver
+from archive.targets import Target
 from archive.world import Page, Steps, ask
 from telemetry.log import LogRecord
+from telemetry.streams import StreamPlace
 
 
 class Bug(Enum):
@@ -32,6 +35,11 @@ class Bug(Enum):
     A_FORGOTTEN_SHARD_ENDS_WITHOUT_A_GAP = auto()
     THE_LOOK_IS_DATED_WHEN_IT_IS_WRITTEN = auto()
     THE_OLDEST_RECORD_IS_ASKED_FOR_BEFORE_THE_PAGE = auto()
+    THE_STREAM_IS_NOT_LOOKED_AT_BEFORE_A_PUT = auto()
+    THE_STREAM_IS_NOT_LOOKED_AT_BEFORE_A_STATE = auto()
+    THE_STREAMS_ORDER_IS_TAKEN_FROM_NAMES = auto()
+    THE_REST_OF_A_LOST_STREAM_IS_PASSED_OVER = auto()
+    A_NEW_STREAMS_FIRST_SHARDS_HAVE_NO_PARENTS = auto()
 
 
 _RECORDS_THAT_FIT = 3
@@ -44,6 +52,8 @@ ASKED_OF_THE_WORLD = frozenset(
         Bug.PUT_WITHOUT_THE_CONDITION,
         Bug.RENAME_IN_PLACE_OF_LINK,
         Bug.THE_OLDEST_RECORD_IS_ASKED_FOR_BEFORE_THE_PAGE,
+        Bug.THE_STREAM_IS_NOT_LOOKED_AT_BEFORE_A_PUT,
+        Bug.THE_STREAM_IS_NOT_LOOKED_AT_BEFORE_A_STATE,
     }
 )
 """Those that act where the world answers; the others are patches."""
@@ -141,6 +151,18 @@ def _end_when_closed(self: Any) -> Steps[None]:
     yield from _end_or_look_again(self)
 
 
+def _streams_by_name(target: Target) -> list[str]:
+    return sorted(archived_streams(target))
+
+
+def _as_if_the_stream_were_there(self: Any, shard_id: str) -> None:
+    return None
+
+
+def _place_without_a_stream_before(number: int, before: tuple[str, ...] = ()) -> StreamPlace:
+    return StreamPlace(number)
+
+
 _look_at_tip = ShardArchiver._look_at_tip
 _end_or_look_again = ShardArchiver._end_or_look_again
 
@@ -159,5 +181,8 @@ _PATCHES: Mapping[Bug, list[tuple[Any, str, Callable[..., Any]]]] = {
     Bug.A_SHARDS_START_IS_ALWAYS_WHOLE: [(ShardArchiver, "_is_whole", _whole_at_its_start)],
     Bug.A_FORGOTTEN_SHARD_ENDS_WITHOUT_A_GAP: [(ShardArchiver, "_is_whole", _whole_at_its_end)],
     Bug.THE_LOOK_IS_DATED_WHEN_IT_IS_WRITTEN: [(ShardArchiver, "_look_at_tip", _note_late)],
+    Bug.THE_STREAMS_ORDER_IS_TAKEN_FROM_NAMES: [(source, "archived_streams", _streams_by_name)],
+    Bug.THE_REST_OF_A_LOST_STREAM_IS_PASSED_OVER: [(source.ArchiveSource, "_over", _as_if_the_stream_were_there)],
+    Bug.A_NEW_STREAMS_FIRST_SHARDS_HAVE_NO_PARENTS: [(source, "StreamPlace", _place_without_a_stream_before)],
 }
 assert set(_PATCHES) | ASKED_OF_THE_WORLD == set(Bug)
