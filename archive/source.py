@@ -6,13 +6,13 @@ from itertools import pairwise
 from typing import Final
 
 from archive.chain import ChainEnd, archived_streams, chain_end, first_objects
+from archive.lacking import may_lack_shards
 from archive.meta import Head
 from archive.names import START, Place, created_ms
 from archive.objects import HEAD_BYTES, read_head
 from archive.reading import ChainReading, Over
 from archive.targets import Target
 from archive.wanted import EVERYTHING, Wanted
-from telemetry.limits import HASH_KEY_MAX
 from telemetry.log import Gap, Page, Position
 from telemetry.shards import Shard
 from telemetry.streams import UNKNOWN_PARENT, StreamPlace, kinesis_id, number_of
@@ -59,20 +59,14 @@ class ArchiveSource:
         return self._shards
 
     def unarchived(self) -> list[Gap]:
-        """Of streams that were lost, those that may have had shards of which the archive holds nothing.
+        """Of streams that were lost, those that may have had shards of which the archive holds nothing (`archive/lacking.py`).
 
-        So it is where a parent has no chain, or where the last shards that did not end hold not all keys: then what followed an
-        ended one, or a first one, is not there. A stream without any chain may have held anything. No shard tells of these, so
-        each gap is said of the shard `unknown` of its stream.
+        No shard tells of these, so each gap is said of the shard `unknown` of its stream.
         """
         found: list[Gap] = []
         for number, (created, follower) in enumerate(pairwise(self._streams), 1):
             shards = [shard for shard in self.shards() if number_of(shard.shard_id) == number]
-            known = {shard.shard_id for shard in shards}
-            parents = {parent for shard in shards for parent in shard.parents if number_of(parent) == number}
-            last = [shard for shard in shards if shard.shard_id not in parents and not self._has_ended(shard)]
-            keys = sum(shard.last_hash_key - shard.first_hash_key + 1 for shard in last)
-            if not parents <= known or keys <= HASH_KEY_MAX:
+            if may_lack_shards(shards, self._has_ended):
                 found.append(Gap(StreamPlace(number).name(UNKNOWN_PARENT), created_ms(created), created_ms(follower)))
         return found
 
@@ -99,8 +93,8 @@ class ArchiveSource:
             return Over(created_ms(self._streams[number]))
         return None if self.followed is None or shard_id in self.followed else Over(None)
 
-    def _has_ended(self, shard: Shard) -> bool:
-        tail = self.end(shard.shard_id).tail
+    def _has_ended(self, shard_id: str) -> bool:
+        tail = self.end(shard_id).tail
         return tail is not None and tail.shard_end
 
     def _created(self, shard_id: str) -> str:
