@@ -14,7 +14,7 @@ from archive.wholeness import is_whole
 from telemetry.errors import ArchiveUnreadable
 from telemetry.log import LogRecord
 from tests.simulation.archive.archivers import SKEW_MS, ModelTarget
-from tests.simulation.archive.reading import check_read_back
+from tests.simulation.archive.reading import check_read_back, check_whole_log
 from tests.simulation.archive.stream import RETENTION_MS, ModelLog, ModelShard, ModelStream
 from tests.simulation.violation import Violation
 
@@ -39,6 +39,7 @@ class Invariants:
                 if stream is self._log.there and not ended:
                     self._rest(stream, shard_id, model, at)
                 self._check_state(stream, shard_id)
+        check_whole_log(self._log, self._target)
 
     def check_at_rest(self) -> None:
         """All of the last stream is archived up to the tip, and its closed shards have their end.

@@ -4,12 +4,14 @@ from collections.abc import Sequence
 
 from archive.chain import archived_shards, chain_end
 from archive.source import ArchiveSource
+from replay.stream import StreamSource, Stretch
 from telemetry.errors import ArchiveUnreadable
-from telemetry.log import Gap, Page, parents_first
+from telemetry.log import Gap, Log, Page, parents_first
 from telemetry.shards import Shard
 from telemetry.streams import StreamPlace, kinesis_id, number_of
-from tests.simulation.archive.archivers import SKEW_MS, ModelTarget
-from tests.simulation.archive.stream import JITTER_MS, ModelLog, ModelShard, ModelStream
+from tests.simulation.archive.archivers import SKEW_MS, STREAM, ModelTarget
+from tests.simulation.archive.kinesis import client_of
+from tests.simulation.archive.stream import JITTER_MS, RETENTION_MS, ModelLog, ModelShard, ModelStream
 from tests.simulation.violation import Violation
 
 _SLACK_MS = 2 * JITTER_MS + SKEW_MS
@@ -36,6 +38,45 @@ def check_read_back(log: ModelLog, target: ModelTarget, *, named: bool) -> None:
     for number, stream in enumerate(streams, 1):
         if stream is not log.there:
             _check_shards_without_chain(stream, archived[stream.created], target, lacking.get(number))
+
+
+def check_whole_log(log: ModelLog, target: ModelTarget) -> None:
+    """The same of archive and stream as one log, at any moment at which there is a stream. Raises Violation."""
+    if (there := log.there) is None:
+        return
+    archive = ArchiveSource(target, [stream.created for stream in log.streams])
+    archive.shards()
+    stream = _stream_source(log, there, archive)
+    archive.followed = {shard.shard_id for shard in stream.shards()}
+    whole = Log([archive, stream])
+    said: dict[str, list[Gap]] = {}
+    for shard in whole.shards():
+        reading = _Reading(shard.shard_id, log.streams[number_of(shard.shard_id) - 1].shards[kinesis_id(shard.shard_id)])
+        for page in whole._pages_of(shard, None):
+            reading.take(page)
+            if page.gap and number_of(shard.shard_id) == len(log.streams):
+                said.setdefault(kinesis_id(shard.shard_id), []).append(page.gap)
+        reading.check_end(lost=True)
+    known = {kinesis_id(shard.shard_id) for shard in whole.shards() if number_of(shard.shard_id) == len(log.streams)}
+    for shard_id in sorted(there.shards.keys() - known):
+        gaps = [gap for other, found in said.items() if shard_id in _ancestors(there, other) for gap in found]
+        for record in there.shards[shard_id].records:
+            if not any(_covers(gap, record.arrived_ms) for gap in gaps):
+                raise Violation(f"{shard_id} held {record}, left the stream, and its children's gaps are {gaps}")
+
+
+def _stream_source(log: ModelLog, there: ModelStream, archive: ArchiveSource) -> StreamSource:
+    number = len(log.streams)
+    before = [model.shard.shard_id for model in log.streams[-2].open] if number > 1 else []
+    return StreamSource(
+        client_of(there, log.now_ms),
+        STREAM,
+        Stretch(there.created_ms, RETENTION_MS, log.now_ms, log.now_ms + SKEW_MS),
+        place=StreamPlace(number, tuple(map(StreamPlace(number - 1).name, before))),
+        empty_until_ms=archive.empty_until_ms,
+        clock=lambda: 0.0,
+        sleep=lambda _: None,
+    )
 
 
 def _check_shards(shards: Sequence[Shard], streams: Sequence[ModelStream], archived: Sequence[list[str]]) -> None:
