@@ -1,12 +1,12 @@
 """Bugs seeded on purpose, each a rule of the chain that is left out."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from enum import Enum, auto
 from typing import Any
 from unittest.mock import patch
 
-from archive import objects, source
+from archive import objects, reading, source
 from archive.chain import archived_streams
 from archive.meta import State
 from archive.names import Place
@@ -14,7 +14,10 @@ from archive.objects import Draft
 from archive.shard import ShardArchiver
 from archive.targets import Target
 from archive.world import Page, Steps, ask
-from telemetry.log import LogRecord
+from replay.stream import StreamSource
+from telemetry import log
+from telemetry.log import LogRecord, Position
+from telemetry.shards import Shard
 from telemetry.streams import StreamPlace
 
 
@@ -40,6 +43,8 @@ class Bug(Enum):
     THE_STREAMS_ORDER_IS_TAKEN_FROM_NAMES = auto()
     THE_REST_OF_A_LOST_STREAM_IS_PASSED_OVER = auto()
     A_NEW_STREAMS_FIRST_SHARDS_HAVE_NO_PARENTS = auto()
+    A_READER_PASSES_OVER_GAPS = auto()
+    THE_STREAM_IS_READ_FROM_ITS_OLDEST_RECORD = auto()
 
 
 _RECORDS_THAT_FIT = 3
@@ -63,11 +68,26 @@ ASKED_OF_THE_WORLD = frozenset(
 def seeded(bugs: Bugs) -> Iterator[None]:
     """Put on the patches of these bugs."""
     with ExitStack() as patches:
-        patches.enter_context(patch.object(objects, "_GZIP_LEVEL", 1))  # how small is not asked here
+        patches.enter_context(patch.object(objects, "_GZIP_LEVEL", 1))  # how small is not asked here, nor how fast
+        patches.enter_context(patch.object(reading, "ahead", _in_turn))
+        patches.enter_context(patch.object(source, "ThreadPoolExecutor", _NoThreads))
         for bug in sorted(bugs - ASKED_OF_THE_WORLD, key=lambda bug: bug.value):
             for owner, name, wrong in _PATCHES[bug]:
                 patches.enter_context(patch.object(owner, name, wrong))
         yield
+
+
+def _in_turn[T](pieces: Iterator[Callable[[], T]], *_: object) -> Iterator[T]:
+    return (piece() for piece in pieces)
+
+
+class _NoThreads(nullcontext[Any]):
+    """A pool of threads whose work is done where it is asked for."""
+
+    def __init__(self, _: int) -> None:
+        super().__init__(self)
+
+    map = staticmethod(map)
 
 
 _put, _is_whole = ShardArchiver._put, ShardArchiver._is_whole
@@ -159,6 +179,17 @@ def _as_if_the_stream_were_there(self: Any, shard_id: str) -> None:
     return None
 
 
+def _no_gap(self: Any, after_ms: int, before_ms: int | None) -> tuple[()]:
+    return ()
+
+
+def _read_from_the_oldest(self: Any, shard: Shard, after: Position | None) -> Iterator[log.Page]:
+    return _read_stream(self, shard, None)
+
+
+_read_stream = StreamSource.read
+
+
 def _place_without_a_stream_before(number: int, before: tuple[str, ...] = ()) -> StreamPlace:
     return StreamPlace(number)
 
@@ -184,5 +215,7 @@ _PATCHES: Mapping[Bug, list[tuple[Any, str, Callable[..., Any]]]] = {
     Bug.THE_STREAMS_ORDER_IS_TAKEN_FROM_NAMES: [(source, "archived_streams", _streams_by_name)],
     Bug.THE_REST_OF_A_LOST_STREAM_IS_PASSED_OVER: [(source.ArchiveSource, "_over", _as_if_the_stream_were_there)],
     Bug.A_NEW_STREAMS_FIRST_SHARDS_HAVE_NO_PARENTS: [(source, "StreamPlace", _place_without_a_stream_before)],
+    Bug.A_READER_PASSES_OVER_GAPS: [(reading.ChainReading, "_gap", _no_gap)],
+    Bug.THE_STREAM_IS_READ_FROM_ITS_OLDEST_RECORD: [(StreamSource, "read", _read_from_the_oldest)],
 }
 assert set(_PATCHES) | ASKED_OF_THE_WORLD == set(Bug)
