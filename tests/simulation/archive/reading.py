@@ -6,7 +6,7 @@ from archive.chain import archived_shards, chain_end
 from archive.source import ArchiveSource
 from replay.stream import StreamSource, Stretch
 from telemetry.errors import ArchiveUnreadable
-from telemetry.log import Gap, Log, Page, parents_first
+from telemetry.log import Gap, Log, Page, Position, born, parents_first
 from telemetry.shards import Shard
 from telemetry.streams import StreamPlace, kinesis_id, number_of
 from tests.simulation.archive.archivers import SKEW_MS, STREAM, ModelTarget
@@ -50,10 +50,13 @@ def check_whole_log(log: ModelLog, target: ModelTarget) -> None:
     archive.followed = {shard.shard_id for shard in stream.shards()}
     whole = Log([archive, stream])
     said: dict[str, list[Gap]] = {}
+    reached: dict[str, Position] = {}
     for shard in whole.shards():
         reading = _Reading(shard.shard_id, log.streams[number_of(shard.shard_id) - 1].shards[kinesis_id(shard.shard_id)])
-        for page in whole._pages_of(shard, None):
+        for page in whole._pages_of(shard, born(shard, reached)):
             reading.take(page)
+            if page.position:
+                reached[shard.shard_id] = page.position
             if page.gap and number_of(shard.shard_id) == len(log.streams):
                 said.setdefault(kinesis_id(shard.shard_id), []).append(page.gap)
         reading.check_end(lost=True)
@@ -67,12 +70,12 @@ def check_whole_log(log: ModelLog, target: ModelTarget) -> None:
 
 def _stream_source(log: ModelLog, there: ModelStream, archive: ArchiveSource) -> StreamSource:
     number = len(log.streams)
-    before = [model.shard.shard_id for model in log.streams[-2].open] if number > 1 else []
+    earlier = [shard.shard_id for shard in archive.shards() if number_of(shard.shard_id) < number]
     return StreamSource(
         client_of(there, log.now_ms),
         STREAM,
         Stretch(there.created_ms, RETENTION_MS, log.now_ms, log.now_ms + SKEW_MS),
-        place=StreamPlace(number, tuple(map(StreamPlace(number - 1).name, before))),
+        place=StreamPlace(number, tuple(earlier)),
         empty_until_ms=archive.empty_until_ms,
         clock=lambda: 0.0,
         sleep=lambda _: None,
