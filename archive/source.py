@@ -2,18 +2,20 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Final
 
 from archive.chain import ChainEnd, archived_streams, chain_end, first_objects
+from archive.lacking import may_lack_shards
 from archive.meta import Head
 from archive.names import START, Place, created_ms
 from archive.objects import HEAD_BYTES, read_head
 from archive.reading import ChainReading, Over
 from archive.targets import Target
 from archive.wanted import EVERYTHING, Wanted
-from telemetry.log import Page, Position
+from telemetry.log import Gap, Page, Position
 from telemetry.shards import Shard
-from telemetry.streams import StreamPlace, kinesis_id, number_of
+from telemetry.streams import UNKNOWN_PARENT, StreamPlace, kinesis_id, number_of
 
 _HEADS_AT_ONCE: Final = 16
 
@@ -56,6 +58,18 @@ class ArchiveSource:
             self._shards = tuple(found)
         return self._shards
 
+    def unarchived(self) -> list[Gap]:
+        """Of streams that were lost, those that may have had shards of which the archive holds nothing (`archive/lacking.py`).
+
+        No shard tells of these, so each gap is said of the shard `unknown` of its stream.
+        """
+        found: list[Gap] = []
+        for number, (created, follower) in enumerate(pairwise(self._streams), 1):
+            shards = [shard for shard in self.shards() if number_of(shard.shard_id) == number]
+            if may_lack_shards(shards, self._has_ended):
+                found.append(Gap(StreamPlace(number).name(UNKNOWN_PARENT), created_ms(created), created_ms(follower)))
+        return found
+
     def end(self, shard_id: str) -> ChainEnd:
         """Where a shard's chain ends now, by the log's name of it: whether that is the shard's end, and how far it reaches."""
         return chain_end(self._target, self._created(shard_id), kinesis_id(shard_id))
@@ -78,6 +92,10 @@ class ArchiveSource:
         if number < len(self._streams):
             return Over(created_ms(self._streams[number]))
         return None if self.followed is None or shard_id in self.followed else Over(None)
+
+    def _has_ended(self, shard_id: str) -> bool:
+        tail = self.end(shard_id).tail
+        return tail is not None and tail.shard_end
 
     def _created(self, shard_id: str) -> str:
         return self._streams[number_of(shard_id) - 1]

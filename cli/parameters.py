@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import click
 
-from producer_api.reading.times import Moment, parse_moment
+from projections.times import Moment, parse_moment
 from projections.zones import UnknownZone, Zone, zone_of
 from telemetry.limits import MICRO
 from telemetry.reading import parse_sensor_id

@@ -8,9 +8,9 @@ from typing import Any, Final, NamedTuple
 
 from starlette.requests import Request
 
-from producer_api.reading.times import Moment, parse_moment, parse_zone
 from producer_api.urls import relative
 from projections.calendar import Interval
+from projections.times import Moment, parse_moment, parse_zone
 from projections.zones import UTC_ZONE, Zone
 from telemetry.errors import Unanswerable
 from telemetry.limits import MICRO

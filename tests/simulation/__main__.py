@@ -4,12 +4,12 @@ import argparse
 import sys
 import time
 
-from tests.simulation import simulate
-from tests.simulation.archive import simulate as archive
-from tests.simulation.campaign import violations
+from tests.simulation.archive.simulate import Simulation as ArchiveSimulation
+from tests.simulation.campaign import Simulator, fingerprint, violations
+from tests.simulation.simulate import Simulation
 
 PROGRESS_EVERY_S = 5
-SIMULATORS = {"projection": simulate, "archive": archive}
+SIMULATORS: dict[str, Simulator] = {"projection": Simulation, "archive": ArchiveSimulation}
 
 
 def main() -> int:
@@ -22,12 +22,12 @@ def main() -> int:
     arguments = parser.parse_args()
     simulator = SIMULATORS[arguments.what]
     if arguments.fingerprint is not None:
-        sys.stdout.write(simulator.fingerprint(arguments.fingerprint) + "\n")
+        sys.stdout.write(fingerprint(simulator, arguments.fingerprint) + "\n")
         return 0
     first, last = map(int, arguments.seeds.split(":"))
     begun_s = told_s = time.monotonic()
     done = broken = 0
-    for count, texts in violations(range(first, last), arguments.jobs, simulator.run_schedule):
+    for count, texts in violations(simulator, range(first, last), arguments.jobs):
         done += count
         broken += len(texts)
         for text in texts:

@@ -1,6 +1,5 @@
 """Schedules: one seed decides who does what, when, and what goes wrong; then faults stop and all must come to rest."""
 
-import hashlib
 from dataclasses import replace
 from random import Random
 
@@ -26,7 +25,6 @@ _THAW = 0.05
 _READERS_STEPS = 0.1
 _UNLISTED = 0.2
 """Of children: so many are not listed when they begin, and nobody names their parents."""
-TRACE_LINES_SHOWN = 15
 
 
 class Clock:
@@ -296,20 +294,3 @@ class Simulation:
         rows = sorted((shard_id, key, repr(row)) for (shard_id, key), row in tables.rows.items())
         log = [(shard_id, model.records) for shard_id, model in self._kinesis.shards.items()]
         return repr((log, sorted(map(repr, tables.packs.values())), rows))
-
-
-def run_schedule(seed: int, bugs: Bugs = NONE) -> None:
-    """Run one schedule to its end. Raises Violation with the seed and the last steps."""
-    simulation = Simulation(seed, bugs)
-    try:
-        simulation.run()
-    except Violation as violation:
-        last = "\n  ".join(simulation.trace[-TRACE_LINES_SHOWN:])
-        raise Violation(f"seed {seed}, step {len(simulation.trace)}: {violation}\n  {last}") from None
-
-
-def fingerprint(seed: int) -> str:
-    """A hash of everything that a schedule did and left behind."""
-    simulation = Simulation(seed)
-    simulation.run()
-    return hashlib.sha256("\n".join([*simulation.trace, simulation.left_behind()]).encode()).hexdigest()

@@ -3,15 +3,12 @@
 import os
 import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
-from multiprocessing import get_context
 
 import pytest
 
 from tests.simulation.bugs import Bug
-from tests.simulation.campaign import seeds_until_caught, violations
-from tests.simulation.simulate import fingerprint, run_schedule
+from tests.simulation.campaign import fingerprint, not_caught, require_kept, run_schedule
+from tests.simulation.simulate import Simulation
 
 SCHEDULES = 1_500
 SEEDS_TO_CATCH_A_BUG_MAX = 1_000
@@ -22,18 +19,12 @@ REGRESSION_SEEDS = (0, 1, 3, 9, 13, 21, 31, 53, 311, 394, 839)
 @pytest.mark.parametrize("seed", REGRESSION_SEEDS)
 def test_a_schedule_that_once_found_a_bug_keeps_the_promises(seed: int) -> None:
     """Seeds worth remembering."""
-    run_schedule(seed)
+    run_schedule(Simulation, seed)
 
 
 def test_many_schedules_keep_the_promises() -> None:
     """Every acknowledged reading is in the log, and every table is the fold of the log's distinct readings."""
-    schedules = 0
-    broken = []
-    for count, texts in violations(range(SCHEDULES), 2, run_schedule):
-        schedules += count
-        broken += texts
-    assert schedules == SCHEDULES
-    assert not broken, "\n".join(broken[:3])
+    require_kept(Simulation, SCHEDULES)
 
 
 def test_a_seed_replays_identically() -> None:
@@ -45,13 +36,10 @@ def test_a_seed_replays_identically() -> None:
         ).stdout.strip()
         for salt in ("1", "2")
     }
-    assert elsewhere | {fingerprint(5)} == {fingerprint(5)}
-    assert fingerprint(5) != fingerprint(6)
+    assert elsewhere | {fingerprint(Simulation, 5)} == {fingerprint(Simulation, 5)}
+    assert fingerprint(Simulation, 5) != fingerprint(Simulation, 6)
 
 
 def test_seeded_bugs_are_caught() -> None:
     """Whoever takes out one of the algorithm's precautions hears of it."""
-    with ProcessPoolExecutor(2, get_context("spawn")) as processes:
-        found = processes.map(partial(seeds_until_caught, seeds_max=SEEDS_TO_CATCH_A_BUG_MAX, run=run_schedule), Bug)
-        needed = dict(zip([bug.name for bug in Bug], found, strict=True))
-    assert all(needed.values()), f"not caught: {[name for name, seeds in needed.items() if seeds is None]}"
+    assert not not_caught(Simulation, Bug, SEEDS_TO_CATCH_A_BUG_MAX)

@@ -14,14 +14,14 @@ ALLOWED = {
     "consumer": {"telemetry", "projections", "operations"},
     "producer_api": {"telemetry", "projections", "operations"},
     "replay": {"telemetry", "projections"},
-    "cli": {"telemetry", "archive", "projections", "replay", "operations", "consumer", "producer_api"},
+    "cli": {"telemetry", "archive", "projections", "replay", "operations", "consumer"},
     "infra": {"telemetry", "archive", "projections", "operations", "replay"},
 }
 READ_SIDE = {
     f"projections.{name}"
     for names in (
         ("calendar", "dynamodb_reads", "effects", "fleet", "fold", "generations", "histogram", "history", "marks"),
-        ("percentiles", "ranges", "reads", "sensors", "tiles", "zones"),
+        ("percentiles", "ranges", "reads", "sensors", "tiles", "times", "zones"),
     )
     for name in names
 }
@@ -98,11 +98,11 @@ def test_the_pure_modules_import_no_clock_no_thread_and_no_client() -> None:
         *("effects", "entries", "decoding", "texts", "seen", "slices", "counting", "sensor_rows"),
         *("fleet_rows", "flushing", "projector"),
     )
-    reading = ("reads", "marks", "fleet", "zones", "calendar", "tiles", "ranges", "history", "percentiles", "sensors")
+    reading = ("reads", "marks", "fleet", "zones", "calendar", "tiles", "ranges", "history", "percentiles", "sensors", "times")
     operations = ("doctor", "movement", "tally", "verdicts")
     pure = [*(f"projections/{name}.py" for name in (*values, *writing, *reading)), "producer_api/writing/commit.py"]
     pure += [f"operations/{name}.py" for name in operations]
-    chain = ("names", "instants", "meta", "lines", "objects", "wholeness", "world", "shard", "pace", "chain", "wanted")
+    chain = ("names", "instants", "meta", "lines", "objects", "wholeness", "world", "shard", "pace", "chain", "wanted", "lacking")
     pure += [f"archive/{name}.py" for name in chain]
     impure = {"time", "threading", "asyncio", "random", "socket", "boto3", "botocore", "concurrent"}
     wrong = [

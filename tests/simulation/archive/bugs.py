@@ -1,18 +1,24 @@
 """Bugs seeded on purpose, each a rule of the chain that is left out."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from enum import Enum, auto
 from typing import Any
 from unittest.mock import patch
 
-from archive import objects
+from archive import objects, reading, source
+from archive.chain import archived_streams
 from archive.meta import State
 from archive.names import Place
 from archive.objects import Draft
 from archive.shard import ShardArchiver
+from archive.targets import Target
 from archive.world import Page, Steps, ask
-from telemetry.log import LogRecord
+from replay.stream import StreamSource
+from telemetry import log
+from telemetry.log import LogRecord, Position
+from telemetry.shards import Shard
+from telemetry.streams import StreamPlace
 
 
 class Bug(Enum):
@@ -32,6 +38,13 @@ class Bug(Enum):
     A_FORGOTTEN_SHARD_ENDS_WITHOUT_A_GAP = auto()
     THE_LOOK_IS_DATED_WHEN_IT_IS_WRITTEN = auto()
     THE_OLDEST_RECORD_IS_ASKED_FOR_BEFORE_THE_PAGE = auto()
+    THE_STREAM_IS_NOT_LOOKED_AT_BEFORE_A_PUT = auto()
+    THE_STREAM_IS_NOT_LOOKED_AT_BEFORE_A_STATE = auto()
+    THE_STREAMS_ORDER_IS_TAKEN_FROM_NAMES = auto()
+    THE_REST_OF_A_LOST_STREAM_IS_PASSED_OVER = auto()
+    A_NEW_STREAMS_FIRST_SHARDS_HAVE_NO_PARENTS = auto()
+    A_READER_PASSES_OVER_GAPS = auto()
+    THE_STREAM_IS_READ_FROM_ITS_OLDEST_RECORD = auto()
 
 
 _RECORDS_THAT_FIT = 3
@@ -44,6 +57,8 @@ ASKED_OF_THE_WORLD = frozenset(
         Bug.PUT_WITHOUT_THE_CONDITION,
         Bug.RENAME_IN_PLACE_OF_LINK,
         Bug.THE_OLDEST_RECORD_IS_ASKED_FOR_BEFORE_THE_PAGE,
+        Bug.THE_STREAM_IS_NOT_LOOKED_AT_BEFORE_A_PUT,
+        Bug.THE_STREAM_IS_NOT_LOOKED_AT_BEFORE_A_STATE,
     }
 )
 """Those that act where the world answers; the others are patches."""
@@ -53,11 +68,26 @@ ASKED_OF_THE_WORLD = frozenset(
 def seeded(bugs: Bugs) -> Iterator[None]:
     """Put on the patches of these bugs."""
     with ExitStack() as patches:
-        patches.enter_context(patch.object(objects, "_GZIP_LEVEL", 1))  # how small is not asked here
+        patches.enter_context(patch.object(objects, "_GZIP_LEVEL", 1))  # how small is not asked here, nor how fast
+        patches.enter_context(patch.object(reading, "ahead", _in_turn))
+        patches.enter_context(patch.object(source, "ThreadPoolExecutor", _NoThreads))
         for bug in sorted(bugs - ASKED_OF_THE_WORLD, key=lambda bug: bug.value):
             for owner, name, wrong in _PATCHES[bug]:
                 patches.enter_context(patch.object(owner, name, wrong))
         yield
+
+
+def _in_turn[T](pieces: Iterator[Callable[[], T]], *_: object) -> Iterator[T]:
+    return (piece() for piece in pieces)
+
+
+class _NoThreads(nullcontext[Any]):
+    """A pool of threads whose work is done where it is asked for."""
+
+    def __init__(self, _: int) -> None:
+        super().__init__(self)
+
+    map = staticmethod(map)
 
 
 _put, _is_whole = ShardArchiver._put, ShardArchiver._is_whole
@@ -141,6 +171,29 @@ def _end_when_closed(self: Any) -> Steps[None]:
     yield from _end_or_look_again(self)
 
 
+def _streams_by_name(target: Target) -> list[str]:
+    return sorted(archived_streams(target))
+
+
+def _as_if_the_stream_were_there(self: Any, shard_id: str) -> None:
+    return None
+
+
+def _no_gap(self: Any, after_ms: int, before_ms: int | None) -> tuple[()]:
+    return ()
+
+
+def _read_from_the_oldest(self: Any, shard: Shard, after: Position | None) -> Iterator[log.Page]:
+    return _read_stream(self, shard, None)
+
+
+_read_stream = StreamSource.read
+
+
+def _place_without_a_stream_before(number: int, before: tuple[str, ...] = ()) -> StreamPlace:
+    return StreamPlace(number)
+
+
 _look_at_tip = ShardArchiver._look_at_tip
 _end_or_look_again = ShardArchiver._end_or_look_again
 
@@ -159,5 +212,10 @@ _PATCHES: Mapping[Bug, list[tuple[Any, str, Callable[..., Any]]]] = {
     Bug.A_SHARDS_START_IS_ALWAYS_WHOLE: [(ShardArchiver, "_is_whole", _whole_at_its_start)],
     Bug.A_FORGOTTEN_SHARD_ENDS_WITHOUT_A_GAP: [(ShardArchiver, "_is_whole", _whole_at_its_end)],
     Bug.THE_LOOK_IS_DATED_WHEN_IT_IS_WRITTEN: [(ShardArchiver, "_look_at_tip", _note_late)],
+    Bug.THE_STREAMS_ORDER_IS_TAKEN_FROM_NAMES: [(source, "archived_streams", _streams_by_name)],
+    Bug.THE_REST_OF_A_LOST_STREAM_IS_PASSED_OVER: [(source.ArchiveSource, "_over", _as_if_the_stream_were_there)],
+    Bug.A_NEW_STREAMS_FIRST_SHARDS_HAVE_NO_PARENTS: [(source, "StreamPlace", _place_without_a_stream_before)],
+    Bug.A_READER_PASSES_OVER_GAPS: [(reading.ChainReading, "_gap", _no_gap)],
+    Bug.THE_STREAM_IS_READ_FROM_ITS_OLDEST_RECORD: [(StreamSource, "read", _read_from_the_oldest)],
 }
 assert set(_PATCHES) | ASKED_OF_THE_WORLD == set(Bug)

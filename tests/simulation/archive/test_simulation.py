@@ -1,14 +1,10 @@
 """The chain under random schedules of rivals, crashes, lost answers, reshards and trimming; and bugs put in to be found."""
 
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
-from multiprocessing import get_context
-
 import pytest
 
 from tests.simulation.archive.bugs import Bug
-from tests.simulation.archive.simulate import fingerprint, run_schedule
-from tests.simulation.campaign import seeds_until_caught, violations
+from tests.simulation.archive.simulate import Simulation
+from tests.simulation.campaign import fingerprint, not_caught, require_kept, run_schedule
 
 SCHEDULES = 200
 SEEDS_TO_CATCH_A_BUG_MAX = 1_000
@@ -19,28 +15,19 @@ REGRESSION_SEEDS = (3, 85)
 @pytest.mark.parametrize("seed", REGRESSION_SEEDS)
 def test_a_schedule_that_once_found_a_bug_keeps_the_promises(seed: int) -> None:
     """Seeds worth remembering."""
-    run_schedule(seed)
+    run_schedule(Simulation, seed)
 
 
 def test_many_schedules_leave_the_log_whole() -> None:
     """Archive and stream together are the log at every moment, once each record, or a gap says what may be missing."""
-    schedules = 0
-    broken = []
-    for count, texts in violations(range(SCHEDULES), 2, run_schedule):
-        schedules += count
-        broken += texts
-    assert schedules == SCHEDULES
-    assert not broken, "\n".join(broken[:3])
+    require_kept(Simulation, SCHEDULES)
 
 
 def test_a_seed_replays_identically() -> None:
     """And another seed is another schedule."""
-    assert fingerprint(5) == fingerprint(5) != fingerprint(6)
+    assert fingerprint(Simulation, 5) == fingerprint(Simulation, 5) != fingerprint(Simulation, 6)
 
 
 def test_seeded_bugs_are_caught() -> None:
     """Whoever takes out one of the chain's rules hears of it."""
-    with ProcessPoolExecutor(2, get_context("spawn")) as processes:
-        search = partial(seeds_until_caught, seeds_max=SEEDS_TO_CATCH_A_BUG_MAX, run=run_schedule)
-        needed = dict(zip([bug.name for bug in Bug], processes.map(search, Bug), strict=True))
-    assert all(needed.values()), f"not caught: {[name for name, seeds in needed.items() if seeds is None]}"
+    assert not not_caught(Simulation, Bug, SEEDS_TO_CATCH_A_BUG_MAX)

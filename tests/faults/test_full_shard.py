@@ -1,0 +1,108 @@
+"""A shard that takes all it may, with consumer and archiver reading beside each other."""
+
+import threading
+import time
+from functools import partial
+from itertools import count, islice
+from pathlib import Path
+from statistics import median
+
+import httpx
+import pytest
+
+from infra.local.run import archive_here
+from telemetry.events import encode_event
+from telemetry.reading import Reading
+from telemetry.shards import hash_key, list_shards
+from tests.faults.conftest import Trial
+from tests.support.processes import free_port, running
+from tests.support.waiting import eventually
+
+SECONDS = 600
+CALLS_A_S = 4
+SENSORS_A_CALL, READINGS_A_RECORD = 125, 4
+"""2,000 readings a second in 500 records."""
+EVENT_BYTES = 500
+"""A megabyte a second, which is what a shard takes."""
+AGE_S_MAX = 60
+
+
+@pytest.mark.full
+@pytest.mark.timeout(3 * SECONDS)
+def test_the_archive_of_a_full_shard_stays_young(trial: Trial, tmp_path: Path) -> None:
+    """Under a minute, at the interval of `make run`, while the consumer keeps up."""
+    archiver_port, consumer_port = free_port(), free_port()
+    environ = {**trial.stack.environ, "ARCHIVE_TARGET": str(tmp_path / "archive"), "ARCHIVER_METRICS_PORT": str(archiver_port)}
+    archive_here(environ, trial.stack.settings)
+    with running("archive", environ, tmp_path / "archiver.log"), trial.consuming(METRICS_PORT=str(consumer_port)):
+        age_s, lag_s = (
+            partial(worst, archiver_port, "telemetry_archive_age_seconds"),
+            partial(worst, consumer_port, "telemetry_shard_lag_seconds"),
+        )
+        eventually(lambda: _is_young(age_s()), within_s=60)
+        ages_s, lags_s, took_s, written = [], [], 0.0, 0
+        sensors = sensors_of_one_shard(trial)
+        began_s = time.monotonic()
+        for number in range(SECONDS * CALLS_A_S):
+            threading.Event().wait(max(0.0, began_s + number / CALLS_A_S - time.monotonic()))
+            written += write(trial, sensors[number % CALLS_A_S], number)
+            if number % CALLS_A_S == 0:
+                ages_s.append(age_s())
+                lags_s.append(lag_s())
+        took_s = time.monotonic() - began_s
+        eventually(lambda: _is_young(age_s()), within_s=60)
+    trial.report(
+        "4 7",
+        f"1 MB/s into one shard for {SECONDS / 60:.0f} minutes, as plain records",
+        1,
+        mb_per_s=round(written / took_s / 1e6, 2),
+        readings_per_s=round(SECONDS * CALLS_A_S * SENSORS_A_CALL * READINGS_A_RECORD / took_s),
+        archive_age_s_median=round(median(ages_s), 1),
+        archive_age_s_max=round(max(ages_s), 1),
+        consumer_lag_s_median=round(median(lags_s), 2),
+        consumer_lag_s_max=round(max(lags_s), 2),
+    )
+    assert max(ages_s) < AGE_S_MAX
+    assert written / took_s > 0.9e6, "it was not written as fast as was meant"
+
+
+def sensors_of_one_shard(trial: Trial) -> list[list[str]]:
+    """Sensors that hash into the first shard, as many for each call of a second."""
+    shard = list_shards(trial.stack.kinesis, trial.stack.names.stream).open[0]
+    names = (f"building-7/floor-3/sensor-{number:06}" for number in count())
+    ours = (name for name in names if shard.holds(hash_key(name)))
+    return [list(islice(ours, SENSORS_A_CALL)) for _ in range(CALLS_A_S)]
+
+
+def write(trial: Trial, sensors: list[str], number: int) -> int:
+    """A record of each of these sensors in one call; how many bytes they have."""
+    now_us = time.time_ns() // 1000
+    records = [
+        {
+            "PartitionKey": sensor,
+            "Data": b"".join(event(sensor, now_us + at * 250_000, number) for at in range(READINGS_A_RECORD)),
+        }
+        for sensor in sensors
+    ]
+    pending = records
+    while pending:
+        answer = trial.stack.kinesis.put_records(StreamName=trial.stack.names.stream, Records=pending)
+        pending = [record for record, receipt in zip(pending, answer["Records"], strict=True) if "ErrorCode" in receipt]
+    return sum(len(record["Data"]) for record in records)
+
+
+def event(sensor: str, measured_us: int, number: int) -> bytes:
+    """An event with an attribute of somebody else's, which makes it as long as it is meant to be."""
+    line = encode_event(Reading(measured_us, sensor, 15_000_000 + number * 7919 % 977 * 10_000), measured_us)
+    more = b'"site":"%b",' % (b"x" * (EVENT_BYTES - len(line) - 11))
+    return line.replace(b'"data":', more + b'"data":') + b"\n"
+
+
+def worst(port: int, metric: str) -> float:
+    """The largest of a metric's samples; 0 without any."""
+    lines = httpx.get(f"http://127.0.0.1:{port}/metrics").text.splitlines()
+    return max((float(line.rpartition(" ")[2]) for line in lines if line.startswith(metric + "{")), default=0.0)
+
+
+def _is_young(age_s: float) -> None:
+    assert 0 < age_s < AGE_S_MAX / 2
