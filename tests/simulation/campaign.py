@@ -1,6 +1,6 @@
 """Many schedules on several cores."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from itertools import batched
@@ -23,10 +23,11 @@ def violations(seeds: range, jobs: int, run: Schedule) -> Iterator[tuple[int, li
             yield len(piece), broken
 
 
-def seeds_until_caught(bug: object, seeds_max: int, run: Schedule) -> int | None:
-    """How many seeds it takes to catch a bug; None when they do not suffice."""
+def seeds_until_caught(bug: object, seeds_max: int, run: Schedule, *, first: Sequence[int] = ()) -> int | None:
+    """How many seeds it takes to catch a bug, `first` and then from 0 on; None when they do not suffice."""
     bugs = frozenset({bug})
-    return next((seed + 1 for seed in range(seeds_max) if _violation(run, seed, bugs)), None)
+    seeds = [*first, *range(seeds_max)]
+    return next((number for number, seed in enumerate(seeds, 1) if _violation(run, seed, bugs)), None)
 
 
 def _broken(seeds: tuple[int, ...], run: Schedule) -> list[str]:
