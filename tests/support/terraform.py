@@ -130,12 +130,19 @@ def copy_root(
 ) -> Root:
     """A root module in a copy of the tree under `to`, its provider and backend overridden."""
     left_out = shutil.ignore_patterns(".terraform", "*.tfstate*", "override.tf")
-    shutil.copytree(TREE, to / "infra/terraform", ignore=left_out)
+    shutil.copytree(TREE, to / "infra/terraform", ignore=left_out, dirs_exist_ok=True)
     shutil.copy(INFRA / "resources.json", to / "infra")
-    folder = to / "infra/terraform" / name
+    root = copied_root(name, to, values=values, environ=environ)
     # Bootstrap has no backend; its state is local anyway.
-    (folder / "override.tf").write_text(override)
-    return Root(folder, {**_VALUES[name], **(values or {})}, environ or {})
+    (root.folder / "override.tf").write_text(override)
+    return root
+
+
+def copied_root(
+    name: str, to: Path, *, values: Mapping[str, str] | None = None, environ: Mapping[str, str] | None = None
+) -> Root:
+    """A root module that was copied to this folder."""
+    return Root(to / "infra/terraform" / name, {**_VALUES[name], **(values or {})}, environ or {})
 
 
 def planned(plan: Mapping[str, Any], kind: str) -> dict[str, dict[str, Any]]:
