@@ -94,6 +94,7 @@ def _run(environ: MutableMapping[str, str], console: Console) -> NoReturn:
     with ExitStack() as stack:
         alive: dict[str, Callable[[], int | None]] = {}
         environ.setdefault("JAVA", str(ensure_java()))
+        environ.setdefault("JAVA_CLASSES", str(Path(sys.prefix) / "kcl-classes"))
         elsewhere = settings.aws_endpoint_url is not None
         if not elsewhere:
             alive["LocalStack"] = _start_localstack(stack, environ, console)
