@@ -131,11 +131,14 @@ def test_h08_stopping_asks_first(start: Start, java: Path) -> None:
 
 def test_a_daemon_that_ends_in_order_leaves_its_classes_to_the_next(java: Path, tmp_path: Path) -> None:
     """It writes them on its way out to its own folder, which goes with the run, and they are kept elsewhere."""
-    java.write_text(
-        "#!/bin/sh\nfor option; do case $option in -XX:ArchiveClassesAtExit=*) made=${option#*=};; esac; done\n"
-        'printf "%s\n" "$@" > "$0.arguments"; trap \'[ -z "$made" ] || echo classes > "$made"; exit 143\' TERM\n'
-        + WAITS.split("\n", 2)[2]
+    body = (
+        "for option; do case $option in -XX:ArchiveClassesAtExit=*) made=${option#*=};; esac; done",
+        'printf "%s\\n" "$@" > "$0.arguments"',
+        'trap \'[ -z "$made" ] || echo classes > "$made"; exit 143\' TERM',
+        'touch "$0.ready"',
+        "while :; do sleep 0.05; done",
     )
+    java.write_text("\n".join(["#!/bin/sh", *body]))
     java.chmod(0o755)
     kept = tmp_path / "kept"
     for number in range(2):
