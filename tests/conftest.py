@@ -5,9 +5,11 @@ And the order of a run in several processes, which share the work by files: thos
 
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+from httpx._transports import default as httpx_transports
 from hypothesis import HealthCheck, settings
 
 from infra.local.downloads import ensure_java
@@ -18,6 +20,9 @@ from tests.support.stack import Stack, new_stack, open_stack
 
 # Clients within the tests' own process are not kept from loopback either, nor told who to be.
 leave_alone(os.environ)
+
+# Each client of httpx reads the certificates of all authorities, 70 ms of processor time: for all of them together it is done once.
+vars(httpx_transports)["create_ssl_context"] = cache(httpx_transports.create_ssl_context)
 
 # Examples are timed by nobody: the machine may be busy with LocalStack. Shrinking and replaying stay as they are.
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
