@@ -1,10 +1,15 @@
-"""Fixtures: one LocalStack for the whole run, a stack of its own for each module that asks for one."""
+"""Fixtures: one LocalStack for the whole run, a stack of its own for each module that asks for one.
+
+And the order of a run in several processes, which share the work by files: those that take long come first.
+"""
 
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+from httpx._transports import default as httpx_transports
 from hypothesis import HealthCheck, settings
 
 from infra.local.downloads import ensure_java
@@ -16,9 +21,45 @@ from tests.support.stack import Stack, new_stack, open_stack
 # Clients within the tests' own process are not kept from loopback either, nor told who to be.
 leave_alone(os.environ)
 
+# Each client of httpx reads the certificates of all authorities, which takes 70 ms of processor time: once is enough for all.
+vars(httpx_transports)["create_ssl_context"] = cache(httpx_transports.create_ssl_context)
+
 # Examples are timed by nobody: the machine may be busy with LocalStack. Shrinking and replaying stay as they are.
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ours")
+
+LONG = {
+    f"tests/{name}.py": place
+    for place, name in enumerate(
+        (
+            "faults/test_outages",
+            "end_to_end/test_counted_once",
+            "end_to_end/test_consumer_process",
+            "infra/test_terraform",
+            "faults/test_kills",
+            "faults/test_reshards",
+            "faults/test_fleet",
+            "infra/test_policies",
+            "end_to_end/test_readme",
+            "faults/test_supervision",
+            "faults/test_stream_swap",
+            "infra/test_images",
+            "faults/test_hostile",
+            "faults/test_shutdown",
+            "faults/test_exports",
+            "infra/test_localstack",
+            "cli/test_analysts_page",
+            "faults/test_refusals",
+        )
+    )
+}
+"""Longest first: no process is left with one of them when the others have done the rest. Simulations use every core anyway."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with what takes long, where work is shared."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: LONG.get(item.nodeid.partition("::")[0], len(LONG)))
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from math import nan
+from typing import NamedTuple
 
 from hypothesis import strategies as st
 
@@ -23,6 +24,7 @@ from projections.packs import bucket_of
 from projections.policy import FlushPolicy
 from projections.projector import ShardProjector
 from projections.rows import FLEET, PROGRESS, TOTAL, Progress, Row, RowKey, sensor_of
+from projections.sheets import Sheet
 from telemetry.errors import ReasonCode
 from telemetry.events import encode_event
 from telemetry.limits import HASH_KEY_MAX, TEMPERATURE_MICRO_MAX, TEMPERATURE_MICRO_MIN, TIME_US_MAX, TIME_US_MIN
@@ -236,41 +238,59 @@ def progress_of(stores: MemoryStores, shard: Shard = SHARD) -> Progress:
     return stores.total_rows().get(shard.shard_id, Row(PROGRESS)).progress
 
 
+class Past(NamedTuple):
+    """What the tables must say of a log whose events all belong to the shard."""
+
+    stats: Mapping[RowKey, Stats]
+    sheets: Mapping[RowKey, Sheet]
+    origins: Mapping[Reading, Origin]
+    last_seen_s: Mapping[str, int]
+    refusals: tuple[int, ...]
+
+    @property
+    def rows(self) -> set[RowKey]:
+        """The keys of all rows that there must be."""
+        return {*self.stats, *self.sheets}
+
+
+@lru_cache(maxsize=100)
+def _past(log: tuple[Record, ...]) -> Past:
+    """Kept, because whoever looks after every question asks for the same few beginnings of one log again and again."""
+    return Past(oracle(log), expected_sheets(arrivals(log)), origins(log), last_seen_s(log), refusals(log))
+
+
 def check_rows(stores: MemoryStores, log: Sequence[Record], durable: int) -> None:
     """Every row is what the log up to its own position adds up to, and lacks nothing up to `durable` and its mark."""
     progress = progress_of(stores)
     flushed = max(durable, progress.flushed.position)
-    stats_at = cache(lambda position: oracle(_until(log, position)))
+    past_at = cache(lambda position: _past(tuple(_until(log, position))))
     for (_, key), row in stores.rows.items():
         covered = max(flushed, progress.windows.position) if key.scope == FLEET else flushed
         for position in (row.position, max(row.position, covered)):
-            past = _until(log, position)
-            assert row.stats == stats_at(position).get(key, Stats()), (key, position)
+            past = past_at(position)
+            assert row.stats == past.stats.get(key, Stats()), (key, position)
             if key.is_sheet:
-                assert row.sheet == expected_sheets(arrivals(past))[key], position
+                assert row.sheet == past.sheets[key], position
             if row.sensor.seen_s is not None:
-                assert row.sensor.seen_s == last_seen_s(past)[sensor_of(key)], (key, position)
+                assert row.sensor.seen_s == past.last_seen_s[sensor_of(key)], (key, position)
         if key == PROGRESS:
-            past = _until(log, row.position)
-            assert row.progress.sensors == len({one.sensor_id for one in arrivals(past)}), row.position
-            assert row.progress.refusals == refusals(past), row.position
+            past = past_at(row.position)
+            assert row.progress.sensors == len(past.last_seen_s), row.position
+            assert row.progress.refusals == past.refusals, row.position
     stored = {key for _, key in stores.rows}
-    assert _rows_of(_until(log, flushed)) <= stored
-    assert {key for key in _rows_of(_until(log, progress.windows.position)) if key.scope == FLEET} <= stored
-    assert origins(_until(log, flushed)).keys() <= stores.readings
+    assert past_at(flushed).rows <= stored
+    assert {key for key in past_at(progress.windows.position).rows if key.scope == FLEET} <= stored
+    assert past_at(flushed).origins.keys() <= stores.readings
 
 
 def check_tables(stores: MemoryStores, log: Sequence[Record]) -> None:
     """All tables say what the log adds up to, when all of it was flushed."""
-    assert stats_by_key(stores) == oracle(log)
-    assert {key: row.sheet for (_, key), row in stores.rows.items() if key.is_sheet} == expected_sheets(arrivals(log))
-    assert stores.readings == origins(log).keys()
-    assert {sensor_id: seen_s for sensor_id, (seen_s, _) in stores.directory.items()} == last_seen_s(log)
+    past = _past(tuple(log))
+    assert stats_by_key(stores) == past.stats
+    assert {key: row.sheet for (_, key), row in stores.rows.items() if key.is_sheet} == past.sheets
+    assert stores.readings == past.origins.keys()
+    assert {sensor_id: seen_s for sensor_id, (seen_s, _) in stores.directory.items()} == past.last_seen_s
     check_rows(stores, log, log[-1].sequence_number if log else 0)
-
-
-def _rows_of(log: Sequence[Record]) -> set[RowKey]:
-    return {*oracle(log), *expected_sheets(arrivals(log))}
 
 
 def arrivals(log: Iterable[Record], shard: Shard = SHARD) -> Mapping[Reading, int]:
@@ -304,7 +324,7 @@ def refusals(log: Iterable[Record]) -> tuple[int, ...]:
 
 def check_packs(stores: MemoryStores, log: Sequence[Record]) -> None:
     """A pack holds, in the log's order, the readings of its bucket that the log brought first between the pack's bounds."""
-    places = [(origin.sequence_number, origin.line, one) for one, origin in origins(log).items()]
+    places = [(origin.sequence_number, origin.line, one) for one, origin in _past(tuple(log)).origins.items()]
     for pack in stores.packs.values():
         inside = [one for *place, one in sorted(places) if pack.first <= tuple(place) <= pack.last]
         assert pack.readings == tuple(one for one in inside if bucket_of(one) == pack.bucket)

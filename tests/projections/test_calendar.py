@@ -32,16 +32,16 @@ def clock(zone: Zone, time_us: int) -> datetime:
 def expected(zone: Zone, interval: Interval, from_us: int, until_us: int) -> list[Window]:
     """The whole hours or days by looking at the clock every half minute: no offset since 1970 is finer."""
     edges: list[int] = []
-    offsets: list[timedelta] = []
-    dates: list[date] = []
+    offset: timedelta | None = None
+    day: date | None = None
     for time_us in range(from_us, until_us, 30 * SECOND_US):
-        local = clock(zone, time_us)
-        offsets.append(local - (EPOCH.replace(tzinfo=None) + timedelta(microseconds=time_us)))
-        dates.append(max(local.date(), dates[-1]) if dates else local.date())
+        local = (EPOCH + timedelta(microseconds=time_us)).astimezone(zone.rules)
+        offset_before, offset = offset, local.utcoffset()
+        day_before, day = day, local.date() if day is None else max(local.date(), day)
         if interval is Interval.HOUR:
-            begins = (local.minute, local.second) == (0, 0) or offsets[-1] != offsets[-2:][0]
+            begins = (local.minute == local.second == 0) or offset_before not in (None, offset)
         else:
-            begins = dates[-1] != dates[-2:][0]
+            begins = day_before not in (None, day)
         if begins:
             edges.append(time_us)
     return [Window(*span) for span in pairwise(edges)]

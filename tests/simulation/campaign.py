@@ -1,7 +1,7 @@
 """Schedules of any simulator: one run to its end, many on several cores, and how many it takes to catch a bug."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from enum import Enum
 from functools import partial
@@ -68,15 +68,16 @@ def require_kept(simulator: Simulator, schedules: int) -> None:
         raise Violation("\n".join(broken[:3]))
 
 
-def not_caught(simulator: Simulator, bugs: Iterable[Enum], seeds_max: int) -> list[str]:
-    """The names of those bugs that so many seeds do not find."""
+def not_caught(simulator: Simulator, bugs: Iterable[Enum], seeds_max: int, *, first: Sequence[int] = ()) -> list[str]:
+    """The names of those bugs that neither the seeds in `first` nor so many from 0 on find."""
+    seeds = [*first, *range(seeds_max)]
     with ProcessPoolExecutor(2, get_context("spawn")) as processes:
-        caught = {bug.name: processes.submit(_is_caught, simulator, bug, seeds_max) for bug in bugs}
+        caught = {bug.name: processes.submit(_is_caught, simulator, bug, seeds) for bug in bugs}
         return [name for name, found in caught.items() if not found.result()]
 
 
-def _is_caught(simulator: Simulator, bug: Enum, seeds_max: int) -> bool:
-    return any(_violation(simulator, seed, frozenset({bug})) for seed in range(seeds_max))
+def _is_caught(simulator: Simulator, bug: Enum, seeds: Sequence[int]) -> bool:
+    return any(_violation(simulator, seed, frozenset({bug})) for seed in seeds)
 
 
 def _broken(simulator: Simulator, seeds: tuple[int, ...]) -> list[str]:

@@ -10,10 +10,12 @@ from tests.simulation.bugs import Bug
 from tests.simulation.campaign import fingerprint, not_caught, require_kept, run_schedule
 from tests.simulation.simulate import Simulation
 
-SCHEDULES = 1_500
+SCHEDULES = 500
+"""`make simulate` runs as many as one likes."""
 SEEDS_TO_CATCH_A_BUG_MAX = 1_000
 REGRESSION_SEEDS = (0, 1, 3, 9, 13, 21, 31, 53, 311, 394, 839)
-"""Schedules that found one of the seeded bugs when few others did, and any that ever found one of ours."""
+"""Schedules that found one of the seeded bugs when few others did, and any that ever found one of ours. Seeded bugs meet them
+first, so that most are caught within a few schedules; the others are looked for from 0 on."""
 
 
 @pytest.mark.parametrize("seed", REGRESSION_SEEDS)
@@ -42,4 +44,4 @@ def test_a_seed_replays_identically() -> None:
 
 def test_seeded_bugs_are_caught() -> None:
     """Whoever takes out one of the algorithm's precautions hears of it."""
-    assert not not_caught(Simulation, Bug, SEEDS_TO_CATCH_A_BUG_MAX)
+    assert not not_caught(Simulation, Bug, SEEDS_TO_CATCH_A_BUG_MAX, first=REGRESSION_SEEDS)
