@@ -37,6 +37,8 @@ class Wanted(NamedTuple):
             return False
         if not self.may_lie_between(instant_ms(tail.arrived.min), instant_ms(tail.arrived.max)):
             return False
+        if self.measured_from_us is None and self.measured_to_us is None:
+            return True  # records without a line are counted on no day
         return UNDATED in tail.measured or any(self.may_be_of(name) for name in tail.measured)
 
     def may_be_of(self, name: str) -> bool:

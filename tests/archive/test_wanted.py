@@ -64,3 +64,4 @@ def test_what_holds_nothing_is_never_wanted() -> None:
     """As the end of a shard, which is an object without records."""
     assert not EVERYTHING.may_lie_in(tail(None, None))
     assert EVERYTHING.may_lie_in(tail("10:00:00", "11:00:00", "2026-11-26"))
+    assert EVERYTHING.may_lie_in(tail("10:00:00", "11:00:00")), "its records have no lines"
