@@ -112,13 +112,16 @@ class MakeRun:
 
     def count(self, after: Sequence[str] = ()) -> int:
         """How many readings are counted, once those up to these positions are, in every table."""
-        sensor = {"sensorId": SENSOR, "wait": "40"}
-        for path, question in (("sensor", sensor), ("stats", {"detail": "true"})):
-            pairs = [*question.items(), *(("after", one) for one in after)]
-            answer = httpx.get(f"{self.url}/api/{path}", params=pairs, timeout=60)
-            assert answer.status_code == 200, answer.text
-        counted: int = answer.json()["Count"]
+        if after:
+            self._ask("sensor", [("sensorId", SENSOR), ("wait", "40"), *(("after", one) for one in after)])
+        counted: int = self._ask("stats", [("detail", "true")])["Count"]
         return counted
+
+    def _ask(self, path: str, question: list[tuple[str, str | int | float | bool | None]]) -> dict[str, Any]:
+        answer = httpx.get(f"{self.url}/api/{path}", params=question, timeout=60)
+        assert answer.status_code == 200, answer.text
+        told: dict[str, Any] = answer.json()
+        return told
 
     def tables(self) -> Mapping[str, Any]:
         """What the tables tell of the log's first stream, but for when it was written and the bounds of packs."""
