@@ -39,7 +39,7 @@ class Row(NamedTuple):
 class Sums(NamedTuple):
     """What a sensor's readings add up to: how many, 10⁻⁶ °C in all, the first and the last instant (µs since 1970)."""
 
-    count: int
+    readings: int
     sum_micro: int
     first_us: int
     last_us: int
@@ -82,7 +82,7 @@ class Oracle:
         self.bytes += len(event.line) + 1
         known = self.sums.get(row.sensor_id, Sums(0, 0, event.measured_us, event.measured_us))
         self.sums[row.sensor_id] = Sums(
-            known.count + 1,
+            known.readings + 1,
             known.sum_micro + event.temperature_micro,
             min(known.first_us, event.measured_us),
             max(known.last_us, event.measured_us),

@@ -39,7 +39,7 @@ class Invariants:
                 if stream is self._log.there and not ended:
                     self._rest(stream, shard_id, model, at)
                 self._check_state(stream, shard_id)
-        check_whole_log(self._log, self._target)
+        check_whole_log(self._log, self._target, at_rest=False)
 
     def check_at_rest(self) -> None:
         """All of the last stream is archived up to the tip, and its closed shards have their end.
@@ -50,6 +50,7 @@ class Invariants:
         self.check()
         for named in (True, False):
             check_read_back(self._log, self._target, named=named)
+        check_whole_log(self._log, self._target, at_rest=True)
         stream = self._log.streams[-1]
         archived = set(archived_shards(self._target, stream.created))
         for shard_id, model in stream.shards.items():

@@ -40,8 +40,11 @@ def check_read_back(log: ModelLog, target: ModelTarget, *, named: bool) -> None:
             _check_shards_without_chain(stream, archived[stream.created], target, lacking.get(number))
 
 
-def check_whole_log(log: ModelLog, target: ModelTarget) -> None:
-    """The same of archive and stream as one log, at any moment at which there is a stream. Raises Violation."""
+def check_whole_log(log: ModelLog, target: ModelTarget, *, at_rest: bool) -> None:
+    """The same of archive and stream as one log, at any moment at which there is a stream. Raises Violation.
+
+    `at_rest`: all that the stream lists is archived, so that children tell of parents that have left it without a chain.
+    """
     if (there := log.there) is None:
         return
     archive = ArchiveSource(target, [stream.created for stream in log.streams])
@@ -61,7 +64,7 @@ def check_whole_log(log: ModelLog, target: ModelTarget) -> None:
                 said.setdefault(kinesis_id(shard.shard_id), []).append(page.gap)
         reading.check_end(lost=True)
     known = {kinesis_id(shard.shard_id) for shard in whole.shards() if number_of(shard.shard_id) == len(log.streams)}
-    for shard_id in sorted(there.shards.keys() - known):
+    for shard_id in sorted(there.shards.keys() - known) if at_rest else ():
         gaps = [gap for other, found in said.items() if shard_id in _ancestors(there, other) for gap in found]
         for record in there.shards[shard_id].records:
             if not any(_covers(gap, record.arrived_ms) for gap in gaps):
