@@ -22,7 +22,7 @@ run: setup ## run the whole pipeline on this machine (DEMO=1 adds simulated sens
 	@$(BIN)/python -m infra.local.run
 
 test: setup ## run every test; starts and stops all it needs
-	@$(BIN)/pytest -n 2 --dist loadfile
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 fuzz: setup ## ask a running API thousands of things out of its own description (EXAMPLES=)
 	@mkdir -p .local

@@ -1,4 +1,7 @@
-"""Fixtures: one LocalStack for the whole run, a stack of its own for each module that asks for one."""
+"""Fixtures: one LocalStack for the whole run, a stack of its own for each module that asks for one.
+
+And the order of a run in several processes, which share the work by files: those that take long come first.
+"""
 
 import os
 from collections.abc import Iterator
@@ -19,6 +22,41 @@ leave_alone(os.environ)
 # Examples are timed by nobody: the machine may be busy with LocalStack. Shrinking and replaying stay as they are.
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ours")
+
+LONG = {
+    f"tests/{name}.py": place
+    for place, name in enumerate(
+        (
+            "infra/test_terraform",
+            "faults/test_outages",
+            "end_to_end/test_counted_once",
+            "infra/test_policies",
+            "simulation/test_simulation",
+            "end_to_end/test_consumer_process",
+            "faults/test_kills",
+            "faults/test_reshards",
+            "faults/test_fleet",
+            "projections/test_projector",
+            "faults/test_supervision",
+            "end_to_end/test_readme",
+            "faults/test_stream_swap",
+            "faults/test_shutdown",
+            "faults/test_hostile",
+            "faults/test_exports",
+            "faults/test_refusals",
+            "cli/test_analysts_page",
+            "infra/test_localstack",
+            "projections/test_history",
+        )
+    )
+}
+"""Longest first, by measurement: no process is left with one of them when the others have done all the rest."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with what takes long, where work is shared."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: LONG.get(item.nodeid.partition("::")[0], len(LONG)))
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.conftest import LONG
 from tests.tidy.tree import ROOT, modules, tracked_files
 
 FUNCTION_LINES_MAX = 60
@@ -54,6 +55,11 @@ def test_nothing_needs_scrolling_to_be_understood() -> None:
         if path.parts[0] != "tests" and (size := len((ROOT / path).read_text().splitlines())) > MODULE_LINES_MAX
     ]
     assert not long, "\n".join(long)
+
+
+def test_the_files_that_a_run_in_several_processes_begins_with_are_there() -> None:
+    """One that was renamed would have lost its place."""
+    assert not [name for name in LONG if not (ROOT / name).is_file()]
 
 
 def test_tests_wait_on_conditions() -> None:
