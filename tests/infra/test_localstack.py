@@ -76,13 +76,15 @@ def taken_port() -> Iterator[int]:
 
 
 def test_it_answers_on_loopback_and_leaves_no_process_and_no_folder(folders: Path) -> None:
-    """Ready means that Kinesis and DynamoDB answer; stopped means that nothing of it is left."""
-    with LocalStack() as localstack:
+    """Ready means that Kinesis and DynamoDB answer; stopped means that nothing of it is left. Log lines go to the callback."""
+    lines: list[str] = []
+    with LocalStack(on_log=lines.append) as localstack:
         assert len(processes_naming(folders)) == 4, "keeper, LocalStack, DynamoDB Local, kinesis-local"
         for endpoint in (localstack.endpoint, localstack.dynamodb_endpoint, localstack.kinesis_endpoint):
             assert listening_addresses(endpoint) <= LOOPBACK
     assert processes_naming(folders) == []
     assert list(folders.iterdir()) == []
+    assert "Ready." in lines, "every line, without its end"
 
 
 def test_nothing_outlives_a_parent_that_was_killed(folders: Path) -> None:
@@ -135,11 +137,3 @@ def test_each_instance_has_its_own_folder_of_links(folders: Path, home: LocalSta
     assert first != second
     links = {path.readlink() for root in (first, second) for path in root.rglob("*") if path.is_symlink()}
     assert links == {home.static_libs, home.dynamodb_local, home.kinesis_local}
-
-
-def test_log_lines_go_to_the_callback(folders: Path) -> None:
-    """Every line, without its end."""
-    lines: list[str] = []
-    with LocalStack(on_log=lines.append):
-        pass
-    assert "Ready." in lines
