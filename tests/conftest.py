@@ -5,9 +5,11 @@ And the order of a run in several processes, which share the work by files: thos
 
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+from httpx._transports import default as httpx_transports
 from hypothesis import HealthCheck, settings
 
 from infra.local.downloads import ensure_java
@@ -19,6 +21,9 @@ from tests.support.stack import Stack, new_stack, open_stack
 # Clients within the tests' own process are not kept from loopback either, nor told who to be.
 leave_alone(os.environ)
 
+# Each client of httpx reads the certificates of all authorities, which takes 70 ms of processor time: once is enough for all.
+vars(httpx_transports)["create_ssl_context"] = cache(httpx_transports.create_ssl_context)
+
 # Examples are timed by nobody: the machine may be busy with LocalStack. Shrinking and replaying stay as they are.
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("ours")
@@ -27,30 +32,28 @@ LONG = {
     f"tests/{name}.py": place
     for place, name in enumerate(
         (
-            "infra/test_terraform",
             "faults/test_outages",
             "end_to_end/test_counted_once",
-            "infra/test_policies",
-            "simulation/test_simulation",
             "end_to_end/test_consumer_process",
+            "infra/test_terraform",
             "faults/test_kills",
             "faults/test_reshards",
             "faults/test_fleet",
-            "projections/test_projector",
-            "faults/test_supervision",
+            "infra/test_policies",
             "end_to_end/test_readme",
+            "faults/test_supervision",
             "faults/test_stream_swap",
-            "faults/test_shutdown",
+            "infra/test_images",
             "faults/test_hostile",
+            "faults/test_shutdown",
             "faults/test_exports",
-            "faults/test_refusals",
-            "cli/test_analysts_page",
             "infra/test_localstack",
-            "projections/test_history",
+            "cli/test_analysts_page",
+            "faults/test_refusals",
         )
     )
 }
-"""Longest first, by measurement: no process is left with one of them when the others have done all the rest."""
+"""Longest first: no process is left with one of them when the others have done all the rest. Simulations use every core anyway."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
