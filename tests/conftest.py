@@ -53,7 +53,7 @@ LONG = {
         )
     )
 }
-"""Longest first: no process is left with one of them when the others have done all the rest. Simulations use every core anyway."""
+"""Longest first: no process is left with one of them when the others have done the rest. Simulations use every core anyway."""
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
