@@ -1,18 +1,18 @@
 """Terraform's roots, copied and made ready once for all tests, and what they would make."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.once import once
-from tests.support.terraform import ROOTS, Root, copied_root, copy_root, why_not
+from tests.support.terraform import ROOTS, Root, copied_root, copy_root, served_provider, why_not
 
 
 @pytest.fixture(scope="session")
-def roots(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Root]:
+def roots(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Root]]:
     """Each root module, ready to be validated, tested and planned offline."""
     if reason := why_not():
         pytest.skip(f"Terraform is not tested: {reason}")
@@ -21,17 +21,18 @@ def roots(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Root]:
         for name in ROOTS:
             copy_root(name, folder / name).init()
 
-    folder = once(tmp_path_factory, "terraform", make)
-    return {name: copied_root(name, folder / name) for name in ROOTS}
+    folder = once(request, "terraform", make)
+    with served_provider(tmp_path_factory.mktemp("provider") / "log") as environ:
+        yield {name: copied_root(name, folder / name, environ=environ) for name in ROOTS}
 
 
 @pytest.fixture(scope="session")
-def plans(roots: Mapping[str, Root], tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, dict[str, Any]]:
+def plans(roots: Mapping[str, Root], request: pytest.FixtureRequest) -> Mapping[str, dict[str, Any]]:
     """What each root would make in an empty account; the environment is dev, with an archive."""
 
     def make(folder: Path) -> None:
         for name, root in roots.items():
             (folder / name).write_text(json.dumps(root.plan()))
 
-    folder = once(tmp_path_factory, "plans", make)
+    folder = once(request, "plans", make)
     return {name: json.loads((folder / name).read_text()) for name in roots}

@@ -5,10 +5,14 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from telemetry.processes import end_with_parent
+from tests.support.waiting import eventually
 
 INFRA = Path(__file__).parents[2] / "infra"
 TREE = INFRA / "terraform"
@@ -67,6 +71,28 @@ def find_provider() -> Path | None:
     usual = [Path.home() / ".terraform.d/plugins", Path("/usr/local/share/terraform/plugins"), *sorted(Path("/opt").glob("*"))]
     places = [Path(given)] if given else usual
     return next((place for place in places if any(place.glob(f"*/{_provider()}"))), None)
+
+
+@contextmanager
+def served_provider(log: Path) -> Iterator[dict[str, str]]:
+    """A provider that all commands share, and the environment that tells them: else each starts one for every plan it makes."""
+    place = find_provider()
+    assert place
+    [program] = place.glob(f"*/{_provider()}/*/terraform-provider-aws*")
+    with log.open("w") as out:
+        process = subprocess.Popen([program, "-debug"], stdout=out, stderr=out, preexec_fn=end_with_parent)  # noqa: PLW1509  it only makes a system call
+
+    def address() -> str:
+        assert process.poll() is None, log.read_text()
+        found = re.findall(r"TF_REATTACH_PROVIDERS='(.+)'\n", log.read_text())
+        assert found
+        return str(found[0])
+
+    try:
+        yield {"TF_REATTACH_PROVIDERS": eventually(address)}
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def _provider() -> str:
