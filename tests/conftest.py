@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import httpx
 import pytest
 from httpx._transports import default as httpx_transports
 from hypothesis import HealthCheck, settings
@@ -22,7 +23,7 @@ from tests.support.stack import Stack, new_stack, open_stack
 leave_alone(os.environ)
 
 # Each client of httpx reads the certificates of all authorities, which takes 70 ms of processor time: once is enough for all.
-vars(httpx_transports)["create_ssl_context"] = cache(httpx_transports.create_ssl_context)
+vars(httpx_transports)["create_ssl_context"] = cache(httpx.create_ssl_context)
 
 # Examples are timed by nobody: the machine may be busy with LocalStack. Shrinking and replaying stay as they are.
 settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
