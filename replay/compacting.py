@@ -2,12 +2,12 @@
 
 | rule | because |
 |---|---|
-| a part is what it was and what is new, never less | whoever takes something again, after a kill or beside another, changes nothing |
-| of equal readings the one that arrived first stays | what a part holds does not depend on the order in which chains were taken |
+| a part is what it was and what is new, never less | who takes again, after a kill or beside others, changes nothing |
+| of equal readings the one that arrived first stays | what a part holds does not depend on the order of taking |
 | a part is replaced only as it was read | of two who take at the same time the second would lose what the first had put in |
 | what was taken is written when all parts are put | killed in between, nothing is missed: it is taken again |
 | it is written down by chain, not by day | a late reading may come for any day, and a line without a day may hold one |
-| a part is put whole, in one call | whoever reads meets each sensor's day as it was or as it is, never half of it, never twice |
+| a part is put whole, in one call | who reads meets each sensor's day as it was or as it is, never half of it or twice |
 
 Needs pyarrow. In memory are 200,000 rows, or one part of a day; up to ROUND_ROWS wait on disk.
 """
@@ -33,7 +33,7 @@ from telemetry.errors import ArchiveUnreadable
 from telemetry.log import Page
 
 ROUND_ROWS: Final = 20_000_000
-"""Taken together: some 2 GB on disk. What is more is taken in several rounds, each of which replaces the parts it has rows of."""
+"""Taken together: some 2 GB on disk. More is taken in several rounds, each of which replaces the parts it has rows of."""
 
 _IDENTITY: Final = ("sensor_id", "measured_at", "temperature")
 _FIRST: Final = ("arrived_at", "shard", "sequence_number", "line")

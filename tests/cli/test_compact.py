@@ -33,7 +33,11 @@ def records(first: int, *days: str, sensor_id: str = "a") -> list[LogRecord]:
         noon_us = parse_timestamp(f"{day}T12:00:00Z")
         some = [Reading(noon_us + number * 1_000_000, sensor_id, number) for number in range(3)]
         made.append(
-            LogRecord(first + at, ARRIVED_MS + first + at, encode_record([encode_event(one, number) for number, one in enumerate(some)]))
+            LogRecord(
+                first + at,
+                ARRIVED_MS + first + at,
+                encode_record([encode_event(one, number) for number, one in enumerate(some)]),
+            )
         )
     return made
 

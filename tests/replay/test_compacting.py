@@ -177,9 +177,7 @@ def test_a_kill_at_any_put_ends_right(puts: int, *, made: bool) -> None:
     target = Dying(puts, made=made)
     taken: list[Page] = []
     try:
-        compact(
-            [page("s", 1, some)], Events(Choice(), Passed()), target, only=None, told=lambda *_: None, taken=taken.extend
-        )
+        compact([page("s", 1, some)], Events(Choice(), Passed()), target, only=None, told=lambda *_: None, taken=taken.extend)
     except KeyboardInterrupt:
         assert not taken
         packed([page("s", 1, some)], target)
