@@ -56,7 +56,7 @@ def compact(days: Sequence[datetime], *, dry_run: bool) -> None:
         if dry_run:
             _survey(source, wanted, progress)
         else:
-            _compact(at, at.archive, source, progress, only, _Taking(at.archive, chains, taken) if only is None else None)
+            _compact(at, source, progress, only, _Taking(at.archive, chains, taken) if only is None else None)
     say_passed(progress.passed)
     say_gaps(progress.gaps.values())
     if progress.gaps:
@@ -64,10 +64,11 @@ def compact(days: Sequence[datetime], *, dry_run: bool) -> None:
 
 
 def _compact(
-    at: LogAt, target: Target, source: ArchiveSource, progress: Progress, only: Collection[str] | None, taking: "_Taking | None"
+    at: LogAt, source: ArchiveSource, progress: Progress, only: Collection[str] | None, taking: "_Taking | None"
 ) -> None:
     from replay import compacting  # noqa: PLC0415  an extra that not everybody has
 
+    assert at.archive
     log = Log([source])
     shown = Shown(log, at.begin_ms(at.whole), at.whole, progress)
 
@@ -79,7 +80,7 @@ def _compact(
 
     events = Events(Choice(), progress.passed)
     pages = log.pages(progress.positions, progress.ended.copy())
-    done = compacting.compact(pages, events, target, only=only, told=told, taken=taking or (lambda _: None))
+    done = compacting.compact(pages, events, at.archive, only=only, told=told, taken=taking or (lambda _: None))
     shown.clear()
     if not done.replaced:
         click.echo(f"{done.readings:,} readings read; nothing was new: all of them are in readings/.")
