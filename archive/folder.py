@@ -5,13 +5,15 @@ replace theirs, and to open the name exclusively would leave half an object afte
 """
 
 import errno
+import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from archive.targets import not_there
+from archive.targets import Versioned, not_there
 from telemetry.errors import InvalidSettings
 
 _NO_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}
@@ -82,6 +84,28 @@ class FolderTarget:
         except FileNotFoundError:
             return None
 
+    def get_part(self, key: str) -> Versioned | None:
+        """See Target."""
+        try:
+            with (self._folder / key).open("rb") as file:
+                return Versioned(file.read(), _version(os.fstat(file.fileno())))
+        except FileNotFoundError:
+            return None
+
+    def replace_part(self, key: str, data: bytes, version: str | None) -> bool:
+        """See Target. Between the look at what is there and the new name nobody else replaces it: the folder is locked."""
+        path = self._folder / key
+        written = _write(path, data)
+        try:
+            with _locked(path.parent):
+                if (_version(path.stat()) if path.exists() else None) != version:
+                    return False
+                written.replace(path)
+        finally:
+            written.unlink(missing_ok=True)
+        _sync(path.parent)
+        return True
+
     def _refuse_without_links(self) -> None:
         written = _write(self._folder / "links", b"")
         linked = written.with_name(written.name + "-linked")
@@ -112,6 +136,22 @@ def _write(path: Path, data: bytes) -> Path:
         Path(name).unlink()
         raise
     return Path(name)
+
+
+def _version(found: os.stat_result) -> str:
+    """Each part is a file of its own, which is never written again."""
+    return f"{found.st_ino} {found.st_mtime_ns} {found.st_size}"
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One process at a time. The lock goes with its holder, however that ends."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _make(folder: Path) -> None:

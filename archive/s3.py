@@ -2,11 +2,11 @@
 
 import io
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from botocore.exceptions import ClientError
 
-from archive.targets import not_there
+from archive.targets import Versioned, not_there
 from telemetry.retry import patiently
 
 if TYPE_CHECKING:
@@ -31,16 +31,7 @@ class S3Target:
     def put_new(self, key: str, data: bytes) -> bool:
         """See Target. Another's put of the name that is under way (409) is waited for: it may yet fail."""
 
-        def put() -> bool:
-            try:
-                self._s3.put_object(Bucket=self._bucket, Key=self._before + key, Body=data, IfNoneMatch="*")
-            except ClientError as error:
-                if error.response["Error"]["Code"] == "PreconditionFailed":
-                    return False
-                raise
-            return True
-
-        return patiently(put, self._patience_s)
+        return self._put_if(key, data, IfNoneMatch="*")
 
     def get(self, key: str) -> BinaryIO:
         """See Target."""
@@ -78,6 +69,38 @@ class S3Target:
     def get_state(self, key: str) -> bytes | None:
         """See Target."""
         return self._read(key, None)
+
+    def get_part(self, key: str) -> Versioned | None:
+        """See Target."""
+
+        def read() -> Versioned | None:
+            try:
+                answer = self._s3.get_object(Bucket=self._bucket, Key=self._before + key)
+                return Versioned(answer["Body"].read(), answer["ETag"])
+            except ClientError as error:
+                if error.response["Error"]["Code"] in _MISSING:
+                    return None
+                raise
+
+        return patiently(read, self._patience_s)
+
+    def replace_part(self, key: str, data: bytes, version: str | None) -> bool:
+        """See Target. The version is S3's ETag: equal ones are equal bytes."""
+        return self._put_if(key, data, **({"IfNoneMatch": "*"} if version is None else {"IfMatch": version}))
+
+    def _put_if(self, key: str, data: bytes, **condition: Any) -> bool:
+        """Put an object where the condition holds. What it compares with may be gone (404)."""
+
+        def put() -> bool:
+            try:
+                self._s3.put_object(Bucket=self._bucket, Key=self._before + key, Body=data, **condition)
+            except ClientError as error:
+                if error.response["Error"]["Code"] in {"PreconditionFailed", *_MISSING}:
+                    return False
+                raise
+            return True
+
+        return patiently(put, self._patience_s)
 
     def ranged(self, key: str, stretch: str) -> bytes:
         """A stretch of an object, as the header Range names it; nothing behind its end."""

@@ -3,13 +3,21 @@
 import io
 import threading
 from collections.abc import Iterator
-from typing import BinaryIO, Protocol
+from itertools import count
+from typing import BinaryIO, NamedTuple, Protocol
 
 from telemetry.errors import ArchiveUnreadable
 
 
+class Versioned(NamedTuple):
+    """A part that is replaced as a whole, and which of its versions it is."""
+
+    data: bytes
+    version: str
+
+
 class Target(Protocol):
-    """A place for objects, which are put once and never changed, and for states, which are.
+    """A place for objects, which are put once and never changed, and for states and parts, which are.
 
     What was put is durable when the call returns, and seen by everybody's next call. Raises StoreUnavailable when the place
     stays away, and ArchiveUnreadable for an object that is not there.
@@ -39,6 +47,15 @@ class Target(Protocol):
     def get_state(self, key: str) -> bytes | None:
         """The state, None when there is none."""
 
+    def get_part(self, key: str) -> Versioned | None:
+        """A part of what is made out of the log, and its version; None when there is none."""
+
+    def replace_part(self, key: str, data: bytes, version: str | None) -> bool:
+        """Put a part in the place of this version of it, None for none: whether nobody had replaced that meanwhile.
+
+        Who reads meets the one or the other, whole. False also when it was put, and the answer to an earlier try was lost.
+        """
+
 
 class MemoryTarget:
     """The twin: a place for as long as the process lives."""
@@ -47,6 +64,8 @@ class MemoryTarget:
         self._lock = threading.Lock()
         self._objects: dict[str, bytes] = {}
         self._states: dict[str, bytes] = {}
+        self._parts: dict[str, Versioned] = {}
+        self._versions = count()
 
     def put_new(self, key: str, data: bytes) -> bool:
         """See Target."""
@@ -79,6 +98,19 @@ class MemoryTarget:
     def get_state(self, key: str) -> bytes | None:
         """See Target."""
         return self._states.get(key)
+
+    def get_part(self, key: str) -> Versioned | None:
+        """See Target."""
+        return self._parts.get(key)
+
+    def replace_part(self, key: str, data: bytes, version: str | None) -> bool:
+        """See Target."""
+        with self._lock:
+            known = self._parts.get(key)
+            if (known and known.version) != version:
+                return False
+            self._parts[key] = Versioned(data, str(next(self._versions)))
+            return True
 
     def _object(self, key: str) -> bytes:
         if key not in self._objects:

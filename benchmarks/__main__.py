@@ -11,7 +11,19 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks import closed_shards, consuming, live, one_key, page, pipeline, producing, questions, steady, write_units
+from benchmarks import (
+    archiving,
+    closed_shards,
+    consuming,
+    live,
+    one_key,
+    page,
+    pipeline,
+    producing,
+    questions,
+    steady,
+    write_units,
+)
 from benchmarks.figures import Figure
 from benchmarks.rig import ROOT, Rig, open_rig
 
@@ -41,6 +53,8 @@ MEASUREMENTS: dict[str, tuple[Callable[[Rig], Iterator[Figure]], ...]] = {
     "P21": (questions.history,),
     "P22": (live.streams,),
     "P23": (producing.batches,),
+    "P24": (archiving.archiver,),
+    "P26": (archiving.parquet,),
     "P27": (page.dashboard,),
     "grow": (producing.growth,),
 }

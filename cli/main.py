@@ -2,6 +2,7 @@
 
 import click
 
+from cli.archiving import archive
 from cli.following import tail
 from cli.operating import continue_, doctor
 from cli.replaying import replay
@@ -13,5 +14,5 @@ def telemetry() -> None:
     """Work with the telemetry log. AWS is found by the standard AWS variables, the stream by PREFIX."""
 
 
-for command in (replay, tail, send, simulate, import_, doctor, continue_):
+for command in (replay, tail, send, simulate, import_, archive, doctor, continue_):
     telemetry.add_command(command)

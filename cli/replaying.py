@@ -17,7 +17,7 @@ from cli.failures import GAP, NOTHING_MATCHED, REFUSED
 from cli.parameters import OneOf, Sensor, Speed, Time, TimeZone, TypedTime
 from cli.showing import Shown, described, say_gaps, say_passed
 from cli.sources import LogAt, Origin, log_at
-from cli.targets import Target, opened, require_usable
+from cli.targets import Target, opened, require_other_stream, require_usable
 from projections.zones import UTC_ZONE, Zone
 from replay.api import Api
 from replay.events import By, Choice, Events
@@ -26,6 +26,7 @@ from replay.formats import Format, Output, Repeated
 from replay.place import OtherPlace, Place, Progress
 from replay.pouring import IntoApi
 from replay.stream import Stretch
+from replay.streaming import IntoStream
 from telemetry.log import Log
 from telemetry.reading import rfc3339
 from telemetry.settings import CLOCK_SKEW_H, CLOCK_SKEW_H_BOUND
@@ -142,20 +143,29 @@ class Resolved(NamedTuple):
     help="How far ahead of its arrival a reading may be: what arrived earlier than that before --from is not read.",
 )
 @click.option("--into-url", "url", help="Send the readings to the API there, which must not write to the stream that is read.")
-@click.option("--speed", type=Speed(), help="With --into-url: so many times as fast as they arrived, e.g. 10x.")
+@click.option(
+    "--into-stream", "stream", help="Put the events into the stream of this name or ARN, as they are; never into what is read."
+)
+@click.option(
+    "--speed", type=Speed(), help="With --into-url or --into-stream: so many times as fast as they arrived, e.g. 10x."
+)
 @click.option("--dry-run", is_flag=True, help="Say only, about, how many readings there are and how long it takes.")
-def replay(path: Path | None, url: str | None, speed: float | None, *, dry_run: bool, **options: Any) -> None:
+def replay(
+    path: Path | None, url: str | None, stream: str | None, speed: float | None, *, dry_run: bool, **options: Any
+) -> None:
     """Print the log's events, each sensor's in the order in which they arrived."""
     asked = Asked(**options)
     if dry_run:
         _estimate(asked)
         return
-    target = Target(path, asked.form, asked.zone, mark=asked.repeated is Repeated.MARK, url=url, speed=speed)
+    target = Target(path, asked.form, asked.zone, mark=asked.repeated is Repeated.MARK, url=url, speed=speed, stream=stream)
     require_usable(target)
     asked.choice(now_us())  # what cannot be is refused before anybody is asked
     with log_at(asked.source) as at, _place_of(target, asked, at) as (place, resolved, progress):
         if url is not None and Api(url).stream_created() in {rfc3339(created_ms * 1000) for created_ms in at.created_ms}:
             raise click.UsageError(f"--into-url {url} writes to {at.name}, which is what is read.")
+        if stream is not None:
+            require_other_stream(stream, at)
         choice = asked.choice(resolved.now_us)
         stretch = _meant(choice, asked, replace(at.whole, until_ms=resolved.until_ms))
         sources = at.sources(stretch, _wanted(choice, stretch))
@@ -163,12 +173,12 @@ def replay(path: Path | None, url: str | None, speed: float | None, *, dry_run: 
             progress.add(gap)
         log = Log(sources.all)
         shown = Shown(log, at.begin_ms(stretch), stretch, progress)
-        with opened(target, progress.written) as output:
+        with opened(target, progress.written, at.settings) as output:
             pages = log.pages(progress.positions, progress.ended.copy())
             events = Events(choice, progress.passed)
             export(pages, events, output, place, progress, repeated=asked.repeated, told=shown.note)
         shown.clear()
-    refused = _say_sent(output, url)
+    refused = _say_sent(output, url or stream)
     say_passed(progress.passed)
     say_gaps(progress.gaps.values())
     if not progress.events:
@@ -182,11 +192,13 @@ def replay(path: Path | None, url: str | None, speed: float | None, *, dry_run: 
         sys.exit(REFUSED)
 
 
-def _say_sent(output: Output, url: str | None) -> int:
+def _say_sent(output: Output, where: str | None) -> int:
     """What became of readings that were sent; how many were refused."""
+    if isinstance(output, IntoStream):
+        click.echo(f"{output.put} events put into {where}.")
     if not isinstance(output, IntoApi):
         return 0
-    click.echo(f"{output.stored} readings stored at {url}; {output.refused} refused.")
+    click.echo(f"{output.stored} readings stored at {where}; {output.refused} refused.")
     return output.refused
 
 

@@ -4,18 +4,29 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, Final, NamedTuple
 
 import click
 
+from archive.names import created_ms
+from cli.sources import LogAt
 from projections.zones import Zone
 from replay.api import Api
 from replay.export import Lines
 from replay.formats import CsvRows, Format, Output, line_of
 from replay.pouring import IntoApi
+from replay.speed import Pacing
+from replay.streaming import IntoStream, known
+from telemetry.aws import kinesis_client
+from telemetry.settings import Settings
+
+if TYPE_CHECKING:
+    from mypy_boto3_kinesis import KinesisClient
+
+_PUT_TIMEOUT_S: Final = 10
 
 
 class Target(NamedTuple):
@@ -30,6 +41,8 @@ class Target(NamedTuple):
     """An API, in place of all of these."""
     speed: float | None = None
     """How many times as fast as it arrived it is sent there; None as fast as it goes."""
+    stream: str | None = None
+    """Another stream, by name or ARN, in place of all of these."""
 
     @property
     def place(self) -> Path | None:
@@ -42,8 +55,10 @@ def require_usable(target: Target) -> None:
     path, place = target.path, target.place
     if target.url is not None and (path is not None or target.form is not Format.JSONL or target.mark):
         raise click.UsageError("--into-url sends readings, which have no --output, --format and --repeats mark.")
-    if target.speed is not None and target.url is None:
-        raise click.UsageError("--speed is that of --into-url.")
+    if target.stream is not None and (target.url or path or target.form is not Format.JSONL or target.mark):
+        raise click.UsageError("--into-stream puts events, which have no --into-url, --output, --format and --repeats mark.")
+    if target.speed is not None and target.url is None and target.stream is None:
+        raise click.UsageError("--speed is that of --into-url and --into-stream.")
     if path is None or place is None:
         if target.form is Format.PARQUET:
             raise click.UsageError("--format parquet needs --output: it becomes a folder of files.")
@@ -61,9 +76,28 @@ def require_usable(target: Target) -> None:
         )
 
 
+def require_other_stream(stream: str, at: LogAt) -> None:
+    """Raises UsageError for the stream that is read, however it is written: its copy would be read as well, and so on."""
+    with closing(_kinesis(at.settings)) as kinesis:
+        found = known(kinesis, stream)
+    for one in at.streams:
+        # Of an archive alone it is not known what its streams were called.
+        same_name = not one.name or one.name.casefold() == found.name.casefold()
+        if same_name and created_ms(one.created) == found.created_ms:
+            raise click.UsageError(f"--into-stream {stream} is {at.name}, which is what is read.")
+
+
+def _kinesis(settings: Settings) -> "KinesisClient":
+    return kinesis_client(settings, attempts=1, read_timeout_s=_PUT_TIMEOUT_S)
+
+
 @contextmanager
-def opened(target: Target, written: int) -> Iterator[Output]:
+def opened(target: Target, written: int, settings: Settings) -> Iterator[Output]:
     """The output, cut to what of it counts. Raises ClickException when less is there, or it cannot be written."""
+    if target.stream is not None:
+        with closing(_kinesis(settings)) as kinesis:
+            yield IntoStream(kinesis, target.stream, Pacing(target.speed, time.monotonic, time.sleep))
+        return
     if target.url is not None:
         yield IntoApi(Api(target.url).batch, target.speed, clock=time.monotonic, sleep=time.sleep)
         return

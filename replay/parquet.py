@@ -5,6 +5,7 @@ defaults take. Needs pyarrow, the extra `parquet`.
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +24,37 @@ _TEMPERATURE: Final = pa.decimal128(11, 6)
 _TYPES: Final = dict(zip(COLUMNS, (pa.string(), _TEMPERATURE, _TIME, _TIME, pa.string(), pa.string(), pa.int32()), strict=True))
 _DELTA: Final = ("temperature", "measured_at", "arrived_at", "line")
 _DICTIONARY: Final = ["sensor_id", "shard", "sequence_number"]
+
+
+SCHEMA: Final = pa.schema([*_TYPES.items()])
+"""Of events: COLUMNS and their types."""
+
+
+def writer(where: Any, schema: Any = SCHEMA) -> Any:
+    """Writes tables of this schema to a file, or what pyarrow takes for one, packed for what readings are."""
+    return pq.ParquetWriter(
+        where,
+        schema,
+        compression="zstd",
+        use_dictionary=_DICTIONARY,
+        column_encoding=dict.fromkeys(_DELTA, "DELTA_BINARY_PACKED"),
+        store_decimal_as_integer=True,
+    )
+
+
+def row_of(event: Event) -> tuple[Any, ...]:
+    """What the columns hold of an event: times in microseconds, the temperature in millionths."""
+    reading, record = event.reading, event.record
+    return (
+        *(reading.sensor_id, reading.temperature_micro, reading.measured_at_us, record.arrived_ms * 1000),
+        *(event.shard_id, str(record.sequence_number), event.number),
+    )
+
+
+def table_of(columns: Sequence[Sequence[Any]], schema: Any = SCHEMA) -> Any:
+    """The table of what `row_of` tells, column by column."""
+    arrays = [_array(values, column.type) for values, column in zip(columns, schema, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def part_name(number: int) -> str:
@@ -47,12 +79,7 @@ class Parts:
 
     def write(self, event: Event, *, repeat: bool) -> None:
         """One more row."""
-        reading, record = event.reading, event.record
-        row = (
-            *(reading.sensor_id, reading.temperature_micro, reading.measured_at_us, record.arrived_ms * 1000),
-            *(event.shard_id, str(record.sequence_number), event.number, repeat),
-        )
-        for column, value in zip(self._columns, row, strict=False):
+        for column, value in zip(self._columns, (*row_of(event), repeat), strict=False):
             column.append(value)
         self._rows += 1
         if len(self._columns[0]) >= GROUP_ROWS:
@@ -83,21 +110,13 @@ class Parts:
         if not self._columns[0]:
             return
         if self._writer is None:
-            self._writer = pq.ParquetWriter(
-                self._unfinished,
-                self._schema,
-                compression="zstd",
-                use_dictionary=_DICTIONARY,
-                column_encoding=dict.fromkeys(_DELTA, "DELTA_BINARY_PACKED"),
-                store_decimal_as_integer=True,
-            )
-        arrays = [_array(values, column.type) for values, column in zip(self._columns, self._schema, strict=True)]
-        self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema), row_group_size=GROUP_ROWS)
+            self._writer = writer(self._unfinished, self._schema)
+        self._writer.write_table(table_of(self._columns, self._schema), row_group_size=GROUP_ROWS)
         for values in self._columns:
             values.clear()
 
 
-def _array(values: list[Any], kind: Any) -> Any:
+def _array(values: Sequence[Any], kind: Any) -> Any:
     if kind != _TEMPERATURE:
         return pa.array(values, kind)
     # Millionths of a degree are what a decimal of six places holds: the same number under another type, no arithmetic.

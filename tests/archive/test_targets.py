@@ -263,3 +263,83 @@ def test_an_s3_object_is_asked_for_in_steps() -> None:
             stub.add_client_error("get_object", "InvalidRange", http_status_code=416, expected_params=asked)
     stub.activate()
     assert S3Target(client, "a-bucket", "", 5).get(KEY).read(10) == b"ab"
+
+
+PART = "readings/dt=2026-11-26/part-00.parquet"
+
+
+def test_a_part_is_replaced_only_as_it_was_read(target: Target) -> None:
+    """Who read it before somebody replaced it is told so, and changes nothing."""
+    assert target.get_part(PART) is None
+    assert not target.replace_part(PART, b"x", "of none")
+    assert target.replace_part(PART, b"one", None)
+    assert not target.replace_part(PART, b"other", None)
+    one = target.get_part(PART)
+    assert one
+    assert one.data == b"one"
+    assert target.replace_part(PART, b"two", one.version)
+    assert not target.replace_part(PART, b"other", one.version)
+    two = target.get_part(PART)
+    assert two
+    assert (two.data, two.version == one.version) == (b"two", False)
+    assert list(target.list_after("log/")) == []
+
+
+def test_of_rivals_for_a_version_exactly_one_wins(target: Target) -> None:
+    """Round after round, so what each of them adds is kept."""
+
+    def add(rival: int) -> None:
+        for _ in range(5):
+            while True:
+                found = target.get_part(PART)
+                data = (found.data if found else b"") + bytes([rival])
+                if target.replace_part(PART, data, found.version if found else None):
+                    break
+
+    with ThreadPoolExecutor(4) as rivals:
+        list(rivals.map(add, range(4)))
+    found = target.get_part(PART)
+    assert found
+    assert sorted(found.data) == [rival for rival in range(4) for _ in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("version", "condition", "error", "replaced"),
+    [
+        (None, {"IfNoneMatch": "*"}, None, True),
+        ('"e"', {"IfMatch": '"e"'}, None, True),
+        ('"e"', {"IfMatch": '"e"'}, ("PreconditionFailed", 412), False),
+        ('"e"', {"IfMatch": '"e"'}, ("NoSuchKey", 404), False),
+    ],
+)
+def test_s3_compares_a_part_with_what_was_read(
+    version: str | None, condition: dict[str, str], error: tuple[str, int] | None, *, replaced: bool
+) -> None:
+    """By its ETag; one that was removed meanwhile is not what was read."""
+    client = s3_client(Settings(aws_endpoint_url="http://127.0.0.1:9"))
+    stub = Stubber(client)
+    asked = {"Bucket": "a-bucket", "Key": PART, "Body": b"x", **condition}
+    if error is None:
+        stub.add_response("put_object", {}, asked)
+    else:
+        stub.add_client_error("put_object", error[0], http_status_code=error[1], expected_params=asked)
+    stub.activate()
+    assert S3Target(client, "a-bucket", "", 5).replace_part(PART, b"x", version) == replaced
+
+
+def test_a_crash_leaves_no_half_of_a_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor the folder locked."""
+
+    def die(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    target = FolderTarget(tmp_path)
+    assert target.replace_part(PART, b"one", None)
+    found = target.get_part(PART)
+    assert found
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", die)
+        with pytest.raises(KeyboardInterrupt):
+            target.replace_part(PART, b"two", found.version)
+    assert target.get_part(PART) == found
+    assert FolderTarget(tmp_path).replace_part(PART, b"two", found.version)

@@ -41,6 +41,7 @@ class Analyst(NamedTuple):
     environ: dict[str, str]
     api: str
     other_api: str
+    other_stream: str
 
     def types(self, command: str) -> "subprocess.Popen[str]":
         """A command at the addresses of this test, a minute of it as a second."""
@@ -48,6 +49,7 @@ class Analyst(NamedTuple):
             command += f" --url {self.api}"
         command = command.replace(".venv/bin/telemetry", str(Path(sys.executable).with_name("telemetry")))
         command = command.replace("http://127.0.0.1:8081", self.other_api).replace("--for 60", "--for 1")
+        command = command.replace("other-temperature-events", self.other_stream)
         return subprocess.Popen(
             ["bash", "-c", command if ">" in command else f"exec {command}"],
             cwd=self.folder,
@@ -74,7 +76,7 @@ def analyst(stack: Stack, api: str, endpoint: str, java: str, tmp_path: Path) ->
         stop(archiver)
     (tmp_path / "measurements.csv").write_text(f"station,temperature,when\n204,21.125,{NOW}\n205,0,2026-11-15T12:00\n")
     with new_stack(endpoint, java) as other, running_api(other.environ, tmp_path / "other.log") as other_api:
-        yield Analyst(tmp_path, environ, api, other_api)
+        yield Analyst(tmp_path, environ, api, other_api, other.names.stream)
 
 
 def _is_archived(folder: Path, readings: int) -> None:
@@ -95,7 +97,8 @@ def test_every_command_runs_as_printed(analyst: Analyst) -> None:
         assert running.returncode == (130 if command.split()[1] == "tail" else 0), (command, said)
     subjects = [line.split(",")[0] for line in (analyst.folder / "november.csv").read_text().splitlines()]
     assert set(subjects) == {"sensor_id", "202", "203"}
-    for snippet in blocks("python"):
+    for block in blocks("python"):
+        snippet = block.replace(".local/data/telemetry-dev", "archive")
         shown = f"{snippet.rstrip().replace('duckdb.sql', 'print(duckdb.sql', 1)})"
         done = subprocess.run(
             [sys.executable, "-c", shown], cwd=analyst.folder, capture_output=True, text=True, timeout=60, check=False

@@ -154,7 +154,7 @@ def test_times_are_read_in_the_zone(typed: Typed, stream: Stream) -> None:
         (["--format", "parquet"], "--format parquet needs --output"),
         (["--into-url", "http://other", "--format", "csv"], "--into-url sends readings"),
         (["--into-url", "http://other", "--output", "x"], "--into-url sends readings"),
-        (["--speed", "10x"], "--speed is that of --into-url"),
+        (["--speed", "10x"], "--speed is that of --into-url and --into-stream"),
         (["--into-url", "http://other", "--speed", "fast"], "expected a number above 0 and an x"),
         (["--into-url", "http://other", "--speed", "0x"], "expected a number above 0 and an x"),
         (["--output", "/nowhere/there/out.csv"], "there is no folder /nowhere/there"),

@@ -13,7 +13,7 @@ ALLOWED = {
     "operations": {"telemetry", "projections"},
     "consumer": {"telemetry", "projections", "operations"},
     "producer_api": {"telemetry", "projections", "operations"},
-    "replay": {"telemetry", "projections"},
+    "replay": {"telemetry", "archive", "projections"},
     "cli": {"telemetry", "archive", "projections", "replay", "operations", "consumer"},
     "infra": {"telemetry", "archive", "projections", "operations", "replay"},
 }
