@@ -174,7 +174,7 @@ def decode(data: bytes) -> Histogram:
     divisor = int.from_bytes(data[1 : 1 + _NUMBER_BYTES])
     first = int.from_bytes(data[1 + _NUMBER_BYTES : _HEADER_BYTES], signed=True)
     values = varints.numbers(data[_HEADER_BYTES:])
-    numbers = accumulate(values[1::2], initial=first)
+    numbers: Iterable[int] = accumulate(values[1::2], initial=first)
     if divisor != 1:
         numbers = (number * divisor for number in numbers)
     return Histogram(data[0], tuple(zip(numbers, values[::2], strict=True)))
