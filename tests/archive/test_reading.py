@@ -184,6 +184,7 @@ def test_what_arrived_before_or_after_is_not_fetched(target: Counting) -> None:
     wanted = Wanted(from_ms=BEGIN_MS + 7 * MINUTE_MS, until_ms=BEGIN_MS + 11 * MINUTE_MS)
     found = pages(target, wanted=wanted)
     assert (numbers(found), found[-1]) == ([7, 8, 9, 10, 11], Page(SHARD.shard_id, ended=True))
+    assert found[-2].reached == Position(11, BEGIN_MS + 11 * MINUTE_MS), "inside an object, whose next record lies beyond"
     assert set(target.looked_at) == {keys[0], *keys[3:6]}, "of the first one shards tells"
     assert not gaps(found)
 
