@@ -7,7 +7,7 @@ from random import Random
 from typing import BinaryIO
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archive.folder import FolderTarget
@@ -109,6 +109,7 @@ def test_reading_goes_on_behind_any_record(target: Counting, size: int) -> None:
         assert found[-1].ended
 
 
+@settings(max_examples=50)
 @given(st.lists(st.lists(DATA, min_size=1, max_size=3), min_size=1, max_size=3), st.data())
 def test_any_bytes_are_projected_as_from_the_stream(contents: list[list[bytes]], data: st.DataObject) -> None:
     """Whatever objects they were put into, and wherever reading begins."""
@@ -183,6 +184,7 @@ def test_what_arrived_before_or_after_is_not_fetched(target: Counting) -> None:
     wanted = Wanted(from_ms=BEGIN_MS + 7 * MINUTE_MS, until_ms=BEGIN_MS + 11 * MINUTE_MS)
     found = pages(target, wanted=wanted)
     assert (numbers(found), found[-1]) == ([7, 8, 9, 10, 11], Page(SHARD.shard_id, ended=True))
+    assert found[-2].reached == Position(11, BEGIN_MS + 11 * MINUTE_MS), "inside an object, whose next record lies beyond"
     assert set(target.looked_at) == {keys[0], *keys[3:6]}, "of the first one shards tells"
     assert not gaps(found)
 
