@@ -22,7 +22,7 @@ def test_the_tip_is_the_end_of_every_shard(stack: Stack, tmp_path: Path) -> None
         ends = {shard_id: chain_end(target, stream.created, shard_id).tail for shard_id in stream.shards().shards}
         assert len(ends) == 2
         assert all(tail and tail.shard_end for tail in ends.values())
-        assert {shard_id: tail.last for shard_id, tail in ends.items() if tail and tail.records} == {
+        assert {shard_id: tail.last for shard_id, tail in ends.items() if tail and tail.last != "0"} == {
             sent[-1]["ShardId"]: sent[-1]["SequenceNumber"]
         }
     pages = list(Log([ArchiveSource(target, [stream.created, "9999999999.000"])]).pages())
