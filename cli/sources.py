@@ -129,17 +129,15 @@ class LogAt:
         """What the log held in earlier streams and nobody archived."""
         archived = {shard.shard_id for shard in archive.shards()} if archive else set()
         numbers = {number_of(shard_id) for shard_id in archived}
-        lacking = {number_of(gap.shard_id): gap for gap in archive.unarchived()} if archive else {}
         for number, (lost, then) in enumerate(zip(self.streams, self.streams[1:], strict=False), 1):
             begin_ms, end_ms = created_ms(lost.created), created_ms(then.created)
             if not wanted.may_lie_between(begin_ms, end_ms):
                 continue
             if number not in numbers:
                 yield Gap(f"the log's stream {number}", begin_ms, end_ms)
-            elif unknown := set(then.before) - archived - {UNKNOWN_PARENT}:
+            else:
+                unknown = set(then.before) - archived - {UNKNOWN_PARENT}
                 yield from (Gap(shard_id, begin_ms, end_ms) for shard_id in sorted(unknown))
-            elif number in lacking:
-                yield lacking[number]
 
 
 @contextmanager

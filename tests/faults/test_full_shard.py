@@ -6,6 +6,7 @@ from functools import partial
 from itertools import count, islice
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import httpx
 import pytest
@@ -77,7 +78,7 @@ def sensors_of_one_shard(trial: Trial) -> list[list[str]]:
 def write(trial: Trial, sensors: list[str], number: int) -> int:
     """A record of each of these sensors in one call; how many bytes they have."""
     now_us = time.time_ns() // 1000
-    records = [
+    records: list[Any] = [
         {
             "PartitionKey": sensor,
             "Data": b"".join(event(sensor, now_us + at * 250_000, number) for at in range(READINGS_A_RECORD)),

@@ -16,10 +16,10 @@ START_MS = 999_999_900_000
 STEPS_TO_REST_MAX = 3_000
 _SHARDS_MAX = 7
 _STREAMS_MAX = 3
-_MADE_AGAIN = 0.2
+_MADE_AGAIN = 0.5
 _CHECKED = 0.05
 """Of steps, so many are followed by a look at everything."""
-_LOOKS = 0.1
+_LOOKS = 0.02
 """Of steps, so many are one at which an archiver looks which stream is there."""
 _LOOKS_FOR_FORGOTTEN = 0.1
 _LOOKS_AT_THE_END = 40

@@ -151,7 +151,8 @@ class ModelLog:
         self.streams[-1].lost_ms = self.now_ms
 
     def make(self, shards: int) -> None:
-        """Another stream of the name. Its numbers go on, or begin anew."""
+        """Another stream of the name. Its numbers mostly go on, as Kinesis's do, or begin anew."""
         self.now_ms += 1
-        after = self._rng.choice([_FIRST_SEQUENCE_NUMBER, *(stream.number for stream in self.streams)])
+        numbers = [stream.number for stream in self.streams]
+        after = max(numbers, default=_FIRST_SEQUENCE_NUMBER) if self._rng.random() < 0.7 else _FIRST_SEQUENCE_NUMBER
         self.streams.append(ModelStream(self._rng, self, after, shards))
