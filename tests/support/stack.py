@@ -1,12 +1,10 @@
 """A stream and tables of a test's own, on the LocalStack that all tests share."""
 
 import os
-import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -45,7 +43,6 @@ class Stack:
             "KCL_TIMING": "local",
             "WORKER_ID": "worker-1",
             "JAVA": self.settings.java,
-            "JAVA_CLASSES": str(Path(sys.prefix) / "kcl-classes"),
         }
 
 
