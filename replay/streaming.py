@@ -33,7 +33,7 @@ class IntoStream:
         """`stream`: a name or an ARN."""
         self._kinesis, self._pacing = kinesis, pacing
         self._stream = _named(stream)
-        self._held: list[dict[str, Any]] = []
+        self._held: list[Any] = []
         self._held_bytes = 0
         self.put = 0
         """Events that are in the stream."""
@@ -76,7 +76,7 @@ class IntoStream:
             records = left
         return 0
 
-    def _refused(self, records: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:
+    def _refused(self, records: list[Any]) -> tuple[list[Any], str]:
         """Those of the records that are to be put again, and why."""
         try:
             results = self._kinesis.put_records(**self._stream, Records=records)["Records"]
