@@ -104,7 +104,7 @@ def plain(log: Sequence[Reading]) -> list[bytes]:
 
 
 def archived(data: Sequence[bytes], page_records: int, target: MemoryTarget) -> float:
-    """Archive all records, without the pauses that leave others their reads: processor seconds. Fails unless all are there."""
+    """Archive all records, without the pauses that leave others their reads: the processor seconds. Fails unless all are in."""
     kinesis: Any = CannedKinesis(data, page_records)
     settings = Settings(archive_interval_s=3600)
     stop = Stop(Flag(), at_ms=now_ms())

@@ -12,7 +12,6 @@ from telemetry.retry import backoff_s, error_code, may_pass, patiently
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
-    from mypy_boto3_kinesis.type_defs import PutRecordsRequestEntryTypeDef
 
 _BYTES_MAX: Final = PUT_RECORDS_BYTES_MAX // 2
 """Of a call: far from what Kinesis takes, so that a slow answer costs little."""
@@ -34,7 +33,7 @@ class IntoStream:
         """`stream`: a name or an ARN."""
         self._kinesis, self._pacing = kinesis, pacing
         self._stream = _named(stream)
-        self._held: list[PutRecordsRequestEntryTypeDef] = []
+        self._held: list[Any] = []
         self._held_bytes = 0
         self.put = 0
         """Events that are in the stream."""
@@ -77,7 +76,7 @@ class IntoStream:
             records = left
         return 0
 
-    def _refused(self, records: "list[PutRecordsRequestEntryTypeDef]") -> "tuple[list[PutRecordsRequestEntryTypeDef], str]":
+    def _refused(self, records: list[Any]) -> tuple[list[Any], str]:
         """Those of the records that are to be put again, and why."""
         try:
             results = self._kinesis.put_records(**self._stream, Records=records)["Records"]

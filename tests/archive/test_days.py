@@ -1,10 +1,14 @@
 """What was taken is written down in text, and refused when it is not that."""
 
+import re
+
 import pytest
 
 from archive.days import NOTHING_TAKEN, PARTS, Reached, Taken, encode_taken, parse_taken, part_key, part_of
+from replay.parquet import SCHEMA
 from telemetry.errors import ArchiveUnreadable
 from telemetry.log import Position
+from tests.tidy.tree import ROOT
 
 
 def test_what_was_taken_comes_back() -> None:
@@ -36,3 +40,14 @@ def test_what_is_no_such_place_is_refused(data: bytes, said: str) -> None:
     """With what to do; days of other parts would hold sensors twice."""
     with pytest.raises(ArchiveUnreadable, match=rf"readings/taken.json .*{said}"):
         parse_taken(data)
+
+
+def test_athena_looks_for_days_where_they_lie() -> None:
+    """Path, partition and columns of its table are those of the parts."""
+    text = (ROOT / "infra/terraform/modules/archive/athena.tf").read_text()
+    columns = dict(re.findall(r'\{ name = "(\w+)", type = "([^"]+)"', text))
+    types = {"string": "string", "int32": "int", "decimal128(11, 6)": "decimal(11,6)", "timestamp[us, tz=UTC]": "timestamp"}
+    assert columns == {field.name: types[str(field.type)] for field in SCHEMA}
+    assert '"storage.location.template"   = "${local.readings}/dt=$${dt}"' in text
+    assert 's3://${local.bucket}/readings"' in text
+    assert part_key("2026-11-26", 0).startswith("readings/dt=2026-11-26/")
