@@ -79,7 +79,8 @@ def test_e02_an_offer_of_websockets_does_not_spoil_the_end(own: Server) -> None:
         own.process.send_signal(signal.SIGTERM)
         assert connection.rest() == b""
         assert own.process.wait(20) == 0
-    assert "Traceback" not in own.log.read_text()
+    log = own.log.read_text()
+    assert "Traceback" not in log, log
 
 
 def test_e03_pipelined_requests_press_back(quick: Server) -> None:
@@ -252,7 +253,8 @@ def test_e20_what_hangs_at_sigterm_holds_nobody_up(own: Server, cut: int) -> Non
             assert "stopping" in connection.answer().problem["detail"]
         assert connection.rest() == idle.rest() == b""
         assert own.process.wait(20) == 0
-    assert "Traceback" not in own.log.read_text()
+    log = own.log.read_text()
+    assert "Traceback" not in log, log
 
 
 @pytest.mark.parametrize(
@@ -342,4 +344,5 @@ def test_e20_a_reader_that_does_not_read_holds_no_stop_up(own: Server) -> None:
         assert refused.send(put(b"", length=300_000_000)).answer().status == 413
         own.process.send_signal(signal.SIGTERM)
         assert own.process.wait(20) == 0
-    assert "Traceback" not in own.log.read_text()
+    log = own.log.read_text()
+    assert "Traceback" not in log, log
