@@ -15,6 +15,7 @@ from cli.main import telemetry
 from replay.api import Sent
 from telemetry.errors import ReasonCode, StoreUnavailable
 from telemetry.events import decode_event, encode_event
+from telemetry.letter_marks import LetterMark, LetterPlace, Outcome, encode_mark
 from telemetry.log import Gap
 from tests.cli.fakes import HOUR_MS, STRETCH, Stream, record
 from tests.projections.logs import SHARD, reading
@@ -126,6 +127,14 @@ def test_what_is_no_event_is_counted_by_its_code(typed: Typed, stream: Stream) -
         f"Passed over what is no event, in 3 places ({ReasonCode.NOT_JSON} 2, {ReasonCode.NOT_AN_EVENT} 1);"
         " the dead letters hold it.\n"
     )
+
+
+def test_what_operators_decided_is_neither_printed_nor_missed(typed: Typed, stream: Stream) -> None:
+    """A mark of a dead letter is an event, and no reading."""
+    mark = LetterMark(LetterPlace("shardId-000000000000", 1, 0), Outcome.DISCARDED, "me", "garbage", 0)
+    stream.records = [record(encode_mark(mark), encode_event(reading("a"), 0))]
+    answer = typed("replay")
+    assert (answer.exit_code, answer.stdout.count("\n"), answer.stderr) == (0, 1, "")
 
 
 def test_times_are_read_in_the_zone(typed: Typed, stream: Stream) -> None:
