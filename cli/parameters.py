@@ -8,6 +8,7 @@ import click
 
 from producer_api.reading.times import Moment, parse_moment
 from projections.zones import UnknownZone, Zone, zone_of
+from telemetry.letter_marks import LetterPlace, parse_place
 from telemetry.limits import MICRO
 from telemetry.reading import parse_sensor_id
 
@@ -86,5 +87,18 @@ class Sensor(click.ParamType[str]):
         """The id as events hold it."""
         try:
             return parse_sensor_id(value)
+        except ValueError as error:
+            self.fail(f"{value!r}: {error}", param, ctx)
+
+
+class LetterAt(click.ParamType[LetterPlace]):
+    """The place of a dead letter."""
+
+    name = "place"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> LetterPlace:
+        """The place, read."""
+        try:
+            return parse_place(value)
         except ValueError as error:
             self.fail(f"{value!r}: {error}", param, ctx)
