@@ -3,6 +3,7 @@
 import click
 
 from cli.following import tail
+from cli.leasing import leases
 from cli.letters import dead_letters
 from cli.operating import continue_, doctor
 from cli.replaying import replay
@@ -14,5 +15,5 @@ def telemetry() -> None:
     """Work with the telemetry log. AWS is found by the standard AWS variables, the stream by PREFIX."""
 
 
-for command in (replay, tail, send, simulate, import_, doctor, dead_letters, continue_):
+for command in (replay, tail, send, simulate, import_, doctor, leases, dead_letters, continue_):
     telemetry.add_command(command)
