@@ -2,10 +2,11 @@
 
 import click
 
+from cli.checking import doctor
 from cli.following import tail
 from cli.leasing import leases
 from cli.letters import dead_letters
-from cli.operating import continue_, doctor
+from cli.operating import continue_
 from cli.replaying import replay
 from cli.sending import import_, send, simulate
 

@@ -285,7 +285,6 @@ def test_r04_an_impossible_sensor_id_is_refused_as_put_does(typed: Typed, asked:
     assert said in answer.stderr
 
 
-@pytest.mark.parametrize("command", ["replay", "doctor"])
 @pytest.mark.parametrize(
     ("error", "said"),
     [
@@ -299,7 +298,7 @@ def test_r04_an_impossible_sensor_id_is_refused_as_put_does(typed: Typed, asked:
     ids=["nobody", "no credentials", "no profile", "no stream", "refused", "no certificates"],
 )
 def test_r04_a_failure_is_one_sentence(
-    typed: Typed, monkeypatch: pytest.MonkeyPatch, command: str, error: Exception, said: list[str]
+    typed: Typed, monkeypatch: pytest.MonkeyPatch, error: Exception, said: list[str]
 ) -> None:
     """That names what to do, without a traceback; status 1."""
 
@@ -307,15 +306,17 @@ def test_r04_a_failure_is_one_sentence(
         raise error
 
     monkeypatch.setattr("cli.contact.look_at", fail)
-    answer = typed(command)
+    answer = typed("replay")
     assert (answer.exit_code, answer.stdout) == (1, "")
     assert answer.stderr.startswith("Error: ")
     assert answer.stderr.count("\n") == 1
     assert all(text in answer.stderr for text in said)
 
 
-@pytest.mark.parametrize("command", ["replay", "doctor"])
-def test_r04_nobody_at_the_address_is_found_out_in_few_tries(monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+@pytest.mark.parametrize(("command", "status"), [("replay", 1), ("doctor", 5)])
+def test_r04_nobody_at_the_address_is_found_out_in_few_tries(
+    monkeypatch: pytest.MonkeyPatch, command: str, status: int
+) -> None:
     """A refused connection ends the command within its short patience, not that of a reader in the middle of a log."""
     waited_s: list[float] = []
     monkeypatch.setattr("telemetry.retry.time.monotonic", lambda: sum(waited_s))
@@ -323,8 +324,8 @@ def test_r04_nobody_at_the_address_is_found_out_in_few_tries(monkeypatch: pytest
     answer = CliRunner(env={"AWS_ENDPOINT_URL": ADDRESS, "AWS_ACCESS_KEY_ID": "t", "AWS_SECRET_ACCESS_KEY": "t"}).invoke(
         telemetry, [command]
     )
-    assert answer.exit_code == 1
-    assert f"Nobody answers at {ADDRESS}" in answer.stderr
+    assert answer.exit_code == status
+    assert f"Nobody answers at {ADDRESS}" in answer.output
     assert 1 < sum(waited_s) < 6
 
 

@@ -100,7 +100,7 @@ def test_h29_a_row_behind_its_lease_is_said() -> None:
     story = Story()
     story.lease = replace(story.lease, checkpoint=10)
     assert story.look().verdict is ShardVerdict.OK  # the rows may have been read before the leases
-    assert story.look(8).verdict is ShardVerdict.REWOUND
+    assert story.look(7).verdict is ShardVerdict.REWOUND
     assert story.look().verdict is ShardVerdict.OK
 
 
