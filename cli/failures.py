@@ -23,6 +23,8 @@ FOUND = 1
 NOTHING_MATCHED = 3
 REFUSED = 4
 """Some readings were refused, and will be whenever they are sent."""
+DIFFERENT = 4
+"""What is stored is not what the log says."""
 GAP = 5
 """What was asked is not all there, or may not be; or it could not be looked at."""
 INTERRUPTED = 130

@@ -1,4 +1,4 @@
-"""Looks at every part of a pipeline for the doctor. What cannot be looked at is said as such, and keeps nobody from the rest."""
+"""Looks at every part of a pipeline for the doctor. What cannot be looked at is said, and keeps nobody from the rest."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -34,7 +34,7 @@ _MISSING: Final = "ResourceNotFoundException"
 
 
 class Checkup:
-    """One checkup. `definition` fills names into `infra/resources.json`, `jars_lock` lists KCL's jars, `told` words an error."""
+    """One checkup. `definition` fills names into `infra/resources.json`, `jars_lock` lists KCL's jars, `told` words errors."""
 
     def __init__(
         self,

@@ -133,7 +133,8 @@ def stream(seen: StreamSeen, *, local: bool) -> Section:
             yield Finding(
                 f"{seen.name} keeps records for {seen.retention_h} h, and is defined with {seen.wanted_h} h.",
                 "A consumer or an archiver that is away for longer loses readings.",
-                f"aws kinesis increase-stream-retention-period --stream-name {seen.name} --retention-period-hours {seen.wanted_h}",
+                f"aws kinesis increase-stream-retention-period --stream-name {seen.name} "
+                f"--retention-period-hours {seen.wanted_h}",
             )
 
     return Section.of("stream", f"{seen.name}, {seen.shards_open} open shards, keeps {seen.retention_h} h", findings())
@@ -174,7 +175,9 @@ def tables(defined: Sequence[Mapping[str, Any]], seen: Mapping[str, TableSeen | 
                 yield Finding(
                     f"The index {index['name']} of {name} is {is_now}.",
                     "Leases by owner, and sensors by when they were seen, are found by it.",
-                    "Wait until it is ACTIVE." if index["name"] in found.indexes else f"Delete the table; then {_SET_UP[local]}",
+                    "Wait until it is ACTIVE."
+                    if index["name"] in found.indexes
+                    else f"Delete the table, if nothing of yours is in it; then {_SET_UP[local]}",
                 )
 
     return Section.of("tables", f"{len(defined)} tables with their indexes", findings())
