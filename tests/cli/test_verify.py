@@ -14,10 +14,10 @@ from projections.memory import MemoryStores
 from projections.rows import PROGRESS
 from telemetry.log import Gap
 from telemetry.names import ResourceNames
-from tests.operations.test_verifying import A, Parts, Tables, WholeLog, project
 from tests.projections.logs import SHARD, reading, record
+from tests.support.verifying import Parts, Tables, WholeLog, project
 
-PARTS: Parts = {SHARD: [record(1, reading(A), reading(A, 1)), record(2, reading("b"))]}
+PARTS: Parts = {SHARD: [record(1, reading("a"), reading("a", 1)), record(2, reading("b"))]}
 
 type Typed = Callable[..., Result]
 
@@ -65,7 +65,7 @@ def test_what_differs_is_named(typed: Typed, stores: MemoryStores) -> None:
     assert (answer.exit_code, lines[0]) == (4, f"stats  all total {SHARD.shard_id}  count: stored 4, right 3")
     assert lines[1].startswith("1 differences: generation 1")
     assert "looking at them again" in answer.stderr
-    assert typed("--sensor", A).exit_code == 0
+    assert typed("--sensor", "a").exit_code == 0
 
 
 def test_a_log_with_a_gap_proves_nothing(typed: Typed, gaps: list[Gap], stores: MemoryStores) -> None:

@@ -99,7 +99,10 @@ def test_the_pure_modules_import_no_clock_no_thread_and_no_client() -> None:
         *("fleet_rows", "flushing", "projector"),
     )
     reading = ("reads", "marks", "fleet", "zones", "calendar", "tiles", "ranges", "history", "percentiles", "sensors")
-    operations = ("doctor", "leasing", "letters", "movement", "surroundings", "tally", "verdicts")
+    operations = (
+        *("doctor", "surroundings", "leasing", "letters", "movement", "tally", "verdicts"),
+        *("differences", "judging", "judging_sensors", "recomputed", "verifying"),
+    )
     pure = [*(f"projections/{name}.py" for name in (*values, *writing, *reading)), "producer_api/writing/commit.py"]
     pure += [f"operations/{name}.py" for name in operations]
     chain = ("names", "instants", "meta", "lines", "objects", "wholeness", "world", "shard", "pace", "chain")
