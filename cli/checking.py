@@ -26,7 +26,7 @@ _FIXED: Final = frozenset({"stream", "tables"})
     epilog="Exit status: 0 all is well, 1 something is wrong, 2 not asked as --help says, 5 could not look, 130 interrupted.",
 )
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-@click.option("--fix", is_flag=True, help="Make what is missing of a local pipeline, which may be done at any time; look again.")
+@click.option("--fix", is_flag=True, help="Make what is missing of a local pipeline, and look again.")
 def doctor(*, as_json: bool, fix: bool) -> None:
     """Look at AWS, stream, tables, consumer, archive and this machine, and say what is wrong and what mends it."""
     with told(status=GAP):

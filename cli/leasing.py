@@ -58,7 +58,8 @@ def _table(found: Leases) -> str:
     rows = [("shard", "verdict", "owner", "lease", "lag", "position", "parents"), *map(_row, found.lines)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    return "\n".join([*lines, f"Leader: {found.leader or 'nobody'}. Worst: {found.worst}. Watched for {found.watched_s:.0f} s."])
+    last = f"Leader: {found.leader or 'nobody'}. Worst: {found.worst}. Watched for {found.watched_s:.0f} s."
+    return "\n".join([*lines, last])
 
 
 def _row(line: LeaseLine) -> tuple[str, ...]:

@@ -57,7 +57,7 @@ def test_what_is_well_is_folded_and_what_is_not_is_told(typed: Typed) -> None:
     )
 
 
-@pytest.mark.parametrize(("found", "status", "said"), [([WELL, NONE], 0, "All is well."), ([WELL, ILL, UNSEEN], 5, "Could not")])
+@pytest.mark.parametrize(("found", "status", "said"), [([WELL, NONE], 0, "All is well."), ([ILL, UNSEEN], 5, "Could not")])
 def test_the_status_is_the_verdicts(typed: Typed, found: list[Section], status: int, said: str) -> None:
     """0 when all is well, 5 when something could not be looked at."""
     answer = typed(found)

@@ -30,7 +30,8 @@ class Scene:
                 for child in ("left", "right")
             },
         }
-        leases = {"parent": Lease(None, 7, ended=True), **{child: Lease("me", beat, ended=False) for child in ("left", "right")}}
+        held = Lease("me", beat, ended=False)
+        leases = {"parent": Lease(None, 7, ended=True), "left": held, "right": held}
         workers = {"me": Worker(str(beat), measured=False)}
         return self._at(self, Observation(FAMILY, {**leases, "gone": GONE}, workers, Leader("me", "v1"), rows))
 

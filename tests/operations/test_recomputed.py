@@ -9,7 +9,8 @@ from projections.sheets import EMPTY, SheetFold
 from telemetry.limits import TEMPERATURE_MICRO_MAX, TEMPERATURE_MICRO_MIN
 from telemetry.reading import Reading
 
-temperatures = st.integers(TEMPERATURE_MICRO_MIN, TEMPERATURE_MICRO_MAX) | st.integers(-300, 300).map(lambda tenth: tenth * 10**5)
+tenths = st.integers(-300, 300).map(lambda tenth: tenth * 10**5)
+temperatures = st.integers(TEMPERATURE_MICRO_MIN, TEMPERATURE_MICRO_MAX) | tenths
 readings = st.builds(Reading, st.integers(0, 10**6), st.sampled_from("ab"), temperatures)
 
 

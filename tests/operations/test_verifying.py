@@ -15,7 +15,7 @@ from operations.verifying import Verification, named
 from projections.effects import DeadLetter, Origin
 from projections.memory import MemoryStores
 from projections.packs import Pack
-from projections.rows import FLEET, PROGRESS, TOTAL, RowKey, sensor_scope
+from projections.rows import FLEET, PROGRESS, TOTAL, RowKey, Sensor, sensor_scope
 from telemetry.errors import ReasonCode
 from telemetry.events import UPCASTERS, encode_event
 from telemetry.letter_marks import LetterMark, LetterPlace, Outcome, encode_mark
@@ -150,7 +150,7 @@ SENSOR = RowKey(sensor_scope(A), TOTAL)
         (_cell, "stats", {"cell 0"}),
         (lambda s: s.rows.pop(("parent", HOUR)), "stats", {"row"}),
         (lambda s: s.rows.pop(("parent", SENSOR)), "stats", {"row"}),
-        (lambda s: _row(s, "parent", SENSOR, sensor=replace(s.rows["parent", SENSOR].sensor, seen_s=1)), "stats", {"last_seen"}),
+        (lambda s: _row(s, "parent", SENSOR, sensor=Sensor(seen_s=1)), "stats", {"last_seen"}),
         (lambda s: _progress(s, sensors=3), "stats", {"sensors"}),
         (lambda s: _progress(s, refusals=(0,) * len(ReasonCode)), "stats", {"refusals"}),
         (_pack, "readings", None),
