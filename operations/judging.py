@@ -46,7 +46,7 @@ class Judging:
         self._shards: list[str] = []
         self._shard_numbers: dict[str, int] = {}
 
-    def list(self, listing: Listing) -> None:
+    def take_listing(self, listing: Listing) -> None:
         """Take in what the directory says of a sensor."""
         if self._scope.takes_sensor(listing.sensor_id):
             self._listed[listing.sensor_id] = listing

@@ -123,7 +123,7 @@ class Verification:
                 self._spill.put(self._spill.number(pack.bucket.sensor_id), pack)
         for found in self._stored.stats():
             if isinstance(found, Listing):
-                judging.list(found)
+                judging.take_listing(found)
                 continue
             shard_id, row = found
             if row.key.scope == FLEET:
