@@ -52,8 +52,8 @@ def proof(generation: int | None) -> Iterator[Proof]:
     with contact(GAP) as (settings, names, _):
         kinesis, dynamodb = kinesis_client(settings), dynamodb_client(settings)
         pointer = check_stream(kinesis, dynamodb, names)
-        names = replace(pointer.names(settings.prefix), generation=generation or pointer.generation)
-        yield Proof(names, AwsTables(dynamodb, names), lambda: _log(settings, pointer, look_at(kinesis, names.stream)))
+        judged = replace(pointer.names(settings.prefix), generation=generation or pointer.generation)
+        yield Proof(judged, AwsTables(dynamodb, judged), lambda: _log(settings, pointer, look_at(kinesis, names.stream)))
 
 
 def _log(settings: Settings, pointer: Pointer, stretch: Stretch) -> WholeLog:

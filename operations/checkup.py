@@ -81,9 +81,7 @@ class Checkup:
         self._kinesis, self._dynamodb = kinesis_client(self._settings, attempts=1), dynamodb_client(self._settings)
         where = self._settings.aws_endpoint_url or "AWS"
         try:
-            answer: Any = patiently(
-                partial(self._kinesis.describe_stream_summary, StreamName=self._names.stream), _PATIENCE_S
-            )
+            answer: Any = patiently(partial(self._kinesis.describe_stream_summary, StreamName=self._names.stream), _PATIENCE_S)
             self._summary = answer["StreamDescriptionSummary"]
         except ClientError as error:
             if (why := clock_off(error, time.time())) is not None:

@@ -2,8 +2,8 @@
 
 Progress rows are read first, then everything else, then the log: so all that the marks vouch for is in what was read, and all
 that was read is in the log. Readings, rows and packs are put into files by sensor (`spilled.py`), and judged sensor by sensor
-(`judging.py`, `judging_sensors.py`). Nothing here knows the fold. Not compared are beat, as-of, which packs there are, and a reason's
-text.
+(`judging.py`, `judging_sensors.py`). Nothing here knows the fold. Not compared are beat, as-of, which packs there are, and the
+text of a reason.
 """
 
 import hashlib

@@ -54,8 +54,9 @@ def test_where_nothing_is_read_nothing_is_ok(typed: Typed) -> None:
     assert typed(Leases((), None, 2.5)).exit_code == 1
 
 
-def test_who_cannot_look_says_so() -> None:
+def test_who_cannot_look_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """Status 5, one sentence."""
+    monkeypatch.setattr("cli.contact.CONTACT_PATIENCE_S", 0.0)
     environ = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
     answer = CliRunner(env=environ).invoke(telemetry, ["leases"])
     assert (answer.exit_code, answer.stderr.startswith("Error: Nobody answers at http://127.0.0.1:9.")) == (5, True)

@@ -321,9 +321,8 @@ def test_r04_nobody_at_the_address_is_found_out_in_few_tries(
     waited_s: list[float] = []
     monkeypatch.setattr("telemetry.retry.time.monotonic", lambda: sum(waited_s))
     monkeypatch.setattr("telemetry.retry.time.sleep", waited_s.append)
-    answer = CliRunner(env={"AWS_ENDPOINT_URL": ADDRESS, "AWS_ACCESS_KEY_ID": "t", "AWS_SECRET_ACCESS_KEY": "t"}).invoke(
-        telemetry, [command]
-    )
+    environ = {"AWS_ENDPOINT_URL": ADDRESS, "AWS_ACCESS_KEY_ID": "t", "AWS_SECRET_ACCESS_KEY": "t", "JAVA": "none such"}
+    answer = CliRunner(env=environ).invoke(telemetry, [command])
     assert answer.exit_code == status
     assert f"Nobody answers at {ADDRESS}" in answer.output
     assert 1 < sum(waited_s) < 6

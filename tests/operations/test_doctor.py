@@ -40,7 +40,10 @@ CURRENT = Row(PROGRESS, 1, as_of_us=NOW_US)
 RETENTION_S = 604_800
 
 
-def said(observation: Observation, letters: LettersSeen = LettersSeen(), now_us: int = NOW_US) -> Section:
+NO_LETTERS = LettersSeen()
+
+
+def said(observation: Observation, letters: LettersSeen = NO_LETTERS, now_us: int = NOW_US) -> Section:
     return consumer(observation, letters, now_us, RETENTION_S, local=True)
 
 

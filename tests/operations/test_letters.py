@@ -52,7 +52,7 @@ def counted(log: MemoryLog) -> tuple[int, int]:
 
 
 def test_a_letter_that_is_read_now_counts_once(known: Any) -> None:
-    """Retried once the code knows its type, and tried twice; its mark says where it is now. A rebuild keeps what was decided."""
+    """Retried once the code knows its type, and tried twice; its mark says where it is now. A rebuild keeps that."""
     log = MemoryLog(record(1, newer(1), b"{broken"), record(2, OLD.replace(b"18.5", b"18.4")))
     assert counted(log) == (1, 0)
     assert retry(log, log, resolved) == Retried(unreadable=Counter({ReasonCode.NOT_JSON: 1, ReasonCode.UNKNOWN_TYPE: 1}))
