@@ -6,6 +6,7 @@ A row is right when it is what readings up to its own position add up to, and la
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from operations.differences import Difference, Marks, Scope, stats_that_differ
 from operations.judging_sensors import SensorTruth
@@ -14,6 +15,7 @@ from operations.spilled import Line, Spill
 from projections.packs import Pack
 from projections.reads import Listing
 from projections.rows import FLEET, PROGRESS, TOTAL, Row, fleet_windows
+from projections.sheets import MINUTE_US
 from telemetry.errors import ReasonCode
 
 
@@ -121,7 +123,7 @@ class Judging:
             if not self._scope.takes_shard(shard_id):
                 continue
             for line in lines:
-                for window in (TOTAL, *fleet_windows(line.time_us)):
+                for window in _windows(line.time_us // MINUTE_US):
                     if (fleet := self._fleet.get((shard_id, window))) is None:
                         if line.position <= self._mark(shard_id, window) and self._scope.takes_window(window):
                             self._missing.add((shard_id, window))
@@ -157,3 +159,9 @@ class Judging:
                 yield Difference("stats", name, "refusals", str(row.progress.refusals), str(right))
             if row.progress.ended and ends.get(shard_id, 0) > row.position:
                 yield Difference("stats", name, "ended", "true", f"false: records follow {row.position}")
+
+
+@lru_cache(maxsize=100_000)
+def _windows(minute: int) -> tuple[str, ...]:
+    """The windows of the fleet that a minute lies in, by its number since 1970."""
+    return TOTAL, *fleet_windows(minute * MINUTE_US)

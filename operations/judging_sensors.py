@@ -2,6 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from operations.differences import Difference, Marks, Scope, stats_that_differ
@@ -43,7 +44,7 @@ class SensorTruth:
             if scope.takes_shard(shard_id):
                 members[shard_id, TOTAL] = lines
                 for line in lines:
-                    members.setdefault((shard_id, hour_window(line.time_us // HOUR_US)), []).append(line)
+                    members.setdefault((shard_id, _hour(line.time_us // HOUR_US)), []).append(line)
         for shard_id, window in sorted({*rows, *members}):
             if not scope.takes_window(window):
                 continue
@@ -118,6 +119,11 @@ class SensorTruth:
     def _seen_s(self, by_shard: Mapping[str, Sequence[Line]]) -> int | None:
         times = [min(line.time_us, line.arrived_us) for lines in by_shard.values() for line in lines]
         return seen_hour_s(self.sensor_id, max(times)) if times else None
+
+
+@lru_cache(maxsize=10_000)
+def _hour(number: int) -> str:
+    return hour_window(number)
 
 
 def _place(line: Line) -> Place:
