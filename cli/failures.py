@@ -37,9 +37,8 @@ def told(settings: Settings | None = None, status: int = 1) -> Iterator[None]:
     try:
         yield
     except (TelemetryError, ClientError, BotoCoreError, OSError) as error:
-        failure = click.ClickException(sentence(error, settings))
-        failure.exit_code = status
-        raise failure from None
+        click.ClickException(sentence(error, settings)).show()
+        sys.exit(status)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 

@@ -104,7 +104,7 @@ class Checkup:
         seen = StreamSeen(
             name=self._names.stream,
             created=summary and f"{summary['StreamCreationTimestamp'].timestamp():.3f}",
-            pointed=self._pointer and self._pointer.stream_created,
+            pointed=self._pointer.stream_created if self._pointer else None,
             retention_h=summary["RetentionPeriodHours"] if summary else 0,
             wanted_h=self._definition(self._names)["stream"]["retention_hours"],
             shards_open=summary["OpenShardCount"] if summary else 0,

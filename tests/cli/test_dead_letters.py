@@ -96,7 +96,7 @@ def test_what_cannot_be_read_still_is_said(typed: Typed, log: MemoryLog) -> None
 def test_what_can_be_read_is_appended(typed: Typed, log: MemoryLog, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once; a dry run only says so, and one that brings it back is told apart."""
     monkeypatch.setitem(
-        UPCASTERS,  # type: ignore[arg-type]
+        UPCASTERS,
         "telemetry.temperature.recorded.v2",
         lambda event: {**event, "type": TEMPERATURE_RECORDED},
     )

@@ -1,6 +1,5 @@
 """A checkup of an AWS that is scripted: every part is looked at, whatever another one says."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -70,7 +69,7 @@ class Aws:
 
 
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
+def aws(monkeypatch: pytest.MonkeyPatch) -> Aws:
     made = Aws()
     for client in ("kinesis_client", "dynamodb_client"):
         monkeypatch.setattr(checkup, client, lambda *_, **__: made)

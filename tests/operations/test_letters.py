@@ -34,9 +34,9 @@ def known(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def make(*, is_known: bool = True) -> None:
         if is_known:
-            monkeypatch.setitem(UPCASTERS, NEWER.decode(), upcast)  # type: ignore[arg-type]
+            monkeypatch.setitem(UPCASTERS, NEWER.decode(), upcast)
         else:
-            monkeypatch.delitem(UPCASTERS, NEWER.decode())  # type: ignore[arg-type]
+            monkeypatch.delitem(UPCASTERS, NEWER.decode())
 
     return make
 
@@ -106,11 +106,11 @@ def test_only_what_was_asked_for_is_retried(known: Any) -> None:
     assert retry(log, None, resolved, reason=ReasonCode.NOT_JSON).unreadable == {ReasonCode.NOT_JSON: 1}
     mark(log, LetterMark(LetterPlace(SHARD.shard_id, 1, 1), Outcome.DISCARDED, "me", "why", 0))
     log.project()
-    asked = {"reason": ReasonCode.UNKNOWN_TYPE}
-    assert retry(log, None, resolved, **asked) == Retried(2, 2)
-    assert retry(log, log, resolved, most=1, **asked) == Retried(1, 1, more=True)
+    unknown = ReasonCode.UNKNOWN_TYPE
+    assert retry(log, None, resolved, reason=unknown) == Retried(2, 2)
+    assert retry(log, log, resolved, most=1, reason=unknown) == Retried(1, 1, more=True)
     log.project()
-    assert retry(log, log, resolved, most=1, **asked) == Retried(1, 1)
+    assert retry(log, log, resolved, most=1, reason=unknown) == Retried(1, 1)
     assert counted(log) == (2, 0)
 
 

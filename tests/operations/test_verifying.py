@@ -193,7 +193,7 @@ def test_a_letter_that_is_read_today_is_no_difference(verified: Any, monkeypatch
     parts: Parts = {SHARD: [record(1, reading("a"), newer), record(2, reading("a", 1))]}
     stores = project(parts)
     monkeypatch.setitem(
-        UPCASTERS,  # type: ignore[arg-type]
+        UPCASTERS,
         "telemetry.temperature.recorded.v2",
         lambda event: {**event, "type": "telemetry.temperature.recorded.v1"},
     )
