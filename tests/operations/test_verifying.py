@@ -180,6 +180,16 @@ def test_what_is_damaged_is_named(
     assert not attributes or {one.attribute for one in found} == attributes
 
 
+@pytest.mark.parametrize("key", [HOUR, SENSOR])
+def test_a_row_that_is_behind_its_mark_is_named(verified: Any, key: RowKey) -> None:
+    """It is right up to its own position, and lacks what came until everything was written."""
+    parts: Parts = {PARENT: [record(number, reading(A, number)) for number in range(1, 5)]}
+    stores, earlier = project(parts), project({PARENT: parts[PARENT][:2]})
+    stores.rows["parent", key] = earlier.rows["parent", key]
+    found, _ = verified(stores, parts)
+    assert ("count", "2", "4") in {(one.attribute, one.stored, one.right) for one in found}
+
+
 def test_an_end_that_came_too_early_is_named(verified: Any) -> None:
     """A row that says ended, and records behind it."""
     short = {**RESHARDED, PARENT: RESHARDED[PARENT][:3]}
