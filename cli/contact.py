@@ -16,11 +16,14 @@ CONTACT_PATIENCE_S: Final = 3.0
 
 
 @contextmanager
-def contact() -> Iterator[tuple[Settings, ResourceNames, Stretch]]:
-    """Settings, names, and what the stream holds now. Whatever fails there or inside ends the command with one sentence."""
-    with told():
+def contact(status: int = 1) -> Iterator[tuple[Settings, ResourceNames, Stretch]]:
+    """Settings, names, and what the stream holds now.
+
+    Whatever fails there or inside ends the command with one sentence, and this status.
+    """
+    with told(status=status):
         settings = Settings.from_environment(os.environ)
-    with told(settings):
+    with told(settings, status):
         names = ResourceNames(settings.prefix)
         with closing(kinesis_client(settings, attempts=1)) as kinesis:
             stretch = look_at(kinesis, names.stream, CONTACT_PATIENCE_S)

@@ -18,22 +18,27 @@ from botocore.exceptions import (
 from telemetry.errors import StreamMissing, TelemetryError
 from telemetry.settings import Settings
 
+FOUND = 1
+"""Something is not as it should be."""
 NOTHING_MATCHED = 3
 REFUSED = 4
 """Some readings were refused, and will be whenever they are sent."""
+DIFFERENT = 4
+"""What is stored is not what the log says."""
 GAP = 5
-"""What was asked is not all there, or may not be."""
+"""What was asked is not all there, or may not be; or it could not be looked at."""
 INTERRUPTED = 130
 """As shells count it: 128 and the number of SIGINT."""
 
 
 @contextmanager
-def told(settings: Settings | None = None) -> Iterator[None]:
-    """Whatever fails inside ends the command with one sentence and status 1, Ctrl-C with 130."""
+def told(settings: Settings | None = None, status: int = 1) -> Iterator[None]:
+    """Whatever fails inside ends the command with one sentence and a status, Ctrl-C with 130."""
     try:
         yield
     except (TelemetryError, ClientError, BotoCoreError, OSError) as error:
-        raise click.ClickException(sentence(error, settings)) from None
+        click.ClickException(sentence(error, settings)).show()
+        sys.exit(status)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 

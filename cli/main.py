@@ -3,10 +3,14 @@
 import click
 
 from cli.archiving import archive
+from cli.checking import doctor
 from cli.following import tail
-from cli.operating import continue_, doctor
+from cli.leasing import leases
+from cli.letters import dead_letters
+from cli.operating import continue_
 from cli.replaying import replay
 from cli.sending import import_, send, simulate
+from cli.verifying import verify
 
 
 @click.group(epilog="Exit status: 0 done, 1 failed, 2 not asked as --help says, 130 interrupted.")
@@ -14,5 +18,5 @@ def telemetry() -> None:
     """Work with the telemetry log. AWS is found by the standard AWS variables, the stream by PREFIX."""
 
 
-for command in (replay, tail, send, simulate, import_, archive, doctor, continue_):
+for command in (replay, tail, send, simulate, import_, archive, doctor, leases, dead_letters, verify, continue_):
     telemetry.add_command(command)

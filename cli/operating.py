@@ -1,38 +1,20 @@
 """What operators type."""
 
 import os
-import sys
 import time
 from contextlib import closing
 from functools import partial
 
 import click
 
-from cli.contact import CONTACT_PATIENCE_S, contact
+from cli.contact import CONTACT_PATIENCE_S
 from cli.failures import told
 from operations.continuing import WATCHED_S, continue_log
-from operations.doctor import diagnose
-from operations.observation import observe
-from projections.generations import check_stream, stream_created
+from projections.generations import stream_created
 from telemetry.aws import dynamodb_client, kinesis_client
 from telemetry.names import GENERATION_MAX, ResourceNames
 from telemetry.retry import patiently
 from telemetry.settings import Settings
-
-
-@click.command("doctor", epilog="Exit status: 0 all is well, 1 something is wrong or could not be seen, 130 interrupted.")
-def doctor() -> None:
-    """Look at stream, leases, workers and progress, and say what is wrong. Exit status 1 when something is."""
-    with contact() as (settings, names, _):
-        kinesis, dynamodb = kinesis_client(settings), dynamodb_client(settings)
-        pointer = check_stream(kinesis, dynamodb, names)
-        seen = observe(kinesis, dynamodb, pointer.names(settings.prefix))
-    findings = diagnose(seen, time.time_ns() // 1000)
-    for finding in findings:
-        click.echo(finding)
-    if findings:
-        sys.exit(1)
-    click.echo(f"All is well: {len(seen.shards.open)} open shards, each with a worker and up to date.")
 
 
 @click.command(

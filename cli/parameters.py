@@ -8,12 +8,16 @@ import click
 
 from projections.times import Moment, parse_moment
 from projections.zones import UnknownZone, Zone, zone_of
+from telemetry.letter_marks import LetterPlace, parse_place
 from telemetry.limits import MICRO
+from telemetry.names import GENERATION_MAX
 from telemetry.reading import parse_sensor_id
 
 _BLANK_OFFSET: Final = re.compile(r".*[Tt ]\d\d:?\d\d.* \d\d(?::?\d\d)?", re.ASCII)
 
 _SPEED: Final = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)x", re.ASCII)
+
+_GENERATION: Final = re.compile(r"g?([1-9]\d{0,5})", re.ASCII)
 
 
 class TypedTime(NamedTuple):
@@ -88,3 +92,28 @@ class Sensor(click.ParamType[str]):
             return parse_sensor_id(value)
         except ValueError as error:
             self.fail(f"{value!r}: {error}", param, ctx)
+
+
+class LetterAt(click.ParamType[LetterPlace]):
+    """The place of a dead letter."""
+
+    name = "place"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> LetterPlace:
+        """The place, read."""
+        try:
+            return parse_place(value)
+        except ValueError as error:
+            self.fail(f"{value!r}: {error}", param, ctx)
+
+
+class Generation(click.ParamType[int]):
+    """A projection generation, as in `g2`."""
+
+    name = "generation"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Its number, from 1 on."""
+        if not (match := _GENERATION.fullmatch(value)) or int(match[1]) > GENERATION_MAX:
+            self.fail(f"{value!r}: expected g and a whole number from 1 to {GENERATION_MAX}, e.g. g2.", param, ctx)
+        return int(match[1])

@@ -135,7 +135,7 @@ def continue_log(
 def _look(kinesis: "KinesisClient", dynamodb: "DynamoDBClient", pointer: Pointer, prefix: str, generation: int) -> Found:
     names = ResourceNames(prefix, generation, StreamPlace(pointer.place.number + 1))
     created = stream_created(kinesis, names)
-    counted = [_holds(dynamodb, table) for table in (names.stats, names.readings)]
+    counted = [_holds(dynamodb, table) for table in (names.stats, names.readings, names.dead_letters)]
     return Found(
         name=names.stream,
         created=created,

@@ -29,6 +29,8 @@ class Lease:
     """Goes up with every renewal."""
     ended: bool
     """The shard was read to its end."""
+    checkpoint: int = 0
+    """The record after which KCL would go on; 0 where it names none. Our rows were there before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,8 @@ def _lease(item: Any) -> tuple[str, Lease | None]:
     key, counter, checkpoint = _text(item, "leaseKey"), _number(item, "leaseCounter"), _text(item, "checkpoint")
     if not (key and checkpoint) or counter is None:
         return key, None
-    return key, Lease(_text(item, "leaseOwner") or None, counter, checkpoint == "SHARD_END")
+    position = int(checkpoint) if checkpoint.isdecimal() else 0
+    return key, Lease(_text(item, "leaseOwner") or None, counter, checkpoint == "SHARD_END", position)
 
 
 def _worker(item: Any) -> tuple[str, Worker | None]:

@@ -24,7 +24,7 @@ class ShardVerdict(StrEnum):
     STOPPED = "stopped"
     """Nobody reads it: it has no lease, or no owner, or one that gives no sign of life."""
     REWOUND = "rewound"
-    """Its position was seen to go back and has not come to where it was: a table was restored, or rows were removed."""
+    """Its position is behind where it was seen, or behind the lease: a table was restored, or rows were removed."""
     STALLED = "stalled"
     """Its owner lives, and it was not seen to move, not even by the beat of an idle shard."""
     SLOW = "slow"
@@ -65,10 +65,13 @@ class Judge:
             owner = seen.leases[shard_id].owner if shard_id in seen.leases else None
             lag_us = _lag_us(seen, shard_id, now_us)
             position = seen.progress[shard_id].position if shard_id in seen.progress else 0
-            self._furthest[shard_id] = max(position, self._furthest.get(shard_id, 0))
+            furthest = self._furthest.get(shard_id, 0)
+            # Rows are there before a checkpoint names them, and these may have been read before this look's leases.
+            checkpoint = seen.leases[shard_id].checkpoint if shard_id in seen.leases else 0
+            self._furthest[shard_id] = max(position, furthest, checkpoint)
             word = verdict(
                 owner_silent_s=None if owner is None else silent_s[owner],
-                went_back=position < self._furthest[shard_id],
+                went_back=position < furthest,
                 still_s=still_s.get(shard_id, 0),
                 lag_us=lag_us,
             )

@@ -14,13 +14,16 @@ from projections.seen import Seen
 from projections.sensor_rows import Hour, SensorRows
 from projections.sheets import MINUTE_US
 from projections.slices import Slice
+from telemetry.letter_marks import LetterMark
 
 
 def count(piece: Slice, seen: Seen, sensors: SensorRows, fleet: FleetRows) -> Steps[None]:
-    """Decide about a slice, and take what was decided into memory; dead letters and strays are stored at once."""
+    """Decide about a slice, and take what was decided into memory; dead letters, their marks and strays are stored at once."""
     in_packs = yield from _prepare(piece.candidates, seen, sensors, fleet)
     for letters in batched(piece.letters, ITEMS_AT_ONCE, strict=False):
         yield from ask(partial(_store_dead_letters, letters))
+    for marks in batched(piece.marks, ITEMS_AT_ONCE, strict=False):
+        yield from ask(partial(_mark_letters, marks))
     for strays in batched(piece.strays, ITEMS_AT_ONCE, strict=False):
         yield from ask(partial(_append_again, strays))
     if folded := _decide(piece, in_packs, seen, sensors, fleet):
@@ -88,6 +91,10 @@ def _decide(
 
 def _store_dead_letters(letters: Sequence[DeadLetter], stores: Stores) -> None:
     stores.store_dead_letters(letters)
+
+
+def _mark_letters(marks: Sequence[LetterMark], stores: Stores) -> None:
+    stores.mark_letters(marks)
 
 
 def _append_again(events: Sequence[Stray], stores: Stores) -> None:

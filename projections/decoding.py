@@ -1,4 +1,7 @@
-"""From a record's bytes to what is to be done with each of its lines: count it, send it home, or keep it as a dead letter."""
+"""From a record's bytes to what is to be done with each of its lines: count it, send it home, or keep it as a dead letter.
+
+Or as what was decided about one (`telemetry/letter_marks.py`).
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,8 +10,9 @@ from typing import NamedTuple
 from projections.effects import DeadLetter, Origin
 from telemetry.canonical import LineDecoder, Told
 from telemetry.errors import ReasonCode, UndecodableEvent
+from telemetry.letter_marks import LetterMark, decode_mark
 from telemetry.reading import Reading
-from telemetry.records import Broken, split_record, whole_text
+from telemetry.records import Broken, Line, split_record, whole_text
 from telemetry.shards import Shard, hash_key
 
 LETTERS_MAX = 100
@@ -68,7 +72,7 @@ class Decoder:
         self._homes: dict[str, bool] = {}
         """Whether a sensor belongs to the shard."""
 
-    def decode(self, record: Record) -> Iterator[Candidate | Stray | DeadLetter | None]:
+    def decode(self, record: Record) -> Iterator[Candidate | Stray | DeadLetter | LetterMark | None]:
         """What each line of the record is, in order; None for one that is no event.
 
         Its dead letter comes at the record's end, when it is known how many there are: more than LETTERS_MAX are one letter of
@@ -91,7 +95,7 @@ class Decoder:
         text = None if record.more else whole_text(record.data)
         return None if text is None else self._lines.decode_all(text)
 
-    def _decode_line_by_line(self, record: Record) -> Iterator[Candidate | Stray | DeadLetter | None]:
+    def _decode_line_by_line(self, record: Record) -> Iterator[Candidate | Stray | DeadLetter | LetterMark | None]:
         letters: list[DeadLetter] = []
         bad, breaks_off = 0, ""
         sequence_number, arrived_at_ms, homes = record.sequence_number, record.arrived_at_ms, self._homes
@@ -100,8 +104,7 @@ class Decoder:
             try:
                 if isinstance(line, Broken):
                     breaks_off = f"; {line.reason}"
-                    raise UndecodableEvent(line.code, line.reason)
-                reading, token = self._lines.decode(data)
+                told = self._told(line)
             except UndecodableEvent as error:
                 bad += 1
                 if bad <= LETTERS_MAX:
@@ -111,6 +114,10 @@ class Decoder:
                     del letters[1:]
                 yield None
                 continue
+            if isinstance(told, LetterMark):
+                yield told
+                continue
+            reading, token = told
             sensor_id = reading.sensor_id
             if homes[sensor_id] if sensor_id in homes else self._at_home(sensor_id):
                 yield Candidate(sequence_number, number, arrived_at_ms, reading, token)
@@ -121,6 +128,12 @@ class Decoder:
             reason = f"{bad} of its lines are no events, the first of them line {first.origin.line}: {first.reason}{breaks_off}"
             letters = [DeadLetter(first.origin, record.whole, ReasonCode.MANY_LINES, reason, arrived_at_ms)]
         yield from letters
+
+    def _told(self, line: Line | Broken) -> Told | LetterMark:
+        """What a line holds. Raises UndecodableEvent."""
+        if isinstance(line, Broken):
+            raise UndecodableEvent(line.code, line.reason)
+        return decode_mark(line.data) or self._lines.decode(line.data)
 
     @staticmethod
     def _line(record: Record, number: int) -> bytes:

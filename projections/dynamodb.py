@@ -14,7 +14,6 @@ from botocore.exceptions import ClientError
 
 from projections.effects import Believed, DeadLetter, Sighting
 from projections.items import (
-    dead_letter_items,
     directory_key,
     first_sighting,
     gap_value,
@@ -26,14 +25,15 @@ from projections.items import (
     row_key,
     row_statement,
 )
+from projections.letters import calls_of, dead_letter_items, mark_item
 from projections.packs import Bucket, Pack, Search, search
 from projections.rows import PROGRESS, Row, RowKey, sensor_of, time_prefix
 from telemetry.errors import StoreUnavailable
+from telemetry.letter_marks import LetterMark
 from telemetry.limits import (
     BATCH_GET_KEYS_MAX,
     BATCH_STATEMENTS_MAX,
     BATCH_WRITE_ITEMS_MAX,
-    DEAD_LETTERS_CALL_BYTES_MAX,
     EVENT_BYTES_MAX,
     PUT_RECORDS_BYTES_MAX,
 )
@@ -118,8 +118,22 @@ class AwsStores:
         # A call that names an item twice is refused as a whole (hazard H16).
         each = {letter.origin: letter for letter in letters}.values()
         items = (item for letter in each for item in dead_letter_items(letter))
-        for _ in self._calls.map(partial(self._write_items, self._names.dead_letters), _calls_of(items)):
+        for _ in self._calls.map(partial(self._write_items, self._names.dead_letters), calls_of(items)):
             pass  # drawn to the end, so that every chunk's error is raised
+
+    def mark_letters(self, marks: Sequence[LetterMark]) -> None:
+        """Keep what was decided about dead letters: of each the latest."""
+        for mark in marks:
+            item = mark_item(mark)
+            self._holds(
+                partial(
+                    self._dynamodb.put_item,
+                    TableName=self._names.dead_letters,
+                    Item=item,
+                    ConditionExpression="attribute_not_exists(marked) OR marked < :marked",
+                    ExpressionAttributeValues={":marked": item["marked"]},
+                )
+            )
 
     def append_again(self, events: Sequence[tuple[str, bytes]]) -> None:
         """Put events (partition key, line) on the stream once more, each under its own key."""
@@ -271,21 +285,6 @@ class AwsStores:
 
     def _patiently[T](self, call: Callable[[], T]) -> T:
         return patiently(call, self._patience_s)
-
-
-def _calls_of(letters: "Iterable[Item]") -> "Iterator[Sequence[Item]]":
-    """Items of dead letters call by call: no more than one takes, and far below a request's 16 MB."""
-    call: list[Item] = []
-    size_bytes = 0
-    for item in letters:
-        data_bytes = len(item["data"]["B"])
-        if call and (len(call) == BATCH_WRITE_ITEMS_MAX or size_bytes + data_bytes > DEAD_LETTERS_CALL_BYTES_MAX):
-            yield call
-            call, size_bytes = [], 0
-        call.append(item)
-        size_bytes += data_bytes
-    if call:
-        yield call
 
 
 def _still(name: str, known: object) -> str:

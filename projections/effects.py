@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from projections.packs import Bucket, Pack, Search
 from projections.rows import Row, RowKey
 from telemetry.errors import ReasonCode
+from telemetry.letter_marks import LetterMark
 
 ITEMS_AT_ONCE = 200
 """Items that one question writes at most: one round of calls (`dynamodb.py`). What is more takes several questions, so that the
@@ -99,6 +100,9 @@ class Stores(Protocol):
 
     def store_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
         """Keep what could not be applied."""
+
+    def mark_letters(self, marks: Sequence[LetterMark]) -> None:
+        """Keep what was decided about dead letters, whether these are there or not: of each letter the latest mark stays."""
 
     def append_again(self, events: Sequence[tuple[str, bytes]]) -> None:
         """Put events (partition key, line) on the stream once more, each under its own key."""

@@ -1,13 +1,12 @@
-"""DynamoDB items: how readings, rows and dead letters are written down. Pure; `dynamodb.py` moves them."""
+"""DynamoDB items: how readings and rows are written down. Pure; `dynamodb.py` moves them."""
 
-from collections.abc import Iterator
 from functools import cache
 from itertools import batched, chain
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 from projections import sheets, varints
-from projections.effects import DeadLetter, Sighting
+from projections.effects import Sighting
 from projections.fold import Stats
 from projections.packs import Bucket, Pack, Place
 from projections.retention import Gap
@@ -25,8 +24,7 @@ from projections.rows import (
     directory_scope,
     sensor_of,
 )
-from telemetry.limits import DEAD_LETTER_PART_BYTES_MAX
-from telemetry.reading import Reading, rfc3339
+from telemetry.reading import Reading
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb.type_defs import AttributeValueTypeDef
@@ -157,22 +155,6 @@ def first_sighting(table: str, shard_id: str, sighting: Sighting) -> "Statement"
 def read_directory(item: "Item") -> tuple[str, int, frozenset[str]]:
     """What the directory says: the sensor, when it was last seen, the shards it has rows in."""
     return item["window"]["S"], int(item["seen"]["N"]), frozenset(item["shards"]["SS"])
-
-
-def dead_letter_items(letter: DeadLetter) -> "Iterator[Item]":
-    """One item per part of a dead letter, since a record may be larger than an item."""
-    origin = letter.origin
-    offsets = range(0, max(len(letter.data), 1), DEAD_LETTER_PART_BYTES_MAX)
-    for part, offset in enumerate(offsets):
-        yield {
-            "shard_id": {"S": origin.shard_id},
-            "place": {"S": f"{origin.sequence_number}#{origin.line}#{part}"},
-            "parts": {"N": str(len(offsets))},
-            "data": {"B": letter.data[offset : offset + DEAD_LETTER_PART_BYTES_MAX]},
-            "code": {"S": letter.code.value},
-            "reason": {"S": letter.reason},
-            "arrived": {"S": rfc3339(letter.arrived_at_ms * 1000)},
-        }
 
 
 _EXTREMES: Final = ("minimum", "maximum", "first", "latest")

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from projections.effects import Believed, DeadLetter, Origin, Sighting
 from projections.packs import Bounds, Bucket, Pack, Search, bounds, search
 from projections.rows import FLEET, TOTAL, Row, RowKey, sensor_of, time_prefix
+from telemetry.letter_marks import LetterMark
 from telemetry.reading import Reading
 
 
@@ -17,6 +18,8 @@ class MemoryStores:
         self.directory: dict[str, tuple[int, frozenset[str]]] = {}
         """When each sensor was last seen, and the shards it has rows in."""
         self.dead_letters: dict[Origin, DeadLetter] = {}
+        self.marks: dict[Origin, LetterMark] = {}
+        """What was decided about dead letters."""
         self.appended: list[tuple[str, bytes]] = []
 
     @property
@@ -72,6 +75,13 @@ class MemoryStores:
     def store_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
         """Keep what could not be applied."""
         self.dead_letters.update({letter.origin: letter for letter in letters})
+
+    def mark_letters(self, marks: Sequence[LetterMark]) -> None:
+        """Keep what was decided about dead letters."""
+        for mark in marks:
+            origin = Origin(*mark.letter)
+            if origin not in self.marks or self.marks[origin].order < mark.order:
+                self.marks[origin] = mark
 
     def append_again(self, events: Sequence[tuple[str, bytes]]) -> None:
         """Note what would go to the stream once more."""

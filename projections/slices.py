@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from projections.decoding import Candidate, Decoder, Record, Stray
 from projections.effects import DeadLetter
+from telemetry.letter_marks import LetterMark
 
 SLICE_LINES = 8_000
 """Whatever a record inflates to."""
@@ -20,8 +21,9 @@ class Slice:
     candidates: list[Candidate] = field(default_factory=list)
     strays: list[Stray] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
+    marks: list[LetterMark] = field(default_factory=list)
     kept_bytes: int = 0
-    """In strays and letters."""
+    """In strays, letters and marks."""
     completed: Record | None = None
     """The record that ends with this slice; None when the slice ends inside one."""
 
@@ -32,17 +34,20 @@ class Slice:
         numbers += [one.origin.sequence_number for one in (*self.letters[:1], *self.letters[-1:])]
         return (min(numbers), max(numbers)) if numbers else None
 
-    def keep(self, item: Stray | DeadLetter) -> None:
+    def keep(self, item: Stray | DeadLetter | LetterMark) -> None:
         """Take in what is not to be counted."""
         if isinstance(item, Stray):
             self.strays.append(item)
             self.kept_bytes += len(item.line)
+        elif isinstance(item, LetterMark):
+            self.marks.append(item)
+            self.kept_bytes += len(item.by) + len(item.because)
         else:
             self.letters.append(item)
             self.kept_bytes += len(item.data)
 
     def __len__(self) -> int:
-        return len(self.candidates) + len(self.strays) + len(self.letters)
+        return len(self.candidates) + len(self.strays) + len(self.letters) + len(self.marks)
 
 
 def slices(decoder: Decoder, records: Sequence[Record], urgent: Callable[[], bool]) -> Iterator[Slice]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from telemetry.aggregates import user_records
 from telemetry.canonical import LineDecoder
 from telemetry.errors import ReasonCode, UndecodableEvent
+from telemetry.letter_marks import decode_mark
 from telemetry.log import LogRecord, Page
 from telemetry.reading import Reading
 from telemetry.records import Broken, split_record, whole_text
@@ -108,6 +109,8 @@ class Events:
             try:
                 if isinstance(found, Broken):
                     raise UndecodableEvent(found.code, found.reason)
+                if decode_mark(found.data):
+                    continue
                 reading = self._lines.decode(found.data).reading
             except UndecodableEvent as error:
                 self._passed.codes[error.code] += 1

@@ -35,8 +35,8 @@ class ResourceNames:
 
     @property
     def dead_letters(self) -> str:
-        """What could not be applied."""
-        return f"{self.prefix}-dead-letters"
+        """What could not be applied, and what was decided about it: another decoder has other letters."""
+        return f"{self.prefix}-dead-letters-g{self.generation}"
 
     @property
     def generations(self) -> str:

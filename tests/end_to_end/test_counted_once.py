@@ -11,7 +11,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from click.testing import CliRunner, Result
 
+from cli.main import telemetry
 from projections.queries import fleet_stats
 from telemetry.events import decode_event, encode_event
 from telemetry.reading import Reading, rfc3339
@@ -132,6 +134,30 @@ def test_garbage_in_the_stream_becomes_dead_letters_and_stops_nothing(pipeline: 
         item = found[place["ShardId"], place["SequenceNumber"]]
         assert bytes(item["data"]["B"]) == data
         assert reason in item["reason"]["S"]
+
+
+def test_operators_see_decide_and_prove(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every shard is ok; letters are a finding until somebody decides; the tables are what the log says."""
+    monkeypatch.setattr("replay.pace.pause_s", lambda _: 0)
+
+    def typed(*words: str) -> Result:
+        return CliRunner(env={**pipeline.stack.environ, "PORT": "0"}).invoke(telemetry, words)
+
+    answer = typed("leases")
+    assert answer.exit_code == 0, answer.output
+    assert "3 dead letters that nobody decided about" in typed("doctor").stdout
+    letters = [json.loads(line) for line in typed("dead-letters", "export").stdout.splitlines()]
+    assert typed("dead-letters", "retry").exit_code == 4
+    for letter in letters:
+        assert typed("dead-letters", "discard", letter["place"], "--because", "a test").exit_code == 0
+
+    def well() -> None:
+        answer = typed("doctor")
+        assert (answer.exit_code, answer.stdout.splitlines()[-1]) == (0, "All is well."), answer.output
+
+    eventually(well, within_s=30)
+    answer = typed("verify")
+    assert (answer.exit_code, answer.stdout.startswith("Equal: ")) == (0, True), answer.output
 
 
 def replayed(pipeline: Pipeline, *options: str) -> list[bytes]:

@@ -17,6 +17,7 @@ import pytest
 from projections.queries import fleet_stats
 from telemetry.aws import s3_client
 from telemetry.events import encode_event
+from telemetry.letter_marks import LetterMark, LetterPlace, Outcome, encode_mark
 from telemetry.limits import HASH_KEY_MAX
 from telemetry.names import ResourceNames
 from telemetry.shards import hash_key, list_shards
@@ -124,12 +125,14 @@ def _as(process: str, stack: Stack) -> dict[str, str]:
 
 
 def _spoil(stack: Stack) -> None:
-    """Put garbage on the stream, and an event on the shard that its sensor does not belong to."""
+    """Put garbage on the stream, a decision about some, and an event on the shard that its sensor does not belong to."""
+    mark = LetterMark(LetterPlace("shardId-000000000000", 1, 0), Outcome.DISCARDED, "me", "garbage", 0)
     reading = next(message.reading for message in workload(1, PUTS, 20) if message.reading)
     home = list_shards(stack.kinesis, stack.names.stream).owner(hash_key(reading.sensor_id))
     elsewhere = 0 if home.first_hash_key else HASH_KEY_MAX
     records: list[Any] = [
         {"PartitionKey": "garbage", "Data": b"garbage"},
+        {"PartitionKey": "mark", "Data": encode_mark(mark)},
         {"PartitionKey": reading.sensor_id, "ExplicitHashKey": str(elsewhere), "Data": encode_event(reading, 0)},
     ]
     stack.kinesis.put_records(StreamName=stack.names.stream, Records=records)

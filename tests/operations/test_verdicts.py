@@ -95,6 +95,15 @@ def test_h29_a_position_that_went_back_is_said_until_it_is_where_it_was() -> Non
     assert story.look().verdict is ShardVerdict.OK
 
 
+def test_h29_a_row_behind_its_lease_is_said() -> None:
+    """A checkpoint names only what rows have: so they were taken back, and KCL goes on behind what is missing."""
+    story = Story()
+    story.lease = replace(story.lease, checkpoint=10)
+    assert story.look().verdict is ShardVerdict.OK  # the rows may have been read before the leases
+    assert story.look(7).verdict is ShardVerdict.REWOUND
+    assert story.look().verdict is ShardVerdict.OK
+
+
 def test_a_child_without_a_row_is_as_far_as_its_parents_end() -> None:
     """And one whose parent was never counted is behind by nobody knows how much."""
     leases = {"parent": Lease("me", 1, ended=True), "left": Lease("me", 1, ended=False)}

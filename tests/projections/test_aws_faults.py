@@ -10,7 +10,8 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from projections.dynamodb import AwsStores
 from projections.effects import Believed, DeadLetter, Origin, Sighting, run
-from projections.items import dead_letter_items, pack_item, row_item
+from projections.items import pack_item, row_item
+from projections.letters import dead_letter_items
 from projections.packs import Place, Search, pack_of
 from projections.rows import PROGRESS, Progress, Row, RowKey, sensor_total
 from telemetry.errors import ReasonCode, StoreUnavailable

@@ -20,6 +20,7 @@ from projections.policy import FlushPolicy, Memory
 from projections.rows import FLEET, PROGRESS, sensor_scope
 from telemetry.errors import ReasonCode
 from telemetry.events import decode_event, encode_event
+from telemetry.letter_marks import LetterMark, LetterPlace, Outcome, encode_mark
 from telemetry.limits import HASH_KEY_MAX
 from telemetry.reading import Reading
 from telemetry.shards import Shard
@@ -392,6 +393,19 @@ def test_broken_lines_become_dead_letters_and_later_readings_count() -> None:
     assert "not JSON" in broken.reason
     assert "unheard.of.v9" in unknown.reason
     assert stats_by_key(stores)[PROGRESS].count == 2
+
+
+def test_marks_are_kept_and_counted_nowhere() -> None:
+    """What was decided about a letter stays, whatever comes first; a mark of another form is a letter itself."""
+    mark = LetterMark(LetterPlace(SHARD.shard_id, 9, 0), Outcome.DISCARDED, "me", "garbage", 1_000_000)
+    line = encode_mark(mark)
+    stores = project(record(7, reading("a"), line, line.replace(b"discarded", b"lost")), record(9, b"{broken"))
+    assert stores.marks == {Origin(SHARD.shard_id, 9, 0): mark}
+    assert {origin: letter.code for origin, letter in stores.dead_letters.items()} == {
+        Origin(SHARD.shard_id, 7, 2): ReasonCode.NOT_AN_EVENT,
+        Origin(SHARD.shard_id, 9, 0): ReasonCode.NOT_JSON,
+    }
+    assert stats_by_key(stores)[PROGRESS].count == 1
 
 
 def test_dead_letters_are_stored_before_the_checkpoint_passes_them() -> None:

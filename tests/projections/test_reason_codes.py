@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from projections.decoding import LETTERS_MAX, Decoder, Record
 from projections.effects import DeadLetter
-from projections.items import dead_letter_items
+from projections.letters import dead_letter_items
 from replay.events import Choice, Events, Passed
 from telemetry.errors import ReasonCode
 from telemetry.log import LogRecord, Page

@@ -9,7 +9,8 @@ from projections.decisions import Decisions
 from projections.decoding import Candidate
 from projections.effects import DeadLetter, Origin, Sighting
 from projections.fold import Stats
-from projections.items import dead_letter_items, directory_key, first_sighting, pack_item, read_pack, read_row, row_item
+from projections.items import directory_key, first_sighting, pack_item, read_pack, read_row, row_item
+from projections.letters import dead_letter_items, mark_item, read_letters
 from projections.packs import READINGS_MAX, Place, bucket_of, pack_of
 from projections.retention import Gap
 from projections.rows import (
@@ -29,6 +30,7 @@ from projections.rows import (
 from projections.sheets import CELLS, Cell, Sheet
 from telemetry.canonical import token_of
 from telemetry.errors import ReasonCode
+from telemetry.letter_marks import LetterMark, LetterPlace, Outcome
 from telemetry.limits import (
     DEAD_LETTER_PART_BYTES_MAX,
     HASH_KEY_MAX,
@@ -244,3 +246,19 @@ def test_a_dead_letters_parts_are_its_bytes(parts: int, more: int) -> None:
     assert {item["parts"]["N"] for item in items} == {str(len(items))}
     assert {item["code"]["S"] for item in items} == {"too-long"}
     assert items[0]["arrived"] == {"S": "2023-11-14T22:13:20.25Z"}
+
+
+def test_letters_and_their_marks_are_read_back() -> None:
+    """In the order of the table, in which the tenth part comes before the second; one that lacks a part is none."""
+    large = DeadLetter(Origin("one", 5, 1), bytes(10 * DEAD_LETTER_PART_BYTES_MAX + 1), ReasonCode.MANY_LINES, "why", 250)
+    small = DeadLetter(Origin("one", 5, 10), b"{", ReasonCode.NOT_JSON, "why", 0)
+    marks = [LetterMark(LetterPlace("one", 5, line), Outcome.DISCARDED, "me", "old", line, ("one:7",)) for line in (1, 9)]
+    items = sorted(
+        [*dead_letter_items(large), *dead_letter_items(small), *map(mark_item, marks)], key=lambda item: item["place"]["S"]
+    )
+    found = {kept.origin.line: (kept.letter, kept.mark) for kept in read_letters(items)}
+    assert found == {1: (large, marks[0]), 9: (None, marks[1]), 10: (small, None)}
+    items.remove(next(item for item in items if item["place"]["S"] == "5#1#10"))
+    assert next(read_letters(items)).letter is None
+    heads = [item for item in items if item["place"]["S"].endswith("#0")]
+    assert [kept.letter for kept in read_letters(heads, whole=False)] == [replace(large, data=b""), replace(small, data=b"")]

@@ -10,6 +10,7 @@ import pytest
 from projections.dynamodb import AwsStores
 from projections.effects import Believed, DeadLetter, Origin, Sighting, Stores
 from projections.fold import Fold, Stats
+from projections.letters import KeptLetter, read_letters
 from projections.memory import MemoryStores
 from projections.packs import READINGS_MAX, Bucket, Pack, Place, Search, bucket_of, pack_of
 from projections.retention import Gap
@@ -18,8 +19,9 @@ from projections.sheets import CELLS, Cell
 from telemetry.aws import dynamodb_client, kinesis_client
 from telemetry.canonical import token_of
 from telemetry.errors import ReasonCode
+from telemetry.letter_marks import LetterMark, LetterPlace, Outcome
 from telemetry.limits import HASH_KEY_MAX
-from telemetry.reading import Reading, parse_timestamp
+from telemetry.reading import Reading
 from telemetry.shards import hash_key, list_shards
 from tests.projections.logs import reading
 from tests.support.oracle import stored_directory
@@ -36,6 +38,8 @@ class Subject:
     stores: Stores
     dead_letters: Callable[[str], dict[Origin, DeadLetter]]
     """The dead letters of a shard, parts joined."""
+    marks: Callable[[str], dict[Origin, LetterMark]]
+    """What was decided about the dead letters of a shard."""
     directory: Callable[[str], tuple[int, set[str]] | None]
     """When a sensor was last seen, and the shards it has rows in."""
     appended: Callable[[], list[tuple[str, bytes]]]
@@ -53,7 +57,8 @@ def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
         stores = AwsStores(dynamodb, kinesis, stack.names, patience_s=10)
         yield Subject(
             stores,
-            lambda shard: letters_in_table(stack, shard),
+            lambda shard: {kept.origin: kept.letter for kept in kept_in_table(stack, shard) if kept.letter},
+            lambda shard: {kept.origin: kept.mark for kept in kept_in_table(stack, shard) if kept.mark},
             lambda sensor_id: stored_directory(stack).get(sensor_id),
             lambda: records_of(stack),
         )
@@ -79,6 +84,7 @@ def in_memory() -> Subject:
     return Subject(
         stores,
         lambda shard: {origin: letter for origin, letter in stores.dead_letters.items() if origin.shard_id == shard},
+        lambda shard: {origin: mark for origin, mark in stores.marks.items() if origin.shard_id == shard},
         lambda sensor_id: stored_in_memory(stores, sensor_id),
         lambda: [(key, line + b"\n") for key, line in stores.appended],
     )
@@ -89,27 +95,14 @@ def stored_in_memory(stores: MemoryStores, sensor_id: str) -> tuple[int, set[str
     return found and (found[0], set(found[1]))
 
 
-def letters_in_table(stack: Stack, shard: str) -> dict[Origin, DeadLetter]:
+def kept_in_table(stack: Stack, shard: str) -> list[KeptLetter]:
     pages = stack.dynamodb.get_paginator("query").paginate(
         TableName=stack.names.dead_letters,
         KeyConditionExpression="shard_id = :shard",
         ExpressionAttributeValues={":shard": {"S": shard}},
         ConsistentRead=True,
     )
-    parts: dict[Origin, dict[int, bytes]] = {}
-    letters = {}
-    for item in (item for page in pages for item in page["Items"]):
-        sequence_number, line, part = map(int, item["place"]["S"].split("#"))
-        origin = Origin(shard, sequence_number, line)
-        found = parts.setdefault(origin, {})
-        found[part] = bytes(item["data"]["B"])
-        assert part < int(item["parts"]["N"])
-        code, arrived_at_ms = ReasonCode(item["code"]["S"]), parse_timestamp(item["arrived"]["S"]) // 1000
-        letters[origin] = DeadLetter(origin, b"", code, item["reason"]["S"], arrived_at_ms)
-    return {
-        origin: replace(letter, data=b"".join(parts[origin][part] for part in range(len(parts[origin]))))
-        for origin, letter in letters.items()
-    }
+    return list(read_letters(item for page in pages for item in page["Items"]))
 
 
 def records_of(stack: Stack) -> list[tuple[str, bytes]]:
@@ -407,6 +400,31 @@ class TestDeadLetters:
         letters = [DeadLetter(Origin(shard, BIG, line), b"%d" % line, code, "why", 0) for line, code in codes.items()]
         subject.stores.store_dead_letters(letters)
         assert subject.dead_letters(shard) == {letter.origin: letter for letter in letters}
+
+
+class TestMarks:
+    def test_of_several_marks_the_latest_stays(self, subject: Subject, shard: str) -> None:
+        """In whatever order they come, and however often; of one moment always the same one."""
+        place = LetterPlace(shard, BIG, 3)
+        first = LetterMark(place, Outcome.DISCARDED, "me", "garbage", 1_000_000)
+        later = LetterMark(place, Outcome.RESOLVED, "me", "", 2_000_000, (f"{shard}:{BIG + 1}",))
+        same = first._replace(because="noise", marked_at_us=2_000_000)
+        for marks in ([first, later], [first], [later]):
+            subject.stores.mark_letters(marks)
+        assert subject.marks(shard) == {Origin(*place): later}
+        for marks in ([same], [later], [same]):
+            subject.stores.mark_letters(marks)
+        assert subject.marks(shard) == {Origin(*place): max(same, later, key=lambda mark: mark.order)}
+
+    def test_a_letter_that_comes_again_leaves_its_mark(self, subject: Subject, shard: str) -> None:
+        """Nor does a mark touch the letter; it may come before."""
+        letter = DeadLetter(Origin(shard, BIG, 3), b"{broken", ReasonCode.NOT_JSON, "not JSON", 250)
+        mark = LetterMark(LetterPlace(*letter.origin), Outcome.DISCARDED, "me", "garbage", 1_000_000)
+        subject.stores.mark_letters([mark])
+        for _ in range(2):
+            subject.stores.store_dead_letters([letter])
+            assert (subject.dead_letters(shard), subject.marks(shard)) == ({letter.origin: letter}, {letter.origin: mark})
+            subject.stores.mark_letters([mark])
 
 
 class TestAppendAgain:

@@ -14,6 +14,7 @@ from projections.effects import Believed, DeadLetter, Sighting
 from projections.items import pack_item, read_pack, read_row, row_item
 from projections.packs import Bounds, Bucket, Pack, Search
 from projections.rows import PROGRESS, Row, RowKey, sensor_of, time_prefix
+from telemetry.letter_marks import LetterMark
 from telemetry.reading import Reading
 from tests.simulation.bugs import Bug, Bugs
 from tests.simulation.model_kinesis import NO_EVENT, ModelKinesis
@@ -203,6 +204,10 @@ class ModelStores:
         """Only what the writers of this log put there on purpose is undecodable."""
         if any(letter.data != NO_EVENT for letter in letters):
             raise Violation(f"dead letters: {letters}")
+
+    def mark_letters(self, marks: Sequence[LetterMark]) -> None:
+        """No operator is at work here."""
+        raise Violation(f"marks: {marks}")
 
     def append_again(self, events: Sequence[tuple[str, bytes]]) -> None:
         """PutRecords of strays; entries that failed are sent again."""

@@ -8,12 +8,12 @@ from telemetry.streams import StreamPlace
 
 
 def test_names_hold_the_prefix_and_the_generation_where_it_matters() -> None:
-    """What a rebuild fills anew is numbered; log, dead letters and pointer are not."""
+    """What a rebuild fills anew is numbered; log and pointer are not."""
     names = ResourceNames("telemetry-dev", 2)
     assert names.stream == "telemetry-dev-temperature-events"
     assert names.readings == "telemetry-dev-temperature-readings-g2"
     assert names.stats == "telemetry-dev-temperature-stats-g2"
-    assert names.dead_letters == "telemetry-dev-dead-letters"
+    assert names.dead_letters == "telemetry-dev-dead-letters-g2"
     assert names.generations == "telemetry-dev-generations"
     assert names.application == "telemetry-dev-projector-g2"
 

@@ -28,8 +28,10 @@ run "a_next_generation_beside_the_live_one" {
   variables { generations = [1, 2] }
 
   assert {
-    condition     = length(module.tables.names["stats"]) == 2 && length(module.tables.names["generations"]) == 1
-    error_message = "Generations have tables of their own, but share pointer and dead letters."
+    condition = (
+      length(module.tables.names["stats"]) == 2 && length(module.tables.names["dead_letters"]) == 2 && length(module.tables.names["generations"]) == 1
+    )
+    error_message = "Generations have tables of their own, but share the pointer."
   }
 }
 

@@ -15,7 +15,7 @@ variables {
   stats_table              = "t-temperature-stats-g1"
   stats_index              = "BySeen"
   lease_table              = "t-projector-g1"
-  dead_letters_table       = "t-dead-letters"
+  dead_letters_table       = "t-dead-letters-g1"
   consumer_log_group       = "/t/consumer"
   cluster_name             = "t"
   service_names            = ["api", "consumer"]

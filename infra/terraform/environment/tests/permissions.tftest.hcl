@@ -7,7 +7,7 @@ variables {
   account_id  = "123456789012"
   stream_name = "t-temperature-events"
   table_names = {
-    readings    = ["t-temperature-readings-g1"], stats = ["t-temperature-stats-g1"], dead_letters = ["t-dead-letters"]
+    readings    = ["t-temperature-readings-g1"], stats = ["t-temperature-stats-g1"], dead_letters = ["t-dead-letters-g1"]
     generations = ["t-generations"], leases = ["t-projector-g1"], coordinator = ["t-projector-g1-CoordinatorState"]
     workers     = ["t-projector-g1-WorkerMetricStats"]
   }

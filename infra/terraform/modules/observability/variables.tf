@@ -70,7 +70,7 @@ variable "lease_table" {
 
 variable "dead_letters_table" {
   type        = string
-  description = "What could not be applied. Nothing but dead letters is ever put there."
+  description = "What could not be applied. Nothing but dead letters is ever put there by BatchWriteItem."
 }
 
 variable "consumer_log_group" {

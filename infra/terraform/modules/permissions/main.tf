@@ -132,7 +132,7 @@ data "aws_iam_policy_document" "consumer" {
 
   statement {
     sid       = "KeepDeadLetters"
-    actions   = ["dynamodb:BatchWriteItem"]
+    actions   = ["dynamodb:BatchWriteItem", "dynamodb:PutItem"] # their marks by PutItem: the alarm counts the other
     resources = local.tables.dead_letters
   }
 

@@ -1,0 +1,153 @@
+"""What operators type to have a projection proved."""
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final, NamedTuple
+
+import click
+
+from archive.opening import open_target
+from archive.source import ArchiveSource
+from cli.contact import contact
+from cli.failures import DIFFERENT, GAP
+from cli.parameters import Generation, Sensor, Time, TypedTime
+from cli.showing import say_gaps
+from operations.differences import Difference, Scope
+from operations.spilled import LINE_BYTES
+from operations.verifying import Stored, Verification, WholeLog, named
+from projections.dynamodb_scan import AwsTables
+from projections.generations import Pointer, check_stream
+from projections.zones import UTC_ZONE
+from replay.progress import duration
+from replay.stream import StreamSource, Stretch, look_at
+from telemetry.aws import dynamodb_client, kinesis_client
+from telemetry.log import SHARDS_AT_ONCE, Log, Page, Source
+from telemetry.names import ResourceNames
+from telemetry.settings import Settings
+from telemetry.shards import Shard
+
+_READ_TIMEOUT_S: Final = 30
+_READINGS_A_S: Final = 12_000
+"""About, of one process and a core, where the log comes as fast."""
+_SHOWN_MAX: Final = 100
+
+
+class Proof(NamedTuple):
+    """What is proved, and by what."""
+
+    names: ResourceNames
+    tables: Stored
+    log: Callable[[], WholeLog]
+    """The log up to now."""
+
+
+@contextmanager
+def proof(generation: int | None) -> Iterator[Proof]:
+    """The tables of a generation, the live one by default, and the log: the archive where there is one, then the stream."""
+    with contact(GAP) as (settings, names, _):
+        kinesis, dynamodb = kinesis_client(settings), dynamodb_client(settings)
+        pointer = check_stream(kinesis, dynamodb, names)
+        judged = replace(pointer.names(settings.prefix), generation=generation or pointer.generation)
+        yield Proof(judged, AwsTables(dynamodb, judged), lambda: _log(settings, pointer, look_at(kinesis, names.stream)))
+
+
+def _log(settings: Settings, pointer: Pointer, stretch: Stretch) -> WholeLog:
+    kinesis = kinesis_client(settings, attempts=1, pool=SHARDS_AT_ONCE, read_timeout_s=_READ_TIMEOUT_S)
+    stream = StreamSource(kinesis, ResourceNames(settings.prefix).stream, stretch, place=pointer.place)
+    sources: list[Source] = [stream]
+    if settings.archive_target:
+        sources.insert(0, ArchiveSource(open_target(settings), [one.created for one in pointer.streams]))
+    return Log(sources)
+
+
+@click.command(
+    "verify",
+    epilog="Exit status: 0 equal, 1 failed, 2 not asked as --help says, 4 something differs, "
+    "5 the log has a gap or could not be looked at, 130 interrupted.",
+)
+@click.argument("generation", type=Generation(), required=False)
+@click.option("--sensor", "sensors", type=Sensor(), multiple=True, help="What is of this sensor. May be given several times.")
+@click.option("--shard", "shards", multiple=True, metavar="ID", help="What is of this shard. May be given several times.")
+@click.option("--since", type=Time(), help="Windows and packs that begin then or later, e.g. 2026-11-20 or -7d.")
+@click.option(
+    "--tmp",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Where there is room for what does not fit into memory; else the temporary folder.",
+)
+def verify(
+    generation: int | None, sensors: tuple[str, ...], shards: tuple[str, ...], since: TypedTime | None, tmp: Path | None
+) -> None:
+    """Work out anew from the log what the tables of GENERATION (g2; else the live one) must hold, and compare."""
+    now_us = time.time_ns() // 1000
+    since_us = since.at(UTC_ZONE, now_us) if since else None
+    scope = Scope(frozenset(sensors), frozenset(shards), since_us)
+    with proof(generation) as found:
+        _say_cost(found, tmp)
+        began_s = time.monotonic()
+        differences, run = _differences(found, scope, tmp)
+        if differences:
+            click.echo(f"{len(differences)} suspects: looking at them again.", err=True)
+            again, run = _differences(found, scope, tmp)
+            differences = named(differences, again)
+    _say(found, differences, run, time.monotonic() - began_s)
+    if not run.complete:
+        sys.exit(GAP)
+    if differences:
+        sys.exit(DIFFERENT)
+
+
+def _differences(found: Proof, scope: Scope, tmp: Path | None) -> tuple[list[Difference], Verification]:
+    with TemporaryDirectory(prefix="telemetry-verify-", dir=tmp) as folder:
+        run = Verification(found.tables, _Late(found.log), Path(folder), scope)
+        return list(run.differences()), run
+
+
+class _Late:
+    """The log as it is when it is first asked for, which is after the tables were read."""
+
+    def __init__(self, log: Callable[[], WholeLog]) -> None:
+        self._make = log
+        self._log: WholeLog | None = None
+
+    def shards(self) -> Iterable[Shard]:
+        """See WholeLog."""
+        self._log = self._make()
+        return self._log.shards()
+
+    def pages(self) -> Iterable[Page]:
+        """See WholeLog."""
+        assert self._log
+        return self._log.pages()
+
+
+def _say_cost(found: Proof, tmp: Path | None) -> None:
+    readings = sum(row.stats.count + row.stats.duplicates for row in found.tables.progress().values())
+    room = f"{2 * readings * LINE_BYTES / 1e6:,.0f} MB"
+    where = tmp or "the temporary folder"
+    time_s = duration(readings / _READINGS_A_S)
+    click.echo(f"About {readings:,} readings: {room} under {where}, and {time_s}, or as long as the log takes.", err=True)
+
+
+def _say(found: Proof, differences: list[Difference], run: Verification, took_s: float) -> None:
+    for one in differences[:_SHOWN_MAX]:
+        click.echo(f"{one.table}  {one.row}  {one.attribute}: stored {one.stored}, right {one.right}")
+    if len(differences) > _SHOWN_MAX:
+        click.echo(f"… and {len(differences) - _SHOWN_MAX:,} more.")
+    if run.readable:
+        click.echo(f"{run.readable} letters today's decoder reads: telemetry dead-letters retry, or rebuild.", err=True)
+    say_gaps(run.gaps)
+    if run.behind:
+        shards = ", ".join(run.behind)
+        click.echo(f"The tables hold more of {shards} than the log: what differs may be what is missing.", err=True)
+    what = f"generation {found.names.generation}, {run.readings:,} readings, {duration(took_s)}"
+    if differences:
+        click.echo(f"{len(differences):,} differences: {what}.")
+    elif run.complete:
+        click.echo(f"Equal: {what}.")
+    else:
+        click.echo(f"No difference, and the log is not whole: {what}.")

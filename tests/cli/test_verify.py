@@ -1,0 +1,83 @@
+"""What `telemetry verify` says, and how it exits, on tables and a log in memory."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cli.main import telemetry
+from cli.verifying import Proof
+from projections.memory import MemoryStores
+from projections.rows import PROGRESS
+from telemetry.log import Gap
+from telemetry.names import ResourceNames
+from tests.projections.logs import SHARD, reading, record
+from tests.support.verifying import Parts, Tables, WholeLog, project
+
+PARTS: Parts = {SHARD: [record(1, reading("a"), reading("a", 1)), record(2, reading("b"))]}
+
+type Typed = Callable[..., Result]
+
+
+@pytest.fixture
+def stores() -> MemoryStores:
+    return project(PARTS)
+
+
+@pytest.fixture
+def gaps() -> list[Gap]:
+    """What of the log is missing; nothing, unless the test says so."""
+    return []
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch, stores: MemoryStores, gaps: list[Gap], tmp_path: Path) -> Typed:
+    @contextmanager
+    def proof(generation: int | None) -> Iterator[Proof]:
+        log = WholeLog(PARTS, gaps[0] if gaps else None)
+        yield Proof(ResourceNames("t", generation or 1), Tables(stores), lambda: log)
+
+    monkeypatch.setattr("cli.verifying.proof", proof)
+    return lambda *words: CliRunner().invoke(telemetry, ["verify", "--tmp", str(tmp_path), *words])
+
+
+def _damage(stores: MemoryStores) -> None:
+    key = SHARD.shard_id, PROGRESS
+    stores.rows[key] = replace(stores.rows[key], stats=replace(stores.rows[key].stats, count=4))
+
+
+def test_what_is_equal_is_said(typed: Typed, tmp_path: Path) -> None:
+    """With what it costs before it begins; nothing is left behind."""
+    answer = typed("g3")
+    assert (answer.exit_code, answer.stdout.startswith("Equal: generation 3, 3 readings")) == (0, True)
+    assert answer.stderr.startswith("About 3 readings")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_differs_is_named(typed: Typed, stores: MemoryStores) -> None:
+    """Row, attribute, stored, right; status 4. Where nothing of it was asked for it is equal."""
+    _damage(stores)
+    answer = typed()
+    lines = answer.stdout.splitlines()
+    assert (answer.exit_code, lines[0]) == (4, f"stats  all total {SHARD.shard_id}  count: stored 4, right 3")
+    assert lines[1].startswith("1 differences: generation 1")
+    assert "looking at them again" in answer.stderr
+    assert typed("--sensor", "a").exit_code == 0
+
+
+def test_a_log_with_a_gap_proves_nothing(typed: Typed, gaps: list[Gap], stores: MemoryStores) -> None:
+    """Status 5, whatever was found."""
+    gaps.append(Gap(SHARD.shard_id, 0, 1))
+    answer = typed()
+    assert (answer.exit_code, "the log is not whole" in answer.stdout, "A gap" in answer.stderr) == (5, True, True)
+    _damage(stores)
+    assert typed().exit_code == 5
+
+
+@pytest.mark.parametrize("words", [["g0"], ["two"], ["g1000000"], ["--since", "then"], ["--sensor", ""]])
+def test_what_cannot_be_meant_is_refused(typed: Typed, words: list[str]) -> None:
+    """Status 2."""
+    assert typed(*words).exit_code == 2
