@@ -76,7 +76,8 @@ locals {
       description = "More than 1 % of the answers are 5xx: the API could not store or read, or there is no healthy task."
       threshold   = 1
       periods     = 3
-      expression  = "100 * (FILL(m0, 0) + FILL(m1, 0)) / MAX([FILL(m2, 0), 1])"
+      # What the load balancer answered itself is not among its requests. Without any the quotient is none: division by 0 is no point.
+      expression = "100 * (FILL(m0, 0) + FILL(m1, 0)) / (FILL(m2, 0) + FILL(m1, 0))"
       metrics = {
         m0 = ["AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", "Sum", local.balancer]
         m1 = ["AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", "Sum", local.balancer]
