@@ -24,7 +24,7 @@ _QUERY: Final = re.compile(
     r"SELECT (AVG|COUNT|MAX|MIN|SUM)\((\w+|\"[^\"]+\")\) FROM (SCHEMA\(.+\)|\"[^\"]+\"|\w+)( WHERE .+)?( GROUP BY .+)?"
     r"( ORDER BY .+)?( LIMIT \d+)?"
 )
-"""CloudWatch User Guide, "Metrics Insights query components and syntax": names of other than letters, digits and _ are quoted."""
+"""User Guide, "Metrics Insights query components and syntax": names of other than letters, digits and _ are quoted."""
 _DAY_S: Final = 86_400
 _CONDITION: Final = re.compile(r"\$\.[\w.]+ (=|!=|<|>|<=|>=) (\"[^\"]*\"|\*|-?\d+(\.\d+)?)")
 _UNITS: Final = ("None", "Seconds", "Milliseconds", "Count", "Percent", "Bytes")
@@ -74,7 +74,7 @@ def _query_faults(queries: Sequence[Mapping[str, Any]], periods: int) -> Iterato
 
 
 def _expression_faults(query: Mapping[str, Any], ids: Sequence[str]) -> Iterator[str]:
-    """Of a query or of metric math. A Metrics Insights query stands alone in its alarm, and has a period (MetricDataQuery)."""
+    """Of metric math, or of a Metrics Insights query, which stands alone in its alarm and has a period (MetricDataQuery)."""
     text = query["expression"]
     if text.startswith("SELECT"):
         yield from insights_faults(text)
@@ -107,7 +107,7 @@ def insights_faults(query: str) -> Iterator[str]:
 
 
 def filter_faults(log_filter: Mapping[str, Any]) -> Iterator[str]:
-    """Why PutMetricFilter would refuse (API reference, MetricTransformation; Logs User Guide, filter pattern syntax for JSON)."""
+    """Why PutMetricFilter would refuse (API reference; Logs User Guide, filter pattern syntax for JSON)."""
     if not re.fullmatch(r"[^:*]{1,512}", log_filter["name"]):
         yield f"{log_filter['name']} is no name of a filter"
     pattern = log_filter["pattern"]
