@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ _VALUES = {
         "image": f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/telemetry-pipeline:abc1234",
         "allowed_cidrs": '["203.0.113.0/24"]',
         "archive": "true",
+        "budget": "true",
+        "zones": '["eu-west-1a", "eu-west-1b"]',  # else AWS is asked, which a plan offline cannot
     },
     "bootstrap": {"account_id": ACCOUNT, "owner": "tests", "github_repository": "somebody/telemetry"},
 }
@@ -140,11 +142,15 @@ def copy_root(
 
 def planned(plan: Mapping[str, Any], kind: str) -> dict[str, dict[str, Any]]:
     """Planned values of every resource of a type, by address."""
+    return {item["address"]: item["values"] for item in every(plan) if item["type"] == kind}
 
-    def walk(module: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-        found = {item["address"]: item["values"] for item in module.get("resources", []) if item["type"] == kind}
+
+def every(plan: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every planned resource, with its address, its type and its planned values."""
+
+    def walk(module: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        yield from module.get("resources", [])
         for child in module.get("child_modules", []):
-            found |= walk(child)
-        return found
+            yield from walk(child)
 
     return walk(plan["planned_values"]["root_module"])

@@ -212,7 +212,7 @@ module "observability" {
   environment              = var.environment
   account_id               = var.account_id
   alarm_emails             = var.alarm_emails
-  monthly_budget_usd       = var.monthly_budget_usd
+  monthly_budget_usd       = var.budget ? var.monthly_budget_usd : null
   stream_name              = local.live.stream.name
   retention_hours          = local.live.stream.retention_hours
   lag_query                = local.lag_query

@@ -94,8 +94,8 @@ variable "cidr" {
 
 variable "zones" {
   type        = list(string)
-  description = "Letters of the availability zones to use."
-  default     = ["a", "b"]
+  description = "Availability zones to use, for example eu-west-1a; null for the region's first two that every account has."
+  default     = null
 }
 
 variable "egress" {
@@ -248,9 +248,15 @@ variable "alarm_emails" {
   default     = []
 }
 
+variable "budget" {
+  type        = bool
+  description = "Whether AWS counts what the environment costs. An account's root must have let IAM users see billing first (docs/deploy.md)."
+  default     = false
+}
+
 variable "monthly_budget_usd" {
   type        = number
-  description = "US dollars a month after which somebody is told."
+  description = "With a budget: US dollars a month after which somebody is told."
 }
 
 variable "permissions_boundary" {

@@ -5,6 +5,7 @@ mock_provider "aws" {
 variables {
   prefix = "t"
   cidr   = "10.1.0.0/16"
+  zones  = ["eu-west-1a", "eu-west-1b"]
 }
 
 run "public_ip_needs_neither_nat_nor_private_subnets" {
@@ -62,6 +63,29 @@ run "endpoints_instead_of_nat" {
   }
 }
 
+run "a_region_whose_first_zones_are_others" {
+  command = plan
+  module { source = "../modules/network" }
+  variables {
+    egress = "nat"
+    zones  = null
+  }
+
+  override_data {
+    target = data.aws_region.current
+    values = { name = "us-west-1" }
+  }
+  override_data {
+    target = data.aws_availability_zones.open
+    values = { names = ["us-west-1c", "us-west-1a", "us-west-1d"] }
+  }
+
+  assert {
+    condition     = [for subnet in aws_subnet.public : subnet.availability_zone] == ["us-west-1a", "us-west-1c"]
+    error_message = "The first two that there are."
+  }
+}
+
 run "mistakes_are_named" {
   command = plan
   module { source = "../modules/network" }
@@ -79,7 +103,7 @@ run "nat_for_some_zones_only_is_a_mistake" {
   module { source = "../modules/network" }
   variables {
     egress       = "nat"
-    zones        = ["a", "b", "c"]
+    zones        = ["eu-west-1a", "eu-west-1b", "eu-west-1c"]
     nat_gateways = 2
   }
 

@@ -94,6 +94,17 @@ run "without_an_archive_nothing_waits_for_it" {
   }
 }
 
+run "nothing_is_counted_unless_it_is_asked_for" {
+  command = plan
+  module { source = "../modules/observability" }
+  variables { monthly_budget_usd = null }
+
+  assert {
+    condition     = length(aws_budgets_budget.monthly) == 0
+    error_message = "An account that hides its billing refuses a budget, and with it the apply."
+  }
+}
+
 run "mistakes_are_named" {
   command = plan
   module { source = "../modules/observability" }

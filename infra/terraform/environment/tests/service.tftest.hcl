@@ -36,7 +36,7 @@ run "hardened" {
     condition = alltrue([for container in jsondecode(aws_ecs_task_definition.this.container_definitions) : (
       container.readonlyRootFilesystem && container.user == "10001:10001" && container.linuxParameters.initProcessEnabled
       && container.linuxParameters.capabilities.drop == ["ALL"] && container.stopTimeout == 60
-      && container.mountPoints[0].containerPath == "/tmp"
+      && container.mountPoints[0].containerPath == "/tmp" && container.cpu == 256
     )])
     error_message = "Read-only root with a /tmp, no root, no capabilities, time to stop."
   }

@@ -3,11 +3,31 @@
 
 data "aws_region" "current" {}
 
+# Not by their state: a zone that is out of order for an hour must not have its subnets planned anew. No local zones, and none that
+# an account has to ask for.
+data "aws_availability_zones" "open" {
+  count = var.zones == null ? 1 : 0
+
+  filter {
+    name   = "opt-in-status"
+    values = ["opt-in-not-required"]
+  }
+
+  filter {
+    name   = "zone-type"
+    values = ["availability-zone"]
+  }
+}
+
 locals {
-  zones         = { for index, zone in var.zones : zone => index }
+  # Which letters a region has differs, and from account to account too.
+  zone_names = var.zones != null ? var.zones : slice(sort(data.aws_availability_zones.open[0].names), 0, 2)
+  letters    = [for name in local.zone_names : trimprefix(name, data.aws_region.current.name)]
+
+  zones         = { for index, letter in local.letters : letter => index }
   private_zones = var.egress == "public_ip" ? {} : local.zones
   nat_zones     = var.egress == "nat" ? { for zone, index in local.zones : zone => index if index < var.nat_gateways } : {}
-  nat_per_zone  = { for zone, index in local.zones : zone => contains(keys(local.nat_zones), zone) ? zone : var.zones[0] }
+  nat_per_zone  = { for zone, index in local.zones : zone => contains(keys(local.nat_zones), zone) ? zone : local.letters[0] }
 }
 
 resource "aws_vpc" "this" {

@@ -15,17 +15,17 @@ variable "cidr" {
 
 variable "zones" {
   type        = list(string)
-  description = "Letters of the region's availability zones to use; a load balancer needs two."
-  default     = ["a", "b"]
+  description = "The region's availability zones to use, for example eu-west-1a; null for its first two. A load balancer needs two."
+  default     = null
 
   validation {
-    condition     = length(var.zones) >= 2 && length(distinct(var.zones)) == length(var.zones)
+    condition     = var.zones == null || try(length(var.zones) >= 2 && length(distinct(var.zones)) == length(var.zones), false)
     error_message = "zones must name at least two different zones."
   }
 
   validation {
-    condition     = alltrue([for zone in var.zones : can(regex("^[a-f]$", zone))])
-    error_message = "zones are given by their letters alone, for example a."
+    condition     = alltrue([for zone in coalesce(var.zones, ["eu-west-1a"]) : can(regex("^[a-z]{2}(-[a-z]+)+-[0-9][a-f]$", zone))])
+    error_message = "zones are given by their names, for example eu-west-1a."
   }
 }
 
@@ -45,7 +45,7 @@ variable "nat_gateways" {
   default     = 1
 
   validation {
-    condition     = var.nat_gateways == 1 || var.nat_gateways == length(var.zones)
+    condition     = var.nat_gateways == 1 || var.nat_gateways == (var.zones == null ? 2 : length(coalesce(var.zones, [])))
     error_message = "nat_gateways must be 1 or the number of zones."
   }
 }

@@ -46,8 +46,10 @@ resource "aws_sns_topic_subscription" "email" {
   endpoint  = each.value
 }
 
-# Counts what bears this environment's tag; the tag must be switched on once under Billing, "Cost allocation tags".
+# Counts what bears this environment's tag, once the tag is switched on for cost allocation (docs/deploy.md).
 resource "aws_budgets_budget" "monthly" {
+  count = var.monthly_budget_usd == null ? 0 : 1
+
   name         = "${var.prefix}-monthly"
   budget_type  = "COST"
   time_unit    = "MONTHLY"

@@ -25,10 +25,10 @@ variable "alarm_emails" {
 
 variable "monthly_budget_usd" {
   type        = number
-  description = "US dollars a month; told at 80 % spent and when more than all of it is forecast."
+  description = "US dollars a month; told at 80 % spent and when more than all of it is forecast. null: nothing is counted."
 
   validation {
-    condition     = var.monthly_budget_usd > 0
+    condition     = var.monthly_budget_usd == null || coalesce(var.monthly_budget_usd, 0) > 0
     error_message = "The budget must be above 0."
   }
 }

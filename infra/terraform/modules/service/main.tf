@@ -36,6 +36,7 @@ resource "aws_ecs_task_definition" "this" {
     name                   = var.name
     image                  = var.image
     essential              = true
+    cpu                    = var.cpu # KCL divides what it uses by the container's own limit, which is 0 unless it is set
     entryPoint             = var.entry_point
     command                = var.command
     user                   = "10001:10001"

@@ -1,0 +1,64 @@
+"""Names, descriptions and tags are such as AWS takes, and an environment fits into what a new account is given."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.support.limits import RULES, name_faults
+from tests.support.terraform import ENVIRONMENTS, TREE, every
+from tests.tidy.tree import ROOT
+
+type Plans = Mapping[str, dict[str, Any]]
+
+
+def test_every_name_is_one_that_aws_takes(plans: Plans) -> None:
+    """Of every resource that is planned."""
+    for plan in plans.values():
+        for item in every(plan):
+            assert not list(name_faults(item["type"], item["values"])), item["address"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("aws_lb", {"name": "a" * 33}),
+        ("aws_lb", {"name": "a-"}),
+        ("aws_iam_role", {"name": "a" * 65}),
+        ("aws_s3_bucket", {"bucket": "Upper"}),
+        ("aws_security_group", {"name": "a", "description": "nobody's"}),
+        ("aws_sns_topic", {"name": "a.b"}),
+        ("aws_sns_topic", {"name": "a", "tags_all": {"Owner": "you <you@example.org>"}}),
+    ],
+)
+def test_a_name_that_aws_refuses_is_seen(kind: str, values: dict[str, Any]) -> None:
+    """Whichever rule it breaks."""
+    assert kind in RULES
+    assert list(name_faults(kind, values))
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_the_document_says_how_many_processors_an_environment_takes(environment: str) -> None:
+    """At rest, while all but archivers are replaced by as many again, and at most: AWS counts vCPUs of Fargate by region."""
+    rest, replaced, most = _vcpus((TREE / f"environment/{environment}.tfvars").read_text())
+    [row] = re.findall(rf"^\| {environment} \| (.+) \|$", (ROOT / "docs/deploy.md").read_text(), re.MULTILINE)
+    assert [float(cell) for cell in row.split(" | ")[:3]] == [rest, replaced, most]
+
+
+def _vcpus(tfvars: str) -> tuple[float, float, float]:
+    """Of tasks at least, while they are replaced, and at most."""
+    rest = replaced = most = 0.0
+    for name, cpu, least, rest_of_line in re.findall(
+        r"^(api|consumer)\s+= { cpu = (\d+), memory = \d+, tasks_min = (\d+), (.+) }$", tfvars, re.MULTILINE
+    ):
+        [maximum] = re.findall(r"tasks_max = (\d+)", rest_of_line)
+        assert name
+        rest += int(cpu) * int(least) / 1024
+        replaced += 2 * int(cpu) * int(least) / 1024
+        most += int(cpu) * int(maximum) / 1024
+    if re.search(r"^archive\s+= true$", tfvars, re.MULTILINE):
+        [(cpu, shares)] = re.findall(r"^archiver\s+= { cpu = (\d+), memory = \d+, shares = (\d+) }$", tfvars, re.MULTILINE)
+        alone = int(cpu) * int(shares) / 1024
+        rest, replaced, most = rest + alone, replaced + alone, most + alone
+    return rest, replaced, most
