@@ -26,7 +26,13 @@ _VALUES = {
         "budget": "true",
         "zones": '["eu-west-1a", "eu-west-1b"]',  # else AWS is asked, which a plan offline cannot
     },
-    "bootstrap": {"account_id": ACCOUNT, "owner": "tests", "github_repository": "somebody/telemetry"},
+    "bootstrap": {
+        "account_id": ACCOUNT,
+        "owner": "tests",
+        "github_repository": "somebody/telemetry",
+        "github_ids": '{owner = "1234", repository = "5678"}',
+        "domains": '{dev = {name = "dev.example.com", zone_id = "Z1"}, prod = {name = "api.example.com", zone_id = "Z1"}}',
+    },
 }
 OFFLINE = """
 provider "aws" {
