@@ -32,18 +32,6 @@ data "aws_iam_policy_document" "boundary" {
     resources = ["*"]
   }
 
-  statement {
-    sid       = "OwnMetrics"
-    actions   = ["cloudwatch:PutMetricData"]
-    resources = ["*"]
-
-    condition {
-      test     = "StringLike"
-      variable = "cloudwatch:namespace"
-      values   = [local.prefixes[each.key], "${local.prefixes[each.key]}-*"]
-    }
-  }
-
   # S3 names bucket or object in what it encrypts under (S3 User Guide, "Using server-side encryption with AWS KMS keys").
   statement {
     sid       = "KeysOfOwnBuckets"

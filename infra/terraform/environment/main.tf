@@ -15,9 +15,6 @@ locals {
   tables = merge([for definition in local.definitions : { for role, table in definition.tables : table.name => merge(table, { role = role }) }]...)
   shards = coalesce(var.shards, local.live.stream.shards)
 
-  # KCL's own figure, because Kinesis's iterator age counts every reader: a replay from the beginning would look like a stuck projection.
-  lag_query = "SELECT MAX(MillisBehindLatest) FROM \"${local.live.tables.leases.name}\""
-
   # One of them takes all shards, each of several its share.
   archivers = {
     for number in range(1, var.archive ? var.archiver.shares + 1 : 1) :
@@ -162,7 +159,7 @@ module "consumer" {
   log_retention_days = var.log_retention_days
   tasks_min          = var.consumer.tasks_min
   tasks_max          = min(var.consumer.tasks_max, local.shards) # a worker beyond the shards would have nothing to do
-  scaling            = { lag = local.lag_query }
+  scaling            = { lag = { namespace = local.prefix, name = "ProjectionLag" } }
   after              = [module.stream.arn, jsonencode(module.tables.names)] # its first act is to look at them
 }
 
@@ -215,7 +212,6 @@ module "observability" {
   monthly_budget_usd       = var.budget ? var.monthly_budget_usd : null
   stream_name              = local.live.stream.name
   retention_hours          = local.live.stream.retention_hours
-  lag_query                = local.lag_query
   readings_table           = local.live.tables.readings.name
   stats_table              = local.live.tables.stats.name
   stats_index              = local.live.tables.stats.index.name
@@ -226,4 +222,5 @@ module "observability" {
   cluster_name             = local.prefix
   service_names            = concat(["api", "consumer"], keys(local.archivers))
   load_balancer_dimensions = module.edge.dimensions
+  after                    = concat([module.api.name, module.consumer.name], values(module.archiver)[*].name)
 }

@@ -58,7 +58,7 @@ run "endpoints_instead_of_nat" {
   variables { egress = "endpoints" }
 
   assert {
-    condition     = length(aws_nat_gateway.this) == 0 && length(aws_vpc_endpoint.interface) == 5 && !output.assign_public_ip
+    condition     = length(aws_nat_gateway.this) == 0 && length(aws_vpc_endpoint.interface) == 4 && !output.assign_public_ip
     error_message = "An endpoint for every service, and no way out but these."
   }
 }

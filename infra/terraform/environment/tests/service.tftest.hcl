@@ -25,7 +25,7 @@ variables {
   log_retention_days = 7
   tasks_min          = 1
   tasks_max          = 2
-  scaling            = { lag = "SELECT MAX(MillisBehindLatest) FROM \"t-projector-g1\"" }
+  scaling            = { lag = { namespace = "t", name = "ProjectionLag" } }
 }
 
 run "hardened" {

@@ -134,9 +134,9 @@ resource "aws_vpc_endpoint" "gateway" {
   tags              = { Name = "${var.prefix}-${each.key}" }
 }
 
-# Everything else that a task calls: images, logs, the stream, KCL's metrics.
+# Everything else that a task calls: images, logs, the stream.
 resource "aws_vpc_endpoint" "interface" {
-  for_each = toset(var.egress == "endpoints" ? ["ecr.api", "ecr.dkr", "kinesis-streams", "logs", "monitoring"] : [])
+  for_each = toset(var.egress == "endpoints" ? ["ecr.api", "ecr.dkr", "kinesis-streams", "logs"] : [])
 
   vpc_id              = aws_vpc.this.id
   vpc_endpoint_type   = "Interface"

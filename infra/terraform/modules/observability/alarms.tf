@@ -11,23 +11,31 @@ locals {
 
   alarms = {
     lag = {
-      description = "The projection is over a minute behind the log, or nobody reads it. See docs/runbook.md, lag."
-      expression  = var.lag_query
+      description = "The projection is over a minute behind the log."
       threshold   = 60000
       periods     = 5
+      metrics     = { m0 = [var.prefix, "ProjectionLag", "Maximum", {}] }
+    }
+    lag-unknown = {
+      description = "For a quarter of an hour no consumer has said how far the projection is behind the log."
+      comparison  = "LessThanThreshold"
+      threshold   = 1
+      periods     = 15
       missing     = "breaching"
+      metrics     = { m0 = [var.prefix, "ProjectionLag", "SampleCount", {}] }
     }
     retention-nearly-reached = {
       description = "The projection is behind by more than half of what the stream keeps: readings will be lost. Act today."
-      expression  = var.lag_query
       threshold   = var.retention_hours * local.hour_ms / 2
-      missing     = "ignore" # the alarm for lag tells of silence
+      missing     = "ignore" # lag-unknown tells of silence
+      metrics     = { m0 = [var.prefix, "ProjectionLag", "Maximum", {}] }
     }
     no-progress = {
-      description = "Nobody has renewed a shard's progress for five minutes; each shard does so every ten seconds, idle or not."
+      description = "Nobody has renewed a shard's progress for a quarter of an hour; each shard does so every ten seconds, idle or not."
       comparison  = "LessThanThreshold"
       threshold   = 1
       period      = 300
+      periods     = 3
       missing     = "breaching"
       metrics     = { m0 = ["AWS/DynamoDB", "SuccessfulRequestLatency", "SampleCount", local.written] }
     }
@@ -102,7 +110,7 @@ locals {
     archive-behind = {
       description = "What arrived over 15 minutes ago is not archived yet, or no archiver says so. See docs/runbook.md, the archive is behind."
       threshold   = 15 * 60
-      periods     = 5
+      periods     = 15
       missing     = "breaching"
       metrics     = { m0 = [var.prefix, "ArchiveAge", "Maximum", {}] }
     }
@@ -122,10 +130,10 @@ locals {
   # Every task reports its CPU once a minute, so the number of reports says whether there is any.
   task_alarms = {
     for service in var.service_names : "no-${service}-running" => {
-      description = "No task of the ${service} runs."
+      description = "No task of the ${service} runs, for a quarter of an hour."
       comparison  = "LessThanThreshold"
       threshold   = 1
-      periods     = 5
+      periods     = 15
       missing     = "breaching"
       metrics     = { m0 = ["AWS/ECS", "CPUUtilization", "SampleCount", { ClusterName = var.cluster_name, ServiceName = service }] }
     }
@@ -149,6 +157,9 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   treat_missing_data  = try(each.value.missing, "notBreaching")
   alarm_actions       = [aws_sns_topic.alarms.arn]
   ok_actions          = [aws_sns_topic.alarms.arn]
+
+  # Last of all: what is not there yet is nothing to be told of.
+  depends_on = [var.after]
 
   dynamic "metric_query" {
     for_each = try(each.value.metrics, {})
@@ -218,6 +229,20 @@ resource "aws_cloudwatch_log_metric_filter" "lost" {
     name          = "LostStretches"
     value         = "1"
     default_value = "0"
+  }
+}
+
+# How far the projection is behind, as the supervisors see it (consumer/lag.py). KCL's own figure comes with forty others.
+resource "aws_cloudwatch_log_metric_filter" "lag" {
+  name           = "${var.prefix}-projection-lag"
+  log_group_name = var.consumer_log_group
+  pattern        = "{ $.event = \"projection_lag\" && $.lag_ms = * }"
+
+  metric_transformation {
+    namespace = var.prefix
+    name      = "ProjectionLag"
+    value     = "$.lag_ms"
+    unit      = "Milliseconds"
   }
 }
 

@@ -43,11 +43,6 @@ variable "retention_hours" {
   description = "How long the stream keeps records."
 }
 
-variable "lag_query" {
-  type        = string
-  description = "A CloudWatch query for how far the projection is behind, in milliseconds."
-}
-
 variable "readings_table" {
   type        = string
   description = "The live generation's table of readings."
@@ -92,6 +87,12 @@ variable "cluster_name" {
 variable "service_names" {
   type        = list(string)
   description = "The services in it."
+}
+
+variable "after" {
+  type        = list(string)
+  description = "Anything that must be there before anybody is told that it is not."
+  default     = []
 }
 
 variable "load_balancer_dimensions" {

@@ -178,19 +178,6 @@ data "aws_iam_policy_document" "consumer" {
     ]
     resources = local.tables.workers
   }
-
-  # CloudWatch knows no resources; KCL's namespace is the application's name, which is its lease table's.
-  statement {
-    sid       = "TellMetrics"
-    actions   = ["cloudwatch:PutMetricData"]
-    resources = ["*"]
-
-    condition {
-      test     = "StringEquals"
-      variable = "cloudwatch:namespace"
-      values   = var.table_names.leases
-    }
-  }
 }
 
 # Nothing of it lets an archiver delete, nor look at a table.

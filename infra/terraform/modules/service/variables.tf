@@ -168,9 +168,12 @@ variable "scaling" {
   type = object({
     cpu_percent         = optional(number)
     requests_per_minute = optional(number)
-    lag                 = optional(string)
+    lag = optional(object({
+      namespace = string
+      name      = string
+    }))
   })
-  description = "What the number of tasks follows: mean CPU, requests per task, and a query for the lag in milliseconds; nothing: it stays."
+  description = "What the number of tasks follows: mean CPU, requests per task, and a metric of the lag in milliseconds; nothing: it stays."
   default     = {}
 }
 
