@@ -113,7 +113,8 @@ data "aws_iam_policy_document" "apply" {
   statement {
     sid = "Services"
     actions = [
-      "ecs:CreateCluster", "ecs:CreateService", "ecs:DeleteCluster", "ecs:DeleteService", "ecs:RegisterTaskDefinition", "ecs:RunTask",
+      "ecs:CreateCluster", "ecs:CreateService", "ecs:DeleteCluster", "ecs:DeleteService", "ecs:PutClusterCapacityProviders",
+      "ecs:RegisterTaskDefinition", "ecs:RunTask",
       "ecs:TagResource", "ecs:UntagResource", "ecs:UpdateService",
     ]
     resources = [

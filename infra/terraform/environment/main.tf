@@ -14,12 +14,14 @@ locals {
   live   = local.definitions[tostring(var.live_generation)]
   tables = merge([for definition in local.definitions : { for role, table in definition.tables : table.name => merge(table, { role = role }) }]...)
   shards = coalesce(var.shards, local.live.stream.shards)
+  stream = merge(local.live.stream, { retention_hours = coalesce(var.retention_hours, local.live.stream.retention_hours) })
 
   # One of them takes all shards, each of several its share.
   archivers = {
     for number in range(1, var.archive ? var.archiver.shares + 1 : 1) :
     var.archiver.shares == 1 ? "archiver" : "archiver-${number}" => "${number}/${var.archiver.shares}"
   }
+  capacity      = var.spot ? "FARGATE_SPOT" : "FARGATE"
   archiver_port = 9100 # within the task, for its own health check
 
   log_groups = { for process in concat(["api", "consumer"], keys(local.archivers)) : process => "/${local.prefix}/${process}" }
@@ -39,12 +41,16 @@ module "network" {
   zones        = var.zones
   egress       = var.egress
   nat_gateways = var.nat_gateways
+
+  kinesis_endpoint   = var.kinesis_endpoint
+  flow_log_role_arn  = var.traffic_logs ? module.permissions.role_arns["flow-logs"] : null
+  log_retention_days = var.log_retention_days
 }
 
 module "stream" {
   source = "../modules/stream"
 
-  definition = local.live.stream
+  definition = local.stream
   shards     = var.shards
 }
 
@@ -81,6 +87,7 @@ module "permissions" {
   archive_bucket       = one([for archive in module.archive : { name = archive.bucket, kms_key_arn = var.archive_kms_key_arn }])
   repository_name      = var.repository_name
   log_group_names      = values(local.log_groups)
+  flow_logs            = var.traffic_logs
   permissions_boundary = var.permissions_boundary
 }
 
@@ -94,11 +101,20 @@ module "edge" {
   allowed_cidrs       = var.allowed_cidrs
   domain              = var.domain
   deletion_protection = var.deletion_protection
+  account_id          = var.account_id
+  access_logs         = var.traffic_logs
+  log_retention_days  = var.log_retention_days
 }
 
 resource "aws_ecs_cluster" "this" {
   #checkov:skip=CKV_AWS_65:Container Insights cost more than the tasks of dev; AWS/ECS metrics carry every alarm
   name = local.prefix
+}
+
+# A cluster knows both; which one tasks run on is each service's choice.
+resource "aws_ecs_cluster_capacity_providers" "this" {
+  cluster_name       = aws_ecs_cluster.this.name
+  capacity_providers = ["FARGATE", "FARGATE_SPOT"]
 }
 
 module "api" {
@@ -107,7 +123,7 @@ module "api" {
   prefix       = local.prefix
   name         = "api"
   cluster_arn  = aws_ecs_cluster.this.arn
-  cluster_name = aws_ecs_cluster.this.name
+  cluster_name = aws_ecs_cluster_capacity_providers.this.cluster_name
   image        = "${var.image}-api"
   entry_point  = ["python", "-m"]
   command      = ["producer_api"]
@@ -128,6 +144,8 @@ module "api" {
   load_balancer      = module.edge.load_balancer
   log_group_name     = local.log_groups["api"]
   log_retention_days = var.log_retention_days
+  architecture       = var.architecture
+  capacity           = local.capacity
   tasks_min          = var.api.tasks_min
   tasks_max          = var.api.tasks_max
   scaling            = { cpu_percent = 60, requests_per_minute = var.api.requests_per_minute }
@@ -157,7 +175,9 @@ module "consumer" {
   assign_public_ip   = module.network.assign_public_ip
   log_group_name     = local.log_groups["consumer"]
   log_retention_days = var.log_retention_days
-  tasks_min          = var.consumer.tasks_min
+  architecture       = var.architecture
+  capacity           = local.capacity
+  tasks_min          = min(var.consumer.tasks_min, local.shards)
   tasks_max          = min(var.consumer.tasks_max, local.shards) # a worker beyond the shards would have nothing to do
   scaling            = { lag = { namespace = local.prefix, name = "ProjectionLag" } }
   after              = [module.stream.arn, jsonencode(module.tables.names)] # its first act is to look at them
@@ -171,7 +191,7 @@ module "archiver" {
   prefix       = local.prefix
   name         = each.key
   cluster_arn  = aws_ecs_cluster.this.arn
-  cluster_name = aws_ecs_cluster.this.name
+  cluster_name = aws_ecs_cluster_capacity_providers.this.cluster_name
   image        = "${var.image}-api"
   entry_point  = ["python", "-m"]
   command      = ["archive"]
@@ -197,6 +217,8 @@ module "archiver" {
   assign_public_ip   = module.network.assign_public_ip
   log_group_name     = local.log_groups[each.key]
   log_retention_days = var.log_retention_days
+  architecture       = var.architecture
+  capacity           = local.capacity
   tasks_min          = 1
   tasks_max          = 1
   after              = [module.stream.arn, module.archive[0].guarded_bucket]
@@ -211,7 +233,7 @@ module "observability" {
   alarm_emails             = var.alarm_emails
   monthly_budget_usd       = var.budget ? var.monthly_budget_usd : null
   stream_name              = local.live.stream.name
-  retention_hours          = local.live.stream.retention_hours
+  retention_hours          = local.stream.retention_hours
   readings_table           = local.live.tables.readings.name
   stats_table              = local.live.tables.stats.name
   stats_index              = local.live.tables.stats.index.name

@@ -86,6 +86,45 @@ run "a_region_whose_first_zones_are_others" {
   }
 }
 
+run "kinesis_past_the_gateways" {
+  command = plan
+  module { source = "../modules/network" }
+  variables {
+    egress           = "nat"
+    kinesis_endpoint = true
+  }
+
+  assert {
+    condition     = keys(aws_vpc_endpoint.interface) == ["kinesis-streams"] && length(aws_security_group.endpoints) == 1
+    error_message = "That one alone."
+  }
+}
+
+run "refused_connections_are_written_down" {
+  command = plan
+  module { source = "../modules/network" }
+  variables {
+    egress            = "public_ip"
+    flow_log_role_arn = "arn:aws:iam::123456789012:role/t-flow-logs"
+  }
+
+  assert {
+    condition     = aws_flow_log.refused[0].traffic_type == "REJECT" && aws_cloudwatch_log_group.flow[0].name == "/t/flow"
+    error_message = "Only those."
+  }
+}
+
+run "an_endpoint_that_saves_nothing_is_a_mistake" {
+  command = plan
+  module { source = "../modules/network" }
+  variables {
+    egress           = "public_ip"
+    kinesis_endpoint = true
+  }
+
+  expect_failures = [var.kinesis_endpoint]
+}
+
 run "mistakes_are_named" {
   command = plan
   module { source = "../modules/network" }

@@ -27,11 +27,12 @@ locals {
   zones         = { for index, letter in local.letters : letter => index }
   private_zones = var.egress == "public_ip" ? {} : local.zones
   nat_zones     = var.egress == "nat" ? { for zone, index in local.zones : zone => index if index < var.nat_gateways } : {}
+  interfaces    = var.egress == "endpoints" ? ["ecr.api", "ecr.dkr", "kinesis-streams", "logs"] : var.kinesis_endpoint ? ["kinesis-streams"] : []
   nat_per_zone  = { for zone, index in local.zones : zone => contains(keys(local.nat_zones), zone) ? zone : local.letters[0] }
 }
 
 resource "aws_vpc" "this" {
-  #checkov:skip=CKV2_AWS_11:Nothing listens but the load balancer and, for it alone, the API; flow logs would cost more than the tasks
+  #checkov:skip=CKV2_AWS_11:A variable; on wherever it matters
   cidr_block           = var.cidr
   enable_dns_support   = true
   enable_dns_hostnames = true
@@ -136,7 +137,7 @@ resource "aws_vpc_endpoint" "gateway" {
 
 # Everything else that a task calls: images, logs, the stream.
 resource "aws_vpc_endpoint" "interface" {
-  for_each = toset(var.egress == "endpoints" ? ["ecr.api", "ecr.dkr", "kinesis-streams", "logs"] : [])
+  for_each = toset(local.interfaces)
 
   vpc_id              = aws_vpc.this.id
   vpc_endpoint_type   = "Interface"
@@ -148,7 +149,7 @@ resource "aws_vpc_endpoint" "interface" {
 }
 
 resource "aws_security_group" "endpoints" {
-  count = var.egress == "endpoints" ? 1 : 0
+  count = length(local.interfaces) == 0 ? 0 : 1
 
   name        = "${var.prefix}-endpoints"
   description = "HTTPS from inside the VPC to the interface endpoints"
@@ -157,7 +158,7 @@ resource "aws_security_group" "endpoints" {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "endpoints" {
-  count = var.egress == "endpoints" ? 1 : 0
+  count = length(local.interfaces) == 0 ? 0 : 1
 
   security_group_id = aws_security_group.endpoints[0].id
   description       = "HTTPS from inside the VPC"
@@ -165,4 +166,23 @@ resource "aws_vpc_security_group_ingress_rule" "endpoints" {
   ip_protocol       = "tcp"
   from_port         = 443
   to_port           = 443
+}
+
+# Connections that a security group refused: who knocks. Those that were let in would be far more, and say less.
+resource "aws_cloudwatch_log_group" "flow" {
+  #checkov:skip=CKV_AWS_158:CloudWatch encrypts logs with its own key
+  count = var.flow_log_role_arn == null ? 0 : 1
+
+  name              = "/${var.prefix}/flow"
+  retention_in_days = var.log_retention_days
+}
+
+resource "aws_flow_log" "refused" {
+  count = var.flow_log_role_arn == null ? 0 : 1
+
+  vpc_id          = aws_vpc.this.id
+  traffic_type    = "REJECT"
+  log_destination = aws_cloudwatch_log_group.flow[0].arn
+  iam_role_arn    = var.flow_log_role_arn
+  tags            = { Name = var.prefix }
 }

@@ -49,3 +49,26 @@ variable "nat_gateways" {
     error_message = "nat_gateways must be 1 or the number of zones."
   }
 }
+
+variable "kinesis_endpoint" {
+  type        = bool
+  description = "With egress nat: whether Kinesis is reached by an interface endpoint, not through the NAT gateways."
+  default     = false
+
+  validation {
+    condition     = !var.kinesis_endpoint || var.egress == "nat"
+    error_message = "kinesis_endpoint goes with egress nat: endpoints has it already, and public_ip has no gateway to save."
+  }
+}
+
+variable "flow_log_role_arn" {
+  type        = string
+  description = "Role that writes down which connections were refused, or null: nobody does."
+  default     = null
+}
+
+variable "log_retention_days" {
+  type        = number
+  description = "How long that is kept."
+  default     = 90
+}

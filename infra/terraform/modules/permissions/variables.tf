@@ -54,6 +54,12 @@ variable "log_group_names" {
   description = "Log groups of the processes."
 }
 
+variable "flow_logs" {
+  type        = bool
+  description = "Whether there is a role that writes the network's flow logs."
+  default     = false
+}
+
 variable "permissions_boundary" {
   type        = string
   description = "ARN of the policy that bounds every role, or null."

@@ -26,7 +26,7 @@ resource "aws_ecs_task_definition" "this" {
 
   runtime_platform {
     operating_system_family = "LINUX"
-    cpu_architecture        = "X86_64"
+    cpu_architecture        = { arm64 = "ARM64", amd64 = "X86_64" }[var.architecture]
   }
 
   # Fargate has no tmpfs: /tmp is a volume on the task's own encrypted disk, gone with the task. It gets the owner and mode that
@@ -117,7 +117,6 @@ resource "aws_ecs_service" "this" {
   cluster                           = var.cluster_arn
   task_definition                   = aws_ecs_task_definition.this.arn
   desired_count                     = var.tasks_min
-  launch_type                       = "FARGATE"
   propagate_tags                    = "SERVICE"
   health_check_grace_period_seconds = var.load_balancer == null ? null : var.start_period_s
 
@@ -127,6 +126,11 @@ resource "aws_ecs_service" "this" {
   deployment_circuit_breaker {
     enable   = true
     rollback = true
+  }
+
+  capacity_provider_strategy {
+    capacity_provider = var.capacity
+    weight            = 1
   }
 
   network_configuration {
