@@ -60,7 +60,7 @@ data "aws_iam_policy_document" "boundary" {
   statement {
     sid       = "FetchImages"
     actions   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-    resources = ["${local.arn}:ecr:${local.place}:repository/${var.repository_name}"]
+    resources = ["${local.arn}:ecr:*:*:repository/${var.repository_name}"]
   }
 }
 

@@ -96,3 +96,14 @@ variable "endpoint_environments" {
   description = "Environments with interface endpoints (egress endpoints, or kinesis_endpoint), whose names Route 53 answers within the VPC."
   default     = []
 }
+
+variable "reader_account_ids" {
+  type        = set(string)
+  description = "Other accounts that fetch images from this one's repository."
+  default     = []
+
+  validation {
+    condition     = alltrue([for id in var.reader_account_ids : can(regex("^[0-9]{12}$", id))])
+    error_message = "reader_account_ids must be of 12 digits each."
+  }
+}

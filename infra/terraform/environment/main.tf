@@ -21,6 +21,8 @@ locals {
     for number in range(1, var.archive ? var.archiver.shares + 1 : 1) :
     var.archiver.shares == 1 ? "archiver" : "archiver-${number}" => "${number}/${var.archiver.shares}"
   }
+  # Whose images they are is in their name; elsewhere than at ECR nobody asks IAM.
+  registry      = try(format("%s:%s", reverse(regex("^([0-9]{12})[.]dkr[.]ecr[.]([a-z0-9-]+)[.]", var.image))...), "${var.region}:${var.account_id}")
   capacity      = var.spot ? "FARGATE_SPOT" : "FARGATE"
   archiver_port = 9100 # within the task, for its own health check
 
@@ -86,6 +88,7 @@ module "permissions" {
   index_names          = { for role, table in local.live.tables : role => table.index.name if can(table.index) }
   archive_bucket       = one([for archive in module.archive : { name = archive.bucket, kms_key_arn = var.archive_kms_key_arn }])
   repository_name      = var.repository_name
+  registry             = local.registry
   log_group_names      = values(local.log_groups)
   flow_logs            = var.traffic_logs
   permissions_boundary = var.permissions_boundary

@@ -47,3 +47,8 @@ output "alarm_topic_arn" {
   description = "Where alarms go."
   value       = module.observability.topic_arn
 }
+
+output "image" {
+  description = "What was applied last."
+  value       = var.image
+}

@@ -13,6 +13,7 @@ variables {
   }
   index_names     = { leases = "LeaseOwnerToLeaseKeyIndex", stats = "BySeen" }
   repository_name = "telemetry-pipeline"
+  registry        = "eu-west-1:123456789012"
   log_group_names = ["/t/api", "/t/consumer"]
 }
 

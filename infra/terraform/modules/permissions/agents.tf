@@ -11,7 +11,7 @@ data "aws_iam_policy_document" "execution" {
   statement {
     sid       = "FetchImage"
     actions   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-    resources = ["${local.arn}:ecr:${local.place}:repository/${var.repository_name}"]
+    resources = ["${local.arn}:ecr:${var.registry}:repository/${var.repository_name}"]
   }
 
   statement {

@@ -49,6 +49,11 @@ variable "repository_name" {
   description = "The ECR repository that images are fetched from."
 }
 
+variable "registry" {
+  type        = string
+  description = "Region and account of that repository, as ARNs have them: eu-west-1:123456789012."
+}
+
 variable "log_group_names" {
   type        = list(string)
   description = "Log groups of the processes."

@@ -52,7 +52,7 @@ resource "aws_appautoscaling_policy" "requests" {
 locals {
   lag_steps = var.scaling.lag == null ? {} : {
     out = { adjustment = 1, comparison = "GreaterThanThreshold", threshold_ms = 60000, minutes = 3, cooldown_s = 180 }
-    in  = { adjustment = -1, comparison = "LessThanThreshold", threshold_ms = 20000, minutes = 30, cooldown_s = 900 }
+    in  = { adjustment = -1, comparison = "LessThanThreshold", threshold_ms = 30000, minutes = 30, cooldown_s = 900 }
   }
 }
 
