@@ -1,7 +1,7 @@
 """Waits until ECS runs what was applied, and has a canary try it; `python -m infra.rollout` reads Terraform's output `rollout`.
 
-A service is also stable after ECS has rolled it back, so what its primary deployment runs is compared with what was applied. Exit
-status 0 when all services run it and the canary, where there is one, has stored a reading and found it counted.
+A service is also stable after ECS has rolled it back, so what its primary deployment runs is compared with what was applied.
+Exit status 0 when all services run it and the canary, where there is one, has stored a reading and found it counted.
 """
 
 import json
@@ -28,8 +28,8 @@ class NotRolledOut(Exception):
 def is_done(service: Mapping[str, Any], wanted: str) -> bool:
     """Whether a service, as DescribeServices has it, runs this task definition and no other any more. Raises NotRolledOut.
 
-    `rolloutState` is FAILED when the circuit breaker gave up; when it rolled back, another deployment is the primary one (ECS API
-    reference, Deployment).
+    `rolloutState` is FAILED when the circuit breaker gave up; when it rolled back, another deployment is the primary one
+    (ECS API reference, Deployment).
     """
     name = service["serviceName"]
     [primary] = [one for one in service["deployments"] if one["status"] == "PRIMARY"]

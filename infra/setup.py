@@ -1,9 +1,9 @@
 """Makes the stream and the tables that `resources.json` defines, and the pointer to the first generation.
 
 `python -m infra.setup` may be run again and interrupted at any time: it makes what is missing and touches nothing that is
-there. Where Terraform makes stream and tables, `--pointer` makes the pointer alone. After a stream was lost it makes the next one,
-and KCL's tables for it; `telemetry continue` takes it into the log. Terraform reads the same definition. Keys are text unless `types`
-says otherwise; tables are billed per request.
+there. Where Terraform makes stream and tables, `--pointer` makes the pointer alone. After a stream was lost it makes the next
+one, and KCL's tables for it; `telemetry continue` takes it into the log. Terraform reads the same definition. Keys are text
+unless `types` says otherwise; tables are billed per request.
 """
 
 import argparse

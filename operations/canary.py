@@ -1,8 +1,8 @@
 """`python -m operations.canary`: stores a reading through the API and waits until it is counted.
 
-It is the same reading each time, so it is counted once, whenever and however often a canary flies: sensor `canary`, 0 °C, on the
-first day of 2020. With --cluster it looks up where a task of the API is, within the network; the load balancer, which is not in the
-way then, has alarms of its own. Exit status 0 when the reading was counted, and one line of log either way.
+It is the same reading each time, so it is counted once, whenever and however often a canary flies: sensor `canary`, 0 °C, on
+the first day of 2020. With --cluster it looks up where a task of the API is, within the network; the load balancer, which is
+not in the way then, has alarms of its own. Exit status 0 when the reading was counted, and one line of log either way.
 """
 
 import argparse

@@ -197,7 +197,7 @@ def test_a_role_that_dev_makes_reaches_nothing_of_prod(plans: Plans, reference: 
     contexts = [
         {
             **context,
-            "cloudwatch:namespace": "telemetry-prod",
+            "ecs:cluster": _arn("ecs", f"cluster/{PREFIX}"),
             "kms:EncryptionContext:aws:s3:arn": f"arn:aws:s3:::{PREFIX}-archive-1",
         }
         for context in _contexts()

@@ -46,7 +46,7 @@ def _holds(operator: str, wanted: Sequence[str], found: str | Sequence[str] | No
     if not values:
         return every or operator.endswith("IfExists")
     matches = {"StringEquals": str.__eq__, "StringLike": lambda one, pattern: like(pattern, one)}
-    matches |= {"ArnLike": matches["StringLike"], "Bool": str.__eq__}
+    matches |= {"ArnLike": matches["StringLike"], "ArnEquals": matches["StringLike"], "Bool": str.__eq__}
     of = matches[operator.removesuffix("IfExists")]
     return (all if every else any)(any(of(value, one) for one in wanted) for value in values)
 

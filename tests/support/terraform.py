@@ -24,6 +24,7 @@ _VALUES = {
         "allowed_cidrs": '["203.0.113.0/24"]',
         "archive": "true",
         "budget": "true",
+        "canary": "true",
         "traffic_logs": "true",
         "alarm_emails": '["somebody@example.com"]',
         "zones": '["eu-west-1a", "eu-west-1b"]',  # else AWS is asked, which a plan offline cannot

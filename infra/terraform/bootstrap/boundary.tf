@@ -51,6 +51,25 @@ data "aws_iam_policy_document" "boundary" {
     }
   }
 
+  # A canary finds its task, and is started.
+  statement {
+    sid       = "OwnTasks"
+    actions   = ["ecs:DescribeTasks", "ecs:ListTasks", "ecs:RunTask"]
+    resources = ["*"]
+
+    condition {
+      test     = "ArnEquals"
+      variable = "ecs:cluster"
+      values   = ["${local.arn}:ecs:${local.place}:cluster/${local.prefixes[each.key]}"]
+    }
+  }
+
+  statement {
+    sid       = "OwnRoles"
+    actions   = ["iam:PassRole"]
+    resources = ["${local.arn}:iam::${var.account_id}:role/${local.prefixes[each.key]}-*"]
+  }
+
   statement {
     sid       = "LogInToRegistry"
     actions   = ["ecr:GetAuthorizationToken"]

@@ -11,7 +11,8 @@ locals {
     "cloudwatch:DescribeAlarms", "cloudwatch:GetDashboard", "cloudwatch:ListTagsForResource",
     "dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive", "dynamodb:ListTagsOfResource",
     "ec2:Describe*",
-    "ecs:DescribeClusters", "ecs:DescribeServices", "ecs:DescribeTaskDefinition", "ecs:ListTagsForResource",
+    "ecs:DescribeClusters", "ecs:DescribeServices", "ecs:DescribeTaskDefinition", "ecs:DescribeTasks", "ecs:ListTagsForResource",
+    "events:DescribeRule", "events:ListTagsForResource", "events:ListTargetsByRule",
     "elasticloadbalancing:Describe*",
     "glue:GetDatabase", "glue:GetPartitionIndexes", "glue:GetTable", "glue:GetTags",
     "iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole", "iam:ListRolePolicies",
@@ -135,6 +136,7 @@ data "aws_iam_policy_document" "apply" {
     actions = [
       "cloudwatch:DeleteAlarms", "cloudwatch:DeleteDashboards", "cloudwatch:PutDashboard", "cloudwatch:PutMetricAlarm",
       "cloudwatch:TagResource", "cloudwatch:UntagResource",
+      "events:DeleteRule", "events:PutRule", "events:PutTargets", "events:RemoveTargets", "events:TagResource", "events:UntagResource",
       "budgets:ModifyBudget", "budgets:TagResource", "budgets:UntagResource",
       "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:DeleteMetricFilter", "logs:PutMetricFilter", "logs:PutRetentionPolicy", "logs:TagResource", "logs:UntagResource",
       "sns:CreateTopic", "sns:DeleteTopic", "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource", "sns:Unsubscribe",
@@ -144,6 +146,7 @@ data "aws_iam_policy_document" "apply" {
       "${local.arn}:budgets::${var.account_id}:budget/${local.prefixes[each.key]}-*",
       "${local.arn}:cloudwatch:${local.place}:alarm:${local.prefixes[each.key]}-*",
       "${local.arn}:cloudwatch::${var.account_id}:dashboard/${local.prefixes[each.key]}",
+      "${local.arn}:events:${local.place}:rule/${local.prefixes[each.key]}-*",
       "${local.arn}:logs:${local.place}:log-group:/${local.prefixes[each.key]}/*",
       "${local.arn}:sns:${local.place}:${local.prefixes[each.key]}-*",
     ]

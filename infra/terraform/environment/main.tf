@@ -26,7 +26,7 @@ locals {
   capacity      = var.spot ? "FARGATE_SPOT" : "FARGATE"
   archiver_port = 9100 # within the task, for its own health check
 
-  log_groups = { for process in concat(["api", "consumer"], keys(local.archivers)) : process => "/${local.prefix}/${process}" }
+  log_groups = { for process in concat(["api", "consumer"], keys(local.archivers), var.canary ? ["canary"] : []) : process => "/${local.prefix}/${process}" }
 
   settings = {
     AWS_REGION = var.region
@@ -42,6 +42,7 @@ module "network" {
   cidr         = var.cidr
   zones        = var.zones
   egress       = var.egress
+  calls_ecs    = var.canary
   nat_gateways = var.nat_gateways
 
   kinesis_endpoint   = var.kinesis_endpoint
@@ -91,6 +92,7 @@ module "permissions" {
   registry             = local.registry
   log_group_names      = values(local.log_groups)
   flow_logs            = var.traffic_logs
+  canary               = var.canary
   permissions_boundary = var.permissions_boundary
 }
 
@@ -227,6 +229,29 @@ module "archiver" {
   after              = [module.stream.arn, module.archive[0].guarded_bucket]
 }
 
+module "canary" {
+  source = "../modules/canary"
+  count  = var.canary ? 1 : 0
+
+  prefix             = local.prefix
+  cluster_arn        = aws_ecs_cluster.this.arn
+  cluster_name       = aws_ecs_cluster_capacity_providers.this.cluster_name
+  service_name       = module.api.name
+  port               = local.api_port
+  security_group_id  = module.api.security_group_id
+  image              = "${var.image}-api"
+  architecture       = var.architecture
+  capacity           = local.capacity
+  execution_role_arn = module.permissions.role_arns["execution"]
+  task_role_arn      = module.permissions.role_arns["canary"]
+  scheduler_role_arn = module.permissions.role_arns["scheduler"]
+  vpc_id             = module.network.vpc_id
+  subnet_ids         = module.network.task_subnet_ids
+  assign_public_ip   = module.network.assign_public_ip
+  log_group_name     = local.log_groups["canary"]
+  log_retention_days = var.log_retention_days
+}
+
 module "observability" {
   source = "../modules/observability"
 
@@ -243,6 +268,9 @@ module "observability" {
   lease_table              = local.live.tables.leases.name
   dead_letters_table       = local.live.tables.dead_letters.name
   consumer_log_group       = module.consumer.log_group_name
+  shards                   = local.shards
+  alarms_url               = var.alarms_url
+  canary_log_group         = one(module.canary[*].log_group_name)
   archiver_log_groups      = { for name, archiver in module.archiver : name => archiver.log_group_name }
   cluster_name             = local.prefix
   service_names            = concat(["api", "consumer"], keys(local.archivers))

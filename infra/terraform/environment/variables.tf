@@ -155,6 +155,11 @@ variable "kinesis_endpoint" {
   default     = false
 }
 
+variable "canary" {
+  type        = bool
+  description = "Whether a task stores a reading every five minutes and waits until it is counted. It is the same one each time, and counted once."
+}
+
 variable "traffic_logs" {
   type        = bool
   description = "Whether refused connections to the network and requests to the load balancer are written down, callers included."
@@ -250,6 +255,12 @@ variable "alarm_emails" {
     condition     = var.environment == "dev" || length(var.alarm_emails) > 0
     error_message = "alarm_emails must name somebody: outside dev nobody would hear of an alarm."
   }
+}
+
+variable "alarms_url" {
+  type        = string
+  description = "Where docs/alarms.md can be read; every alarm leads to its section there."
+  default     = "docs/alarms.md"
 }
 
 variable "budget" {

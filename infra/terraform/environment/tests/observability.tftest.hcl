@@ -17,6 +17,8 @@ variables {
   dead_letters_table       = "t-dead-letters"
   consumer_log_group       = "/t/consumer"
   cluster_name             = "t"
+  shards                   = 2
+  alarms_url               = "docs/alarms.md"
   service_names            = ["api", "consumer"]
   load_balancer_dimensions = { LoadBalancer = "app/t/1", TargetGroup = "targetgroup/t/1" }
 }
@@ -28,7 +30,7 @@ run "every_alarm_that_was_asked_for" {
   assert {
     condition = length(setsubtract([
       "t-lag", "t-lag-unknown", "t-retention-nearly-reached", "t-no-progress", "t-stalled-shard", "t-records-may-be-lost", "t-dead-letters", "t-stream-throttled",
-      "t-tables-throttled", "t-server-errors", "t-latency", "t-no-api-running", "t-no-consumer-running",
+      "t-tables-throttled", "t-server-errors", "t-latency", "t-no-api-running", "t-no-consumer-running", "t-stream-nearly-full", "t-consumer-busy", "t-api-memory", "t-errors-burn-fast", "t-errors-burn-slow",
     ], output.alarm_names)) == 0
     error_message = "Missing among ${join(", ", output.alarm_names)}."
   }
@@ -98,6 +100,17 @@ run "without_an_archive_nothing_waits_for_it" {
   assert {
     condition     = length([for name in output.alarm_names : name if strcontains(name, "archive")]) == 0 && length(aws_cloudwatch_log_metric_filter.archive_age) == 0
     error_message = "An alarm for it would never end."
+  }
+}
+
+run "a_canary_that_is_silent_alarms" {
+  command = plan
+  module { source = "../modules/observability" }
+  variables { canary_log_group = "/t/canary" }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["canary-silent"].treat_missing_data == "breaching" && aws_cloudwatch_log_metric_filter.canary[0].log_group_name == "/t/canary"
+    error_message = "Whatever keeps it from flying."
   }
 }
 

@@ -72,3 +72,9 @@ variable "log_retention_days" {
   description = "How long that is kept."
   default     = 90
 }
+
+variable "calls_ecs" {
+  type        = bool
+  description = "With egress endpoints: whether a task calls ECS, which takes an endpoint more."
+  default     = false
+}

@@ -15,13 +15,13 @@ resource "aws_sns_topic" "alarms" {
 
 data "aws_iam_policy_document" "publishers" {
   statement {
-    sid       = "AlarmsAndBudgets"
+    sid       = "AlarmsBudgetsAndEvents"
     actions   = ["sns:Publish"]
     resources = [local.topic_arn]
 
     principals {
       type        = "Service"
-      identifiers = ["budgets.amazonaws.com", "cloudwatch.amazonaws.com"]
+      identifiers = ["budgets.amazonaws.com", "cloudwatch.amazonaws.com", "events.amazonaws.com"]
     }
 
     condition {

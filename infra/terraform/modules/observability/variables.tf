@@ -73,6 +73,22 @@ variable "consumer_log_group" {
   description = "Where the consumer's supervisor logs."
 }
 
+variable "shards" {
+  type        = number
+  description = "The stream's number of shards."
+}
+
+variable "canary_log_group" {
+  type        = string
+  description = "Where the canary logs, or null where there is none."
+  default     = null
+}
+
+variable "alarms_url" {
+  type        = string
+  description = "Where it says what to do at an alarm; its name follows as an anchor."
+}
+
 variable "archiver_log_groups" {
   type        = map(string)
   description = "Where the archivers log, by their services' names; empty without an archive."

@@ -35,3 +35,45 @@ data "aws_iam_policy_document" "flow_logs" {
     resources = ["${local.arn}:logs:${local.place}:log-group:*"]
   }
 }
+
+# The canary finds a task of the API; what it does there it does as any sensor.
+data "aws_iam_policy_document" "canary" {
+  statement {
+    sid       = "FindTasks"
+    actions   = ["ecs:DescribeTasks", "ecs:ListTasks"]
+    resources = ["*"] # a list is of a cluster, which only the condition tells
+
+    condition {
+      test     = "ArnEquals"
+      variable = "ecs:cluster"
+      values   = ["${local.arn}:ecs:${local.place}:cluster/${var.prefix}"]
+    }
+  }
+}
+
+# EventBridge Scheduler starts the canary and nothing else (EventBridge Scheduler User Guide, "Using templated targets", ECS RunTask).
+data "aws_iam_policy_document" "scheduler" {
+  statement {
+    sid       = "StartCanary"
+    actions   = ["ecs:RunTask"]
+    resources = ["${local.arn}:ecs:${local.place}:task-definition/${var.prefix}-canary:*"]
+
+    condition {
+      test     = "ArnEquals"
+      variable = "ecs:cluster"
+      values   = ["${local.arn}:ecs:${local.place}:cluster/${var.prefix}"]
+    }
+  }
+
+  statement {
+    sid       = "HandOverRoles"
+    actions   = ["iam:PassRole"]
+    resources = [for role in ["canary", "execution"] : "${local.arn}:iam::${var.account_id}:role/${var.prefix}-${role}"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "iam:PassedToService"
+      values   = ["ecs-tasks.amazonaws.com"]
+    }
+  }
+}

@@ -21,10 +21,12 @@ locals {
     },
     { for archive in var.archive_bucket[*] : "archiver" => data.aws_iam_policy_document.archiver[0].json },
     { for on in [var.flow_logs] : "flow-logs" => data.aws_iam_policy_document.flow_logs.json if on },
+    { for name, policy in { canary = data.aws_iam_policy_document.canary.json, scheduler = data.aws_iam_policy_document.scheduler.json } : name => policy if var.canary },
   )
 
   # Who becomes them.
-  services = { flow-logs = "vpc-flow-logs.amazonaws.com" }
+  services = { flow-logs = "vpc-flow-logs.amazonaws.com", scheduler = "scheduler.amazonaws.com" }
+  sources  = { flow-logs = "ec2:${local.place}:*", scheduler = "scheduler:${local.place}:*" }
 }
 
 data "aws_iam_policy_document" "api" {
@@ -251,7 +253,7 @@ data "aws_iam_policy_document" "trust" {
     condition {
       test     = "ArnLike"
       variable = "aws:SourceArn"
-      values   = ["${local.arn}:${each.key == "flow-logs" ? "ec2" : "ecs"}:${local.place}:*"]
+      values   = ["${local.arn}:${lookup(local.sources, each.key, "ecs:${local.place}:*")}"]
     }
   }
 }

@@ -59,6 +59,12 @@ variable "log_group_names" {
   description = "Log groups of the processes."
 }
 
+variable "canary" {
+  type        = bool
+  description = "Whether there are roles for a canary and for who starts it."
+  default     = false
+}
+
 variable "flow_logs" {
   type        = bool
   description = "Whether there is a role that writes the network's flow logs."
