@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from tests.support.cloudwatch import alarm_faults, dashboard_faults, filter_faults, insights_faults
 from tests.support.metric_math import Kind, MathError, kind_of
 from tests.support.terraform import planned
+from tests.tidy.tree import ROOT
 
 type Plans = Mapping[str, dict[str, Any]]
 
@@ -178,3 +180,12 @@ def test_cloudwatch_takes_every_filter(plans: Plans) -> None:
 def test_cloudwatch_takes_the_dashboard(plans: Plans) -> None:
     """All its widgets; its body is known before anything exists."""
     assert not _faults(plans, "aws_cloudwatch_dashboard", lambda values: dashboard_faults(values["dashboard_body"]))
+
+
+def test_every_alarm_leads_to_its_section(plans: Plans) -> None:
+    """And every section is an alarm's."""
+    sections = set(re.findall(r"^## ([\w-]+)$", (ROOT / "docs/alarms.md").read_text(), re.MULTILINE))
+    alarms = planned(plans["environment"], "aws_cloudwatch_metric_alarm").values()
+    told = [alarm["alarm_description"] for alarm in alarms if "-scale-" not in alarm["alarm_name"]]
+    led = {of.rpartition(" docs/alarms.md#")[2] for of in told}
+    assert led == sections

@@ -45,7 +45,7 @@ run "every_alarm_that_was_asked_for" {
   assert {
     condition = alltrue([
       for alarm in aws_cloudwatch_metric_alarm.this : alarm.treat_missing_data != "breaching" || (
-        alarm.evaluation_periods * max([for query in alarm.metric_query : max(query.metric[*].period...)]...) >= 900
+        alarm.evaluation_periods * max(flatten([for query in alarm.metric_query : query.metric[*].period])...) >= 900
       )
     ])
     error_message = "But not before tasks have had the time to start: a first apply alarms nobody."
