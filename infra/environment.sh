@@ -28,6 +28,8 @@ export TF_VAR_permissions_boundary="arn:aws:iam::$AWS_ACCOUNT_ID:policy/$TF_VAR_
 
 init() {
     set -- -backend-config="bucket=$TF_VAR_name-terraform-$AWS_ACCOUNT_ID" -backend-config="region=$AWS_REGION"
+    # Who keeps a lock of the providers takes no others.
+    [ ! -f .terraform.lock.hcl ] || set -- "$@" -lockfile=readonly
     terraform init -reconfigure "$@" >&2
 }
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from consumer.properties import JAVA_BEYOND_HEAP_MB, PROCESSOR_MB, SUPERVISOR_MB, heap_mb
 from tests.support.limits import RULES, name_faults
 from tests.support.terraform import ENVIRONMENTS, TREE, every
 from tests.tidy.tree import ROOT
@@ -61,4 +62,14 @@ def _vcpus(tfvars: str) -> tuple[float, float, float]:
         [(cpu, shares)] = re.findall(r"^archiver\s+= { cpu = (\d+), memory = \d+, shares = (\d+) }$", tfvars, re.MULTILINE)
         alone = int(cpu) * int(shares) / 1024
         rest, replaced, most = rest + alone, replaced + alone, most + alone
-    return rest, replaced, most
+    canary = 0.25 if re.search(r"^canary\s+= true$", tfvars, re.MULTILINE) else 0.0
+    return rest + canary, replaced + canary, most + canary
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_a_consumers_task_can_hold_every_shard_of_its_environment(environment: str) -> None:
+    """As when it is the only one left, with a backlog of the largest answers."""
+    tfvars = (TREE / f"environment/{environment}.tfvars").read_text()
+    [shards] = map(int, re.findall(r"^shards\s+= (\d+)", tfvars, re.MULTILINE))
+    [memory] = map(int, re.findall(r"^consumer\s+= .*memory = (\d+)", tfvars, re.MULTILINE))
+    assert memory >= SUPERVISOR_MB + JAVA_BEYOND_HEAP_MB + heap_mb(shards) + shards * PROCESSOR_MB

@@ -100,6 +100,14 @@ def test_no_call_is_made_in_another_workspace(recorded: Recorded) -> None:
     assert recorded.workspaces == ["dev"] * 3
 
 
+def test_providers_that_were_locked_are_the_only_ones(recorded: Recorded) -> None:
+    """Where the deployer keeps a lock."""
+    recorded.program("terraform", THERE)
+    (recorded.environment / ".terraform.lock.hcl").touch()
+    assert recorded.run("infra/environment.sh", "dev", "plan", **ACCOUNT) == 0
+    assert recorded.calls[0] == f"{INIT} -lockfile=readonly"
+
+
 def test_another_name_begins_bucket_and_boundary(recorded: Recorded) -> None:
     """As bootstrap was told."""
     recorded.program("terraform", THERE)
@@ -152,3 +160,20 @@ def test_images_are_pushed_once(recorded: Recorded) -> None:
         f"docker tag telemetry-pipeline:abc-api {REGISTRY}/telemetry-pipeline:abc-api",
         f"docker push {REGISTRY}/telemetry-pipeline:abc-api",
     ]
+
+
+def test_the_images_of_a_deployment_are_kept(recorded: Recorded) -> None:
+    """Under a second tag that names environment and commit; what is kept already is left alone."""
+    image = '{"images": [{"imageManifest": "{}", "imageManifestMediaType": "application/vnd.oci.image.index.v1+json"}]}'
+    recorded.program(
+        "aws",
+        'case "$*" in *describe-images*consumer) exit 0 ;; *describe-images*) exit 254 ;; '
+        f"*batch-get-image*) echo '{image}' ;; esac",
+    )
+    assert recorded.run("infra/images/keep.sh", "abc", "dev", **ACCOUNT) == 0
+    put = [call for call in recorded.calls if "put-image" in call]
+    assert put == [
+        "aws ecr put-image --region eu-north-1 --repository-name telemetry-pipeline --image-tag deployed-dev-abc-api "
+        "--image-manifest {} --image-manifest-media-type application/vnd.oci.image.index.v1+json"
+    ]
+    assert recorded.run("infra/images/keep.sh", "abc", **ACCOUNT) == 2
