@@ -1,4 +1,4 @@
-"""What an environment of Terraform costs a month while nothing comes, line by line, from its .tfvars file and a region's prices.
+"""What an environment of Terraform costs a month at rest, by line, from its .tfvars file and a region's prices.
 
 Which resource is in which line, and which are free, is said for every type, so that a new one without a price is noticed
 (tests/infra/test_costs.py). What grows with the load is in cost.py.

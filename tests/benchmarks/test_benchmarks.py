@@ -1,6 +1,5 @@
 """Counting, arithmetic, and that the baselines serve."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from benchmarks.consuming import readings, records
 from benchmarks.cost import Measured, Run, archive_usd, bill, consumer_costs, per_million
 from benchmarks.figures import Figure
 from benchmarks.producing import APP
-from benchmarks.rig import ROOT, Rig, load
+from benchmarks.rig import Rig, load
 from telemetry.records import split_record
 from tests.support.stack import Stack
 

@@ -168,7 +168,7 @@ module "consumer" {
   entry_point        = ["python", "-m"]
   command            = ["consumer"] # named after its own container: telemetry/settings.py
   environment        = merge(local.settings, { KCL_TIMING = "aws" })
-  health_command     = ["CMD", "python", "-m", "consumer.status"]
+  health_command     = ["CMD", "python", "-m", "consumer.alive"]
   start_period_s     = 30 # well as soon as the supervisor is at work, also while it waits for AWS
   stop_timeout_s     = 60 # 20 s of grace for flushing and checkpoints, 5 s beyond, then whatever is left is killed
   cpu                = var.consumer.cpu

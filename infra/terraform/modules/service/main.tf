@@ -52,9 +52,9 @@ resource "aws_ecs_task_definition" "this" {
     systemControls         = []
     healthCheck = {
       command     = var.health_command
-      interval    = 15
+      interval    = 30 # each starts an interpreter
       timeout     = 10
-      retries     = 4
+      retries     = 3
       startPeriod = var.start_period_s
     }
     # The first process reaps what the daemon leaves behind.
