@@ -1,7 +1,7 @@
 """`python -m consumer.alive`: whether a worker in this container is at work, for its health check.
 
-Asked every half minute on half a core, it needs nothing beyond the standard library, and no settings: a container has one worker,
-so any file in the folder of this user is its. `python -m consumer.status` shows the whole status of a worker by name.
+Asked every half minute on half a core, it needs nothing beyond the standard library, and no settings: a container has one
+worker, so any file in the folder of this user is its. `python -m consumer.status` shows the whole status of a worker by name.
 """
 
 import json

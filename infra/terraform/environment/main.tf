@@ -46,6 +46,7 @@ module "network" {
   nat_gateways = var.nat_gateways
 
   kinesis_endpoint   = var.kinesis_endpoint
+  flow_logs          = var.traffic_logs
   flow_log_role_arn  = var.traffic_logs ? module.permissions.role_arns["flow-logs"] : null
   log_retention_days = var.log_retention_days
 }

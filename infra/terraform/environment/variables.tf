@@ -167,7 +167,7 @@ variable "traffic_logs" {
 
 variable "tags" {
   type        = map(string)
-  description = "More tags for everything, for example CostCenter."
+  description = "More tags for everything, for example CostCenter and Repository. Which commit runs is a tag of the task definitions."
   default     = {}
 }
 

@@ -28,7 +28,6 @@ provider "aws" {
       Environment = var.environment
       Owner       = var.owner
       ManagedBy   = "terraform"
-      Repository  = var.repository_name
     })
   }
 }

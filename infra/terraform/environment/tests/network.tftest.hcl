@@ -105,6 +105,7 @@ run "refused_connections_are_written_down" {
   module { source = "../modules/network" }
   variables {
     egress            = "public_ip"
+    flow_logs         = true
     flow_log_role_arn = "arn:aws:iam::123456789012:role/t-flow-logs"
   }
 

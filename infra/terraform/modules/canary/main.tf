@@ -19,6 +19,8 @@ resource "aws_ecs_task_definition" "this" {
   task_role_arn            = var.task_role_arn
   skip_destroy             = true # as in modules/service
 
+  tags = { Revision = reverse(split(":", var.image))[0] }
+
   runtime_platform {
     operating_system_family = "LINUX"
     cpu_architecture        = { arm64 = "ARM64", amd64 = "X86_64" }[var.architecture]

@@ -171,14 +171,14 @@ resource "aws_vpc_security_group_ingress_rule" "endpoints" {
 # Connections that a security group refused: who knocks. Those that were let in would be far more, and say less.
 resource "aws_cloudwatch_log_group" "flow" {
   #checkov:skip=CKV_AWS_158:CloudWatch encrypts logs with its own key
-  count = var.flow_log_role_arn == null ? 0 : 1
+  count = var.flow_logs ? 1 : 0
 
   name              = "/${var.prefix}/flow"
   retention_in_days = var.log_retention_days
 }
 
 resource "aws_flow_log" "refused" {
-  count = var.flow_log_role_arn == null ? 0 : 1
+  count = var.flow_logs ? 1 : 0
 
   vpc_id          = aws_vpc.this.id
   traffic_type    = "REJECT"

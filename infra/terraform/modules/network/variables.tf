@@ -61,9 +61,15 @@ variable "kinesis_endpoint" {
   }
 }
 
+variable "flow_logs" {
+  type        = bool
+  description = "Whether it is written down which connections were refused."
+  default     = false
+}
+
 variable "flow_log_role_arn" {
   type        = string
-  description = "Role that writes down which connections were refused, or null: nobody does."
+  description = "Role that does so."
   default     = null
 }
 

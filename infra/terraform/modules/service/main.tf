@@ -24,6 +24,8 @@ resource "aws_ecs_task_definition" "this" {
   # A revision that is replaced stays: to take it away is a right over those of all environments, and it costs nothing.
   skip_destroy = true
 
+  tags = { Revision = reverse(split(":", var.image))[0] }
+
   runtime_platform {
     operating_system_family = "LINUX"
     cpu_architecture        = { arm64 = "ARM64", amd64 = "X86_64" }[var.architecture]
