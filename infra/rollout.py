@@ -73,6 +73,7 @@ def try_canary(ecs: Any, cluster: str, canary: Mapping[str, Any], pause: Callabl
     started = ecs.run_task(
         cluster=cluster,
         taskDefinition=canary["taskDefinition"],
+        launchType="FARGATE",  # unless it is said, ECS looks for machines of ours
         networkConfiguration={"awsvpcConfiguration": network},
     )
     if failures := started.get("failures"):

@@ -65,6 +65,7 @@ def test_the_canary_decides() -> None:
     """Where the services lie, once, and by its exit status."""
     ecs = Ecs(0)
     try_canary(ecs, "t-dev", CANARY, lambda: None)
+    assert ecs.asked["launchType"] == "FARGATE"
     assert ecs.asked["networkConfiguration"]["awsvpcConfiguration"]["subnets"] == ["s"]
     with pytest.raises(NotRolledOut, match="ended with 1"):
         try_canary(Ecs(1), "t-dev", CANARY, lambda: None)
