@@ -144,7 +144,7 @@ VICTIMS: Sequence[str] = (
     _arn("application-autoscaling", "scalable-target/1"),
     _arn("acm", "certificate/1"),
     _arn("scheduler", f"schedule/default/{PREFIX}-canary"),
-    _arn("route53", "hostedzone/Z1", "::").replace(":::", "::", 1),
+    _arn("route53", "hostedzone/Z1", ":"),
 )
 """What belongs to prod, one of each kind. Those without a name of prod's bear its tag."""
 

@@ -73,3 +73,11 @@ def test_a_consumers_task_can_hold_every_shard_of_its_environment(environment: s
     [shards] = map(int, re.findall(r"^shards\s+= (\d+)", tfvars, re.MULTILINE))
     [memory] = map(int, re.findall(r"^consumer\s+= .*memory = (\d+)", tfvars, re.MULTILINE))
     assert memory >= SUPERVISOR_MB + JAVA_BEYOND_HEAP_MB + heap_mb(shards) + shards * PROCESSOR_MB
+
+
+def test_three_environments_fit_into_what_a_region_gives_a_new_account() -> None:
+    """Five addresses, five VPCs of which one is the default one (VPC User Guide, quotas)."""
+    files = [(TREE / f"environment/{name}.tfvars").read_text() for name in ENVIRONMENTS]
+    gateways = [int(count) for tfvars in files for count in re.findall(r"^nat_gateways\s+= (\d+)", tfvars, re.MULTILINE)]
+    assert sum(gateways) <= 5
+    assert len(files) + 1 <= 5
