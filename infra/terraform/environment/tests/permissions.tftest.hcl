@@ -69,6 +69,26 @@ run "a_key_may_be_used_by_s3_alone" {
   }
 }
 
+run "awss_own_agents_have_roles_of_their_own" {
+  command = plan
+  module { source = "../modules/permissions" }
+  variables {
+    canary    = true
+    flow_logs = true
+  }
+
+  assert {
+    condition     = keys(aws_iam_role.process) == ["api", "canary", "consumer", "execution", "flow-logs", "scheduler"]
+    error_message = "Where there is something for them to do."
+  }
+  assert {
+    condition = { for role, document in data.aws_iam_policy_document.trust : role => tolist(tolist(document.statement)[0].principals)[0].identifiers if !contains(["api", "consumer", "execution"], role) } == {
+      canary = toset(["ecs-tasks.amazonaws.com"]), flow-logs = toset(["vpc-flow-logs.amazonaws.com"]), scheduler = toset(["scheduler.amazonaws.com"])
+    }
+    error_message = "Nobody else becomes them."
+  }
+}
+
 run "mistakes_are_named" {
   command = plan
   module { source = "../modules/permissions" }
