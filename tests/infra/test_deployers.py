@@ -60,7 +60,7 @@ def of_role(plans: Plans, role: str) -> list[Statement]:
 def _faults(statement: Statement, reference: Reference) -> Iterator[str]:
     """What IAM would let stand and never apply."""
     arns = json_list(statement["Resource"])
-    useful = set()
+    useful: set[str] = set()
     for pattern in json_list(statement["Action"]):
         actions = list(reference.actions(pattern))
         if not actions:

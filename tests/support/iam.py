@@ -5,9 +5,9 @@ Policy evaluation logic and condition operators: IAM User Guide. What is not kno
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 type Statement = Mapping[str, Any]
 type Context = Mapping[str, str | Sequence[str]]
@@ -45,10 +45,12 @@ def _holds(operator: str, wanted: Sequence[str], found: str | Sequence[str] | No
     operator = operator.removeprefix("ForAllValues:")
     if not values:
         return every or operator.endswith("IfExists")
-    matches = {"StringEquals": str.__eq__, "StringLike": lambda one, pattern: like(pattern, one)}
-    matches |= {"ArnLike": matches["StringLike"], "ArnEquals": matches["StringLike"], "Bool": str.__eq__}
-    of = matches[operator.removesuffix("IfExists")]
-    return (all if every else any)(any(of(value, one) for one in wanted) for value in values)
+    of = _MATCHES[operator.removesuffix("IfExists")]
+    return (all if every else any)(any(of(one, value) for one in wanted) for value in values)
+
+
+def _equal(one: str, other: str) -> bool:
+    return one == other
 
 
 @cache
@@ -59,6 +61,16 @@ def _pattern(pattern: str) -> re.Pattern[str]:
 def like(pattern: str, text: str) -> bool:
     """Whether a text is of a pattern with `*` and `?`."""
     return bool(_pattern(pattern).fullmatch(text))
+
+
+_MATCHES: Final[Mapping[str, Callable[[str, str], bool]]] = {
+    "ArnEquals": like,
+    "ArnLike": like,
+    "Bool": _equal,
+    "StringEquals": _equal,
+    "StringLike": like,
+}
+"""By operator, whether a value that is found is what is wanted, which comes first."""
 
 
 @cache
