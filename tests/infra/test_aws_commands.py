@@ -8,12 +8,10 @@ from tests.tidy.test_documents import DOCUMENTS, commands
 SHOWN = [(document, command) for document in DOCUMENTS for command in commands(document) if command.startswith("aws ")]
 
 
-@pytest.mark.parametrize(
-    ("document", "command"), SHOWN, ids=[f"{document}: {' '.join(c.split()[1:4])}" for document, c in SHOWN]
-)
-def test_its_service_knows_it(document: str, command: str) -> None:
+@pytest.mark.parametrize("document", sorted({document for document, _ in SHOWN}))
+def test_every_command_is_known_to_its_service(document: str) -> None:
     """By the model that botocore ships."""
-    assert not list(command_faults(command))
+    assert not [(command, fault) for of, command in SHOWN if of == document for fault in command_faults(command)]
 
 
 @pytest.mark.parametrize(
