@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.terraform import ROOTS, Root, copy_root, why_not
+from tests.support.terraform import KNOWN, LOCAL_STATE, OFFLINE, ROOTS, Root, copy_root, why_not
 
 
 @pytest.fixture(scope="session")
@@ -13,7 +13,7 @@ def roots(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Root]:
     """Each root module, ready to be validated, tested and planned offline."""
     if reason := why_not():
         pytest.skip(f"Terraform is not tested: {reason}")
-    made = {name: copy_root(name, tmp_path_factory.mktemp(name)) for name in ROOTS}
+    made = {name: copy_root(name, tmp_path_factory.mktemp(name), OFFLINE + LOCAL_STATE + KNOWN.get(name, "")) for name in ROOTS}
     for root in made.values():
         root.init()
     return made

@@ -47,6 +47,14 @@ provider "aws" {
   allowed_account_ids         = null
 }
 """
+KNOWN = {
+    "environment": """
+module "observability" {
+  load_balancer_dimensions = { LoadBalancer = "app/telemetry-dev/1", TargetGroup = "targetgroup/telemetry-dev-api/1" }
+}
+"""
+}
+"""By root, what AWS would make up, so that a plan shows alarms and dashboard whole."""
 EMULATED = """
 provider "aws" {
   access_key                  = "test"

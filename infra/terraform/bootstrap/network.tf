@@ -11,16 +11,17 @@ locals {
 data "aws_iam_policy_document" "network" {
   for_each = var.environments
 
-  # Three statements, because a condition on the new thing's tag holds for all that a call touches: none of these calls may find, among
+  # Four statements, because a condition on the new thing's tag holds for all that a call touches: none of these calls may find, among
   # its own statement's resources, a thing that is there already.
   dynamic "statement" {
     for_each = {
       Whole = [["AllocateAddress", "CreateInternetGateway", "CreateVpc"], ["elastic-ip", "internet-gateway", "vpc"]]
       InVpc = [["CreateRouteTable", "CreateSecurityGroup", "CreateSubnet"], ["route-table", "security-group", "subnet"]]
       Ways = [
-        ["AuthorizeSecurityGroupEgress", "AuthorizeSecurityGroupIngress", "CreateFlowLogs", "CreateNatGateway", "CreateVpcEndpoint"],
-        ["natgateway", "security-group-rule", "vpc-endpoint", "vpc-flow-log"],
+        ["AuthorizeSecurityGroupEgress", "AuthorizeSecurityGroupIngress", "CreateNatGateway", "CreateVpcEndpoint"],
+        ["natgateway", "security-group-rule", "vpc-endpoint"],
       ]
+      Logs = [["CreateFlowLogs"], ["vpc-flow-log"]]
     }
 
     content {
