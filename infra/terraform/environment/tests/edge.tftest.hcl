@@ -56,7 +56,10 @@ run "with_a_domain_it_speaks_https" {
 run "requests_are_written_down" {
   command = plan
   module { source = "../modules/edge" }
-  variables { access_logs = true }
+  variables {
+    access_logs        = true
+    log_retention_days = 90
+  }
 
   assert {
     condition     = aws_s3_bucket.logs[0].bucket == "t-logs-123456789012" && aws_s3_bucket_public_access_block.logs[0].restrict_public_buckets && one(aws_lb.this.access_logs).enabled
