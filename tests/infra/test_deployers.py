@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from infra.local.fetch import DownloadError
-from tests.support.iam import Context, Statement, allows, conditions, json_list, overlap, statements
+from tests.support.iam import Context, Statement, about, allows, conditions, json_list, overlap, statements
 from tests.support.reference import Action, Reference, installed
 from tests.support.terraform import ACCOUNT, planned
 
@@ -194,6 +194,8 @@ def _attacks(reference: Reference) -> Iterator[tuple[Action, str]]:
 
 def _open(policy: Sequence[Statement], action: Action, victim: str, contexts: Sequence[Context]) -> bool:
     """Whether any of these requests is allowed. One without a resource has no resource's tags."""
+    if not (policy := about(policy, action.name)):
+        return False
     if victim == "*":
         contexts = [{key: value for key, value in one.items() if "ResourceTag" not in key} for one in contexts]
     return any(allows(policy, action.name, victim, context) for context in contexts)

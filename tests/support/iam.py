@@ -25,6 +25,11 @@ def allows(policies: Sequence[Statement], action: str, arn: str, context: Contex
     return effects == {"Allow"}
 
 
+def about(policies: Sequence[Statement], action: str) -> list[Statement]:
+    """The statements that speak of an action, on whatever resource: all that `allows` needs to judge it."""
+    return [one for one in policies if any(like(each.lower(), action.lower()) for each in json_list(one["Action"]))]
+
+
 def _speaks_of(statement: Statement, action: str, arn: str, context: Context) -> bool:
     return (
         any(like(pattern.lower(), action.lower()) for pattern in json_list(statement["Action"]))
