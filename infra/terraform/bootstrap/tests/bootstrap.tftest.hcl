@@ -73,9 +73,15 @@ run "mistakes_are_named" {
     github_repository = "somebody/*"
     github_ids        = { owner = "somebody", repository = "*" }
     environments      = ["production"]
-    domains           = { qa = { name = "API.example.com", zone_id = "Z1" } }
     name              = "T"
   }
 
-  expect_failures = [var.account_id, var.github_repository, var.github_ids, var.environments, var.domains, var.name]
+  expect_failures = [var.account_id, var.github_repository, var.github_ids, var.environments, var.name]
+}
+
+run "a_domain_of_no_environment_is_a_mistake" {
+  command = plan
+  variables { domains = { qa = { name = "API.example.com", zone_id = "Z1" } } }
+
+  expect_failures = [var.domains]
 }
