@@ -53,6 +53,7 @@ resource "aws_ecs_task_definition" "this" {
 }
 
 resource "aws_security_group" "this" {
+  #checkov:skip=CKV2_AWS_5:The scheduler gives it to each task that it starts
   name        = "${var.prefix}-canary"
   description = "The canary: out to AWS and to the tasks of the API, in from nobody"
   vpc_id      = var.vpc_id
