@@ -12,8 +12,11 @@ export UV
 # Python takes nothing of the user's shell, and what installs only where packages come from: PYTHONPATH, PIP_USER or UV_NO_BUILD
 # would change what is made here.
 unexport $(filter-out $(shell cat infra/local/installing.list),$(filter PYTHON% PIP_% UV_%,$(.VARIABLES)))
-# Which commit an image is of.
+# Which commit an image is of, and what it runs on: this machine's kind, unless another is named and Docker can build for it.
 TAG = $(shell git rev-parse HEAD)
+PLATFORM = linux/$(if $(filter aarch64 arm64,$(shell uname -m)),arm64,amd64)
+# With ATTESTED=1 a list of what is in an image and how it was built go with it; Docker needs containerd's image store for that.
+ATTESTATIONS = $(if $(ATTESTED),--provenance=mode=max --sbom=true)
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,8 +66,8 @@ lock: setup ## make the locks anew
 screenshot: setup ## run the demo and write docs/dashboard.png
 	@$(BIN)/python -m tests.browser.screenshot
 
-images: ## build both container images with Docker (TAG=)
-	@for target in api consumer; do docker build --platform linux/amd64 --file infra/images/Dockerfile --target $$target \
+images: ## build both container images with Docker (TAG=, PLATFORM=, ATTESTED=1)
+	@for target in api consumer; do docker build --platform $(PLATFORM) $(ATTESTATIONS) --file infra/images/Dockerfile --target $$target \
 	  --build-arg REVISION=$(TAG) --tag telemetry-pipeline:$(TAG)-$$target . || exit; done
 
 push-images: ## bring them to ECR (TAG=, AWS_ACCOUNT_ID=, AWS_REGION=)

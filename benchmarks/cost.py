@@ -5,7 +5,6 @@ A cost here is of stream, tables, compute and archive; what an account pays for 
 
 import json
 import math
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,8 +28,6 @@ _ITEMS_A_SENSOR_S = 3 / FlushPolicy().everything_every_s
 """Rows and packs: the total, the hour and a pack of each active sensor with each full flush."""
 _ANSWERS_S = 20
 """Reads of the fleet's stats: an API process shares one among all that ask within 50 ms, and somebody asks all the time."""
-_BEATS_S = 0.1
-"""Writes of an idle shard's progress row."""
 _ARCHIVER = {"vcpus": 0.25, "gb": 1.0}
 """A task, as the .tfvars files have it."""
 _ARCHIVER_SHARDS = 4
@@ -39,8 +36,6 @@ _OBJECT_S = 300
 """An object a shard is put that often (ARCHIVE_INTERVAL_S)"""
 _OBJECT_BYTES = 64_000_000
 """and when it is as large (ARCHIVE_OBJECT_BYTES)."""
-_RENEWALS_S = 0.3
-"""Writes of KCL for a shard's lease, at a third of its fail-over time of 10 s."""
 
 
 @dataclass(frozen=True)
@@ -158,37 +153,6 @@ def original_bill(readings_per_s: float) -> float:
     servers = max(0.25, readings_per_s / 200)
     compute = servers * _HOURS * (_USD["fargate_vcpu_hour"] + 2 * _USD["fargate_gb_hour"])
     return tables + compute + 2 * _HOURS * _USD["nat_gateway_hour"]
-
-
-def standing_bill(tfvars: str, shards: int) -> dict[str, float]:
-    """What an environment of Terraform costs a month while nothing comes, item by item, from its .tfvars file."""
-    archivers = ("archiver",) if _value(tfvars, "archive") == "true" else ()
-    tasks = {name: _task(tfvars, name) for name in ("api", "consumer", *archivers)}
-    gateways = int(_value(tfvars, "nat_gateways") or 1) if _value(tfvars, "egress") == "nat" else 0
-    addresses = sum(count for count, _ in tasks.values()) if _value(tfvars, "egress") == "public_ip" else 0
-    shard_hour = _USD["kinesis_shard_hour"] + _USD["kinesis_shard_hour_of_7_days_retention"]
-    writes_s = shards * (_BEATS_S + _RENEWALS_S)
-    return {
-        "tasks": sum(count * dollars for count, dollars in tasks.values()),
-        "load balancer": _HOURS * (_USD["alb_hour"] + _USD["alb_lcu_hour"]),
-        "NAT gateways": gateways * _HOURS * _USD["nat_gateway_hour"],
-        "public addresses": (addresses + 2) * _HOURS * _USD["public_ipv4_hour"],
-        "stream": shards * shard_hour * _HOURS,
-        "tables": writes_usd(writes_s),
-    }
-
-
-def _task(tfvars: str, name: str) -> tuple[int, float]:
-    """The least number of tasks, and what one costs a month."""
-    found = re.search(rf"^{name} .*cpu = (\d+), memory = (\d+), (?:tasks_min|shares) = (\d+)", tfvars, re.MULTILINE)
-    assert found, name
-    cpu, memory, count = map(int, found.groups())
-    return count, _HOURS * (cpu / 1024 * _USD["fargate_vcpu_hour"] + memory / 1024 * _USD["fargate_gb_hour"])
-
-
-def _value(tfvars: str, name: str) -> str:
-    found = re.search(rf'^{name}\s*= "?(\w+)', tfvars, re.MULTILINE)
-    return found[1] if found else ""
 
 
 def growth_of_cost(measured: dict[int, Measured]) -> Figure:

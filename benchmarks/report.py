@@ -12,6 +12,7 @@ import matplotlib as mpl
 
 from benchmarks import cost
 from benchmarks.figures import short
+from benchmarks.standing import environments_table
 
 mpl.use("svg")
 mpl.rcParams["svg.hashsalt"] = "telemetry"  # the same figures make the same file
@@ -137,12 +138,7 @@ def _floor(figures: list[dict[str, Any]]) -> str:
 def _environments() -> str:
     folder = ROOT / "infra/terraform/environment"
     shards = json.loads((ROOT / "infra/resources.json").read_text())["stream"]["shards"]
-    bills = {name: cost.standing_bill((folder / f"{name}.tfvars").read_text(), shards) for name in ("dev", "staging", "prod")}
-    items = list(bills["dev"])
-    rows = [f"| environment | {' | '.join(items)} | sum |", "|---" * (len(items) + 2) + "|"]
-    for name, bill in bills.items():
-        rows.append(f"| {name} | {' | '.join(f'{bill[item]:,.0f}' for item in items)} | {sum(bill.values()):,.0f} |")
-    return "\n".join(rows) + "\n"
+    return environments_table({name: (folder / f"{name}.tfvars").read_text() for name in ("dev", "staging", "prod")}, shards)
 
 
 def _plot_throughput(figures: list[dict[str, Any]]) -> None:

@@ -12,6 +12,7 @@ import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
 from consumer.history import History
+from consumer.lag import LagTold
 from consumer.leader import remove_leader
 from consumer.leases import make_leases, take_lease
 from consumer.metrics import SupervisorMetrics
@@ -94,6 +95,7 @@ class Oversight:
         self._clock_s = clock_s
         self._history = history or History(lambda _: None)
         self._metrics = metrics
+        self._lag = LagTold()
         self.world: World | None = None
         """Set once stream and tables are known to belong together."""
         self._next_look_s = 0.0
@@ -146,6 +148,7 @@ class Oversight:
             return None
         self._tell_sight(None)
         self._show(seen)
+        self._lag.see(seen, self._clock_s(), time.time_ns() // 1000)
         self._history.keep()
         verdict = self._watch.see(seen, self._clock_s())
         self._worked = self._worked or bool(verdict.working)

@@ -98,14 +98,10 @@ def render_properties(settings: Settings, names: ResourceNames, executable: Path
         # looks up the shard's range for that. Our leases are made beforehand and watched (consumer/oversight.py), and the
         # leader goes on comparing them with the shards.
         "skipShardSyncAtWorkerInitializationIfLeasesExist": "true",
-        "metricsLevel": "SUMMARY",
+        # CloudWatch bills each of them by shard and worker; the one that an alarm reads is told otherwise (consumer/lag.py).
+        "metricsLevel": "NONE",
         **TIMING[settings.kcl_timing],
     }
     if settings.aws_endpoint_url:
-        # There is no key for CloudWatch's endpoint, so metrics are only sent to AWS itself.
-        properties |= {
-            "kinesisEndpoint": settings.aws_endpoint_url,
-            "dynamoDBEndpoint": settings.aws_endpoint_url,
-            "metricsLevel": "NONE",
-        }
+        properties |= {"kinesisEndpoint": settings.aws_endpoint_url, "dynamoDBEndpoint": settings.aws_endpoint_url}
     return "".join(f"{key} = {value}\n" for key, value in properties.items())

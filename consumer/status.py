@@ -1,6 +1,6 @@
 """The supervisor's status as a file beside its lock, and `python -m consumer.status`, which shows it.
 
-Exit status 0 while the supervisor is at work, whatever it has to do, and 1 otherwise: made for a container's health check. A
+Exit status 0 while the supervisor is at work, whatever it has to do, and 1 otherwise, as `consumer/alive.py` judges. A
 new container would not bring AWS back, nor make a shard move that the supervisor cannot. What the whole projection is like, on
 whatever machine, is told by `telemetry doctor`.
 """
@@ -11,7 +11,6 @@ import json
 import os
 import stat
 import sys
-import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,16 +18,11 @@ from typing import Any, Self
 
 import structlog
 
+from consumer.alive import boot, read_status, workers_folder
 from telemetry.errors import InvalidSettings
 from telemetry.settings import Settings
 
 log = structlog.get_logger(__name__)
-
-_OUTDATED_S = 60.0
-"""Beyond three looks of the slower set of intervals: nobody writes the file any more."""
-
-_BOOT = Path("/proc/sys/kernel/random/boot_id")
-"""Where Linux tells one run of the machine from another."""
 
 
 def worker_path(settings: Settings, ending: str) -> Path:
@@ -36,7 +30,7 @@ def worker_path(settings: Settings, ending: str) -> Path:
 
     The folder may not be there yet. Raises InvalidSettings when somebody else has made it, or may write to it.
     """
-    folder = Path(tempfile.gettempdir()) / f"telemetry-{os.getuid()}"
+    folder = workers_folder()
     with contextlib.suppress(FileNotFoundError):
         found = folder.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
@@ -79,31 +73,13 @@ class StatusFile:
 
     def _write(self) -> None:
         # A clock that nobody sets, and that all processes of one run of the machine share.
-        self._status |= {"written_at_s": time.monotonic(), "boot": _boot()}
+        self._status |= {"written_at_s": time.monotonic(), "boot": boot()}
         part = self._path.with_suffix(".part")
         try:
             part.write_text(json.dumps(self._status))
             part.replace(self._path)
         except OSError as error:  # a full disk is no reason to stop working
             log.warning("status_not_written", error=str(error))
-
-
-def read_status(path: Path, now_s: float) -> dict[str, Any]:
-    """The status; one that nobody keeps up to date any more, or that is not there, has the phase `not running`.
-
-    `now_s` is by the clock that the file is written by: `time.monotonic`.
-    """
-    try:
-        status: dict[str, Any] = json.loads(path.read_text())
-    except FileNotFoundError:
-        return {"phase": "not running"}
-    if status["boot"] != _boot() or now_s - status["written_at_s"] > _OUTDATED_S:
-        return {**status, "phase": "not running"}
-    return status
-
-
-def _boot() -> str:
-    return _BOOT.read_text().strip() if _BOOT.exists() else ""
 
 
 def _now() -> str:

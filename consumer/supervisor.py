@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
-from telemetry.errors import StoreUnavailable, WrongStream
+from telemetry.errors import NotSetUp, StoreUnavailable, WrongStream
 from telemetry.retry import error_code
 
 log = structlog.get_logger(__name__)
@@ -56,7 +56,7 @@ class Overseer(Protocol):
         """Why the run must be ended by force, or None. Raises WrongStream when no other may follow."""
 
     def tell(self, phase: str, **details: Any) -> None:
-        """Take note of a phase: starting, restarting or refusing with its `reason`, stopping."""
+        """Take note of a phase: starting, waiting, restarting or refusing with its `reason`, stopping."""
 
 
 def supervise(start: Callable[[Path], Run], overseer: Overseer, stopping: threading.Event) -> None:
@@ -65,15 +65,22 @@ def supervise(start: Callable[[Path], Run], overseer: Overseer, stopping: thread
     `start` is given an empty folder for the files of each run. When AWS keeps it from starting, that counts as a run that
     ended; its other errors end the supervision. A run that projected something ends the series of failures before it.
 
-    A stream made again while the daemon runs ends both, as it does at a start: no restart would make the positions right.
+    A stream made again while the daemon runs ends both, as it does at a start: no restart would make the positions right. A
+    pointer that is not there yet is waited for, like a store that is away: a task may start before the set-up has run, and ECS
+    gives a first deployment up for good whose tasks keep ending.
     """
     failures = 0
     try:
         while not stopping.is_set():
-            reason = _one_run(start, overseer, stopping)
-            if stopping.is_set():
-                return
-            failures = 1 if overseer.worked() else failures + 1
+            try:
+                reason = _one_run(start, overseer, stopping)
+                if stopping.is_set():
+                    return
+                failures = 1 if overseer.worked() else failures + 1
+            except NotSetUp as missing:
+                overseer.tell("waiting", why=str(missing))
+                stopping.wait(_BACKOFF_MAX_S)
+                continue
             pause_s = min(_BACKOFF_MAX_S, _BACKOFF_FIRST_S * 2 ** min(failures - 1, _DOUBLINGS_MAX))
             overseer.tell("restarting", reason=reason, failures=failures, pause_s=pause_s)
             stopping.wait(pause_s)

@@ -3,7 +3,8 @@
 # `infra/environment.sh dev apply dev.tfplan`, `infra/environment.sh dev destroy -out=dev.tfplan` (a plan too, to be applied).
 # Workspace, state and values follow from the first word alone, so they cannot belong to different environments.
 #
-# Wants AWS_ACCOUNT_ID and AWS_REGION, credentials, and for a plan TF_VAR_owner, TF_VAR_image and TF_VAR_allowed_cidrs.
+# Wants AWS_ACCOUNT_ID and AWS_REGION, credentials, and for a plan TF_VAR_owner, TF_VAR_image and TF_VAR_allowed_cidrs. TF_VAR_name
+# begins all names, as in bootstrap; without it they begin with telemetry.
 set -eu
 
 usage() {
@@ -22,14 +23,30 @@ here=$(pwd)
 cd "$(dirname "$0")/terraform/environment"
 export TF_INPUT=0 TF_IN_AUTOMATION=1
 export TF_VAR_account_id="$AWS_ACCOUNT_ID" TF_VAR_region="$AWS_REGION"
-export TF_VAR_permissions_boundary="arn:aws:iam::$AWS_ACCOUNT_ID:policy/telemetry-boundary"
+export TF_VAR_name="${TF_VAR_name:-telemetry}"
+export TF_VAR_permissions_boundary="arn:aws:iam::$AWS_ACCOUNT_ID:policy/$TF_VAR_name-$environment-boundary"
 
-terraform init -reconfigure -backend-config="bucket=telemetry-terraform-$AWS_ACCOUNT_ID" -backend-config="region=$AWS_REGION" >&2
+init() {
+    set -- -backend-config="bucket=$TF_VAR_name-terraform-$AWS_ACCOUNT_ID" -backend-config="region=$AWS_REGION"
+    # Who keeps a lock of the providers takes no others.
+    [ ! -f .terraform.lock.hcl ] || set -- "$@" -lockfile=readonly
+    terraform init -reconfigure "$@" >&2
+}
 
 if [ "$command" = new ]; then
+    unset TF_WORKSPACE # Terraform makes no workspace while one is dictated
+    init
     exec terraform workspace new "$environment"
 fi
-terraform workspace select "$environment" >&2
+
+# From the start: init reads the state of the workspace that it finds, and the roles may read none but their environment's.
+export TF_WORKSPACE="$environment"
+init
+# Terraform would make a state that is not there, under whatever name.
+terraform workspace list | tr -d ' *' | grep -qxF "$environment" || {
+    echo "$environment has no state yet: infra/environment.sh $environment new" >&2
+    exit 1
+}
 
 plan() {
     # Whoever plans may read the state but not lock it; what is applied is a saved plan, which a state that moved on refuses.

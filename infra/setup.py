@@ -1,8 +1,9 @@
 """Makes the stream and the tables that `resources.json` defines, and the pointer to the first generation.
 
 `python -m infra.setup` may be run again and interrupted at any time: it makes what is missing and touches nothing that is
-there. After a stream was lost it makes the next one, and KCL's tables for it; `telemetry continue` takes it into the log.
-Terraform reads the same definition. Keys are text unless `types` says otherwise; tables are billed per request.
+there. Where Terraform makes stream and tables, `--pointer` makes the pointer alone. After a stream was lost it makes the next
+one, and KCL's tables for it; `telemetry continue` takes it into the log. Terraform reads the same definition. Keys are text
+unless `types` says otherwise; tables are billed per request.
 """
 
 import argparse
@@ -158,6 +159,7 @@ def main() -> None:
     """Set up what the environment's settings name."""
     parser = argparse.ArgumentParser(prog="python -m infra.setup", description="Make stream and tables where they are missing.")
     parser.add_argument("--generation", type=_generation, metavar="N", help="whose tables; without it the live one's")
+    parser.add_argument("--pointer", action="store_true", help="make the pointer alone: stream and tables are Terraform's")
     asked = parser.parse_args()
     try:
         settings = Settings.from_environment(os.environ)
@@ -165,6 +167,13 @@ def main() -> None:
         sys.exit(str(error))
     kinesis, dynamodb = kinesis_client(settings), dynamodb_client(settings)
     names = names_now(kinesis, dynamodb, settings.prefix, asked.generation)
+    if asked.pointer:
+        try:
+            make_pointer(dynamodb, names, stream_created(kinesis, names))
+        except StreamMissing as missing:
+            sys.exit(str(missing))
+        sys.stderr.write(f"{names.generations} holds the pointer\n")
+        return
     set_up(kinesis, dynamodb, names)
     sys.stderr.write(f"{names.stream} and its tables are ready\n")
 

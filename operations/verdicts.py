@@ -111,6 +111,13 @@ def worst(states: Iterable[ShardState]) -> ShardVerdict:
     return min((state.verdict for state in states), key=order.index, default=ShardVerdict.STOPPED)
 
 
+def furthest_behind_us(seen: Observation, now_us: int) -> int | None:
+    """The lag of the shard that is furthest behind; None when nothing is known of one, or there is none to be read."""
+    lags = [_lag_us(seen, shard_id, now_us) for shard_id in (*filter(seen.is_due, seen.leases), *seen.without_lease())]
+    known = [lag for lag in lags if lag is not None]
+    return max(known) if known and len(known) == len(lags) else None
+
+
 def _lag_us(seen: Observation, shard_id: str, now_us: int) -> int | None:
     """By the mark of the totals. A child without a row counts as its parents' end (contract, "How answers agree")."""
     parents = seen.shards.shards[shard_id].parents

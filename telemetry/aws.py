@@ -1,7 +1,7 @@
 """AWS clients with every time-out and retry said out loud: boto3's defaults are 60 s and five silent attempts."""
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
@@ -19,6 +19,7 @@ _CONNECT_TIMEOUT_S = 1
 _READ_TIMEOUT_S = 2
 _OBJECT_TIMEOUT_S = 60
 """S3 answers a put when it has all of the object."""
+_DEPLOYMENT_TIMEOUT_S = 20
 _USER_AGENT = "telemetry-pipeline"
 """The SDK's own names every part of the machine, and is made anew for each request."""
 
@@ -70,3 +71,9 @@ def s3_client(settings: Settings, *, pool: int = 10) -> "S3Client":
     """An S3 client. Who puts and gets by it retries by itself."""
     config = _config(settings, 1, pool, _OBJECT_TIMEOUT_S)
     return session().client("s3", config=config, endpoint_url=settings.aws_endpoint_url)
+
+
+def ecs_client(settings: Settings) -> Any:
+    """An ECS client, for who looks after a deployment."""
+    config = _config(settings, 3, 1, _DEPLOYMENT_TIMEOUT_S)
+    return session().client("ecs", config=config, endpoint_url=settings.aws_endpoint_url)

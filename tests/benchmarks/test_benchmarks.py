@@ -1,6 +1,5 @@
 """Counting, arithmetic, and that the baselines serve."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.consuming import readings, records
-from benchmarks.cost import Measured, Run, archive_usd, bill, consumer_costs, per_million, standing_bill
+from benchmarks.cost import Measured, Run, archive_usd, bill, consumer_costs, per_million
 from benchmarks.figures import Figure
 from benchmarks.producing import APP
-from benchmarks.rig import ROOT, Rig, load
+from benchmarks.rig import Rig, load
 from telemetry.records import split_record
 from tests.support.stack import Stack
 
@@ -81,19 +80,6 @@ def test_what_a_reading_and_a_write_cost_follows_from_two_loads() -> None:
     assert consumer_costs(one, other) == pytest.approx((15, 150))
     assert consumer_costs(other, one) == pytest.approx((15, 150))
     assert consumer_costs(Run(10_000, 4000, 2), Run(34_000, 14_000, 6.8)) == pytest.approx((200, 0))
-
-
-@pytest.mark.parametrize("name", ["dev", "staging", "prod"])
-def test_an_environments_bill_follows_its_values(name: str) -> None:
-    """Every item is there, and what it has two of costs twice."""
-    tfvars = (ROOT / f"infra/terraform/environment/{name}.tfvars").read_text()
-    costs = standing_bill(tfvars, 2)
-    assert all(dollars > 0 for item, dollars in costs.items() if item != "NAT gateways")
-    assert costs["NAT gateways"] == {"dev": 0, "staging": 32.85, "prod": 65.7}[name]
-    assert standing_bill(tfvars, 4)["stream"] == 2 * costs["stream"]
-    with_archive, without = (re.sub(r"(?m)^(archive +=) \w+", rf"\1 {kept}", tfvars) for kept in ("true", "false"))
-    archiver = standing_bill(with_archive, 2)["tasks"] - standing_bill(without, 2)["tasks"]
-    assert archiver == pytest.approx(730 * (0.25 * 0.04048 + 0.004445))
 
 
 def test_a_figure_says_whether_it_is_met() -> None:

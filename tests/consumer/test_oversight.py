@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from consumer.alive import read_status
 from consumer.history import History
 from consumer.oversight import Oversight
-from consumer.status import StatusFile, main, read_status, worker_path
+from consumer.status import StatusFile, main, worker_path
 from consumer.watch import Patience
 from operations.observation import Leader, Lease, Observation
 from operations.restarts import Restart

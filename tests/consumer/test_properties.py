@@ -98,15 +98,14 @@ def test_leases_last_longer_on_aws() -> None:
     assert TIMING["aws"]["failoverTimeMillis"] == 10_000
 
 
-def test_with_an_endpoint_everything_goes_there_and_metrics_are_off() -> None:
-    """There is no key for CloudWatch's endpoint, so metrics would go to AWS itself."""
+@pytest.mark.parametrize("environ", [{}, {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}])
+def test_kcl_sends_no_metrics(environ: dict[str, str]) -> None:
+    """Each would be billed by shard and worker; how far the projection is behind is told in the log."""
+    assert rendered(**environ)["metricsLevel"] == "NONE"
+
+
+def test_with_an_endpoint_everything_goes_there() -> None:
+    """And without one nothing is written down of it."""
     properties = rendered(AWS_ENDPOINT_URL="http://127.0.0.1:4566")
     assert properties["kinesisEndpoint"] == properties["dynamoDBEndpoint"] == "http://127.0.0.1:4566"
-    assert properties["metricsLevel"] == "NONE"
-
-
-def test_without_an_endpoint_it_is_aws_with_metrics() -> None:
-    """No endpoint is written down, and KCL's summary goes to CloudWatch."""
-    properties = rendered()
-    assert not [key for key in properties if key.endswith("Endpoint")]
-    assert properties["metricsLevel"] == "SUMMARY"
+    assert not [key for key in rendered() if key.endswith("Endpoint")]

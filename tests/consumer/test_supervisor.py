@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from consumer.supervisor import supervise
-from telemetry.errors import StreamMissing, WrongStream
+from telemetry.errors import NotSetUp, StreamMissing, WrongStream
 
 
 class Stopping(threading.Event):
@@ -243,6 +243,41 @@ def test_s02_a_stream_made_again_under_a_running_daemon_ends_both_and_says_so() 
         supervise(start, overseer, Stopping(waits_max=3))
     assert [run.calls for run in runs] == [["kill"]]
     assert overseer.phases[-1] == ("refusing", {"reason": "made again"})
+
+
+def test_a_pointer_that_is_not_there_yet_is_waited_for() -> None:
+    """A task that starts before the set-up has run does not end, and is no restart that anybody would be told of."""
+    runs, make = runs_of(lambda: FakeRun(status=None))
+    starts = []
+
+    def start(folder: Path) -> FakeRun:
+        starts.append("tried")
+        if len(starts) < 3:
+            raise NotSetUp("no pointer")
+        return make(folder)
+
+    overseer = Overseer()
+    stopping = Stopping(waits_max=4)
+    supervise(start, overseer, stopping)
+    assert [phase for phase, _ in overseer.phases] == ["waiting", "waiting", "starting", "stopping"]
+    assert stopping.waits[:2] == [10.0, 10.0]
+    assert [run.calls for run in runs] == [["stop"]]
+
+
+def test_a_pointer_that_goes_while_a_daemon_runs_ends_the_run_and_is_waited_for() -> None:
+    """Nobody knows any more what the daemon works on."""
+    runs, start = runs_of(lambda: FakeRun(status=None))
+    overseer = Overseer()
+    gone = iter([NotSetUp("no pointer")])
+
+    def look() -> None:
+        for error in gone:
+            raise error
+
+    overseer.look = look  # type: ignore[method-assign]
+    supervise(start, overseer, Stopping(waits_max=3))
+    assert [run.calls for run in runs] == [["kill"], ["stop"]]
+    assert [phase for phase, _ in overseer.phases] == ["starting", "waiting", "starting", "stopping"]
 
 
 def test_s02_a_missing_stream_is_waited_for() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.once import once
-from tests.support.terraform import ROOTS, Root, copied_root, copy_root, served_provider, why_not
+from tests.support.terraform import KNOWN, LOCAL_STATE, OFFLINE, ROOTS, Root, copied_root, copy_root, served_provider, why_not
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +19,7 @@ def roots(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
     def make(folder: Path) -> None:
         for name in ROOTS:
-            copy_root(name, folder / name).init()
+            copy_root(name, folder / name, OFFLINE + LOCAL_STATE + KNOWN.get(name, "")).init()
 
     folder = once(request, "terraform", make)
     with served_provider(tmp_path_factory.mktemp("provider") / "log") as environ:

@@ -3,28 +3,35 @@
 Takes minutes, so `make infra-apply-test` runs it and `make test` does not. What it cannot show is in infra/terraform/README.md.
 """
 
+import json
 import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import boto3
 import httpx
 import pytest
 
 from infra.local.downloads import ensure_environment
+from tests.support.calls import actions_of
+from tests.support.iam import json_list, like, statements
 from tests.support.processes import free_port, stop
 from tests.support.stack import open_stack
-from tests.support.terraform import EMULATED, LOCAL_STATE, OFFLINE, copy_root, why_not
+from tests.support.terraform import EMULATED, LOCAL_STATE, OFFLINE, Root, copy_root, planned, why_not
 from tests.support.waiting import eventually
 
 PROJECT = Path(__file__).parents[2]
 REGION: Final = "eu-west-1"
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION}
 NO_CHANGES = 0
+
+NOT_CALLED: Mapping[str, str] = {}
+"""What the role of prod may do and this run does not, each for its reason."""
 
 
 @pytest.fixture(autouse=True)
@@ -71,9 +78,30 @@ def make_what_is_made_by_hand(moto: str) -> str:
     return str(made["HostedZone"]["Id"]).rpartition("/")[2]
 
 
-@pytest.mark.timeout(900)
-def test_a_whole_environment_is_made_stays_as_it_is_and_is_gone_again(moto: str, tmp_path: Path) -> None:
-    """prod with a domain: applied, planned again without changes, its protection lifted, destroyed; its state in S3."""
+@pytest.fixture(scope="module")
+def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What bootstrap would make: GitHub's roles and their policies."""
+    root = copy_root("bootstrap", tmp_path_factory.mktemp("bootstrap"))
+    root.init()
+    return root.plan()
+
+
+def told(root: Root, *arguments: str, log: Path) -> tuple[str, dict[str, int]]:
+    """What Terraform said in the workspace prod, and the actions that its provider called."""
+    logged = replace(root, environ={**root.environ, "TF_LOG_PROVIDER": "DEBUG", "TF_LOG_PATH": str(log)})
+    said = logged.run(*arguments, workspace="prod")
+    with log.open() as lines:
+        return said, actions_of(lines)
+
+
+@pytest.mark.timeout(1200)
+def test_a_whole_environment_is_made_stays_as_it_is_and_is_gone_again(
+    moto: str, tmp_path: Path, bootstrap: dict[str, Any]
+) -> None:
+    """prod with a domain: applied, planned again without changes, its protection lifted, destroyed; its state in S3.
+
+    Every call of it is allowed to GitHub's roles, and what they may and nobody called has a reason.
+    """
     zone = make_what_is_made_by_hand(moto)
     domain = f'{{name="telemetry.example.com",zone_id="{zone}"}}'
     values = {"domain": domain, "alarm_emails": '["somebody@example.com"]'}
@@ -85,14 +113,36 @@ def test_a_whole_environment_is_made_stays_as_it_is_and_is_gone_again(moto: str,
     variables = root.variables("prod")
 
     root.run("plan", "-out=plan", *variables, workspace="prod")
-    applied = root.run("apply", "plan", workspace="prod")
+    applied, made = told(root, "apply", "plan", log=tmp_path / "apply.log")
     assert "0 changed, 0 destroyed" in applied
     root.run("plan", "-detailed-exitcode", *variables, workspace="prod", status=NO_CHANGES)
+    _, planned_by = told(root, "plan", *variables, log=tmp_path / "plan.log")
 
     lifted = [*variables, "-var=deletion_protection=false"]
-    assert "0 added, 8 changed, 0 destroyed" in root.run("apply", "-auto-approve", *lifted, workspace="prod")
-    root.run("destroy", "-auto-approve", *lifted, workspace="prod")
+    changed, moved = told(root, "apply", "-auto-approve", *lifted, log=tmp_path / "change.log")
+    assert "0 added, 8 changed, 0 destroyed" in changed
+    _, gone = told(root, "destroy", "-auto-approve", *lifted, log=tmp_path / "destroy.log")
     assert not root.run("state", "list", workspace="prod")
+    _compare(bootstrap, planned_by, {**made, **moved, **gone})
+
+
+def _compare(bootstrap: Mapping[str, Any], planning: Mapping[str, int], applying: Mapping[str, int]) -> None:
+    """Both ways: what is called is allowed, and what is allowed was called or has a reason in NOT_CALLED."""
+    may_plan, may_apply = (_allowed(bootstrap, role) for role in ("plan-prod", "apply-prod"))
+    assert not {action for action in planning if not any(like(one, action) for one in may_plan)}
+    assert not {action for action in {**planning, **applying} if not any(like(one, action) for one in may_apply)}
+    called = {one for one in may_apply if any(like(one, action) for action in {**planning, **applying})}
+    assert may_apply - called == NOT_CALLED.keys()
+    (PROJECT / ".local").mkdir(exist_ok=True)
+    (PROJECT / ".local/calls.json").write_text(json.dumps({"plan": planning, "apply": applying}, indent=2))
+
+
+def _allowed(bootstrap: Mapping[str, Any], role: str) -> set[str]:
+    """The actions of a role's policies."""
+    policies = planned(bootstrap, "aws_iam_policy")
+    names = [f"{role.replace('apply', 'plan')}", *([role, f"{role}-network"] if role.startswith("apply") else [])]
+    found = [one for name in names for one in statements(policies[f'aws_iam_policy.github["{name}"]']["policy"])]
+    return {action for one in found if one["Effect"] == "Allow" for action in json_list(one["Action"])}
 
 
 @pytest.mark.timeout(900)

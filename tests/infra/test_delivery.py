@@ -111,10 +111,11 @@ def test_jobs_may_do_only_what_they_say_and_not_for_ever() -> None:
         for name, job in workflow["jobs"].items():
             assert "uses" in job or job["timeout-minutes"] <= 60, f"{path.name}: {name}"
             assert set(job.get("permissions", {}).items()) <= {
+                ("actions", "read"),
                 ("contents", "read"),
                 ("id-token", "write"),
                 ("pull-requests", "write"),
-            }, f"{path.name}: {name}"
+            } | ({("contents", "write")} if path.name == "renew.yml" else set()), f"{path.name}: {name}"
 
 
 def test_no_workflow_knows_a_secret() -> None:
@@ -151,7 +152,65 @@ def test_an_approved_plan_and_nothing_else_is_applied() -> None:
         applied = [line for step in job["steps"] for line in step.get("run", "").splitlines() if " apply " in line]
         assert applied == ['infra/environment.sh "$ENVIRONMENT" apply "$ENVIRONMENT.tfplan"']
         roles = [step["with"]["role-to-assume"] for step in job["steps"] if "configure-aws" in step.get("uses", "")]
-        assert [role.partition("role/")[2] for role in roles] == ["telemetry-apply-${{ inputs.environment }}"]
+        assert [role.partition("role/")[2] for role in roles] == ["${{ env.NAME }}-apply-${{ inputs.environment }}"]
+
+
+def gate(environ: dict[str, str], folder: Path, rules: str) -> bool:
+    """Whether the first job lets a deployment pass, with a stand-in for GitHub that answers these rules."""
+    [step] = load(ROOT / ".github/workflows/environment.yml")["jobs"]["gate"]["steps"]
+    program = folder / "gh"
+    program.write_text(f"#!/bin/sh\n{rules}\n")
+    program.chmod(0o755)
+    asked = {
+        "PATH": f"{folder}:{os.environ['PATH']}",
+        "GITHUB_REPOSITORY": "o/n",
+        "ENVIRONMENT": "prod",
+        "UNREVIEWED": "[]",
+        **environ,
+    }
+    return subprocess.run(["bash", "-e", "-c", step["run"]], env=asked, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("environ", "rules", "passes"),
+    [
+        ({}, "echo required_reviewers branch_policy", True),
+        ({}, "echo branch_policy", False),
+        ({}, "exit 1", False),  # an environment that nobody made
+        ({"UNREVIEWED": '["dev"]'}, "exit 1", False),
+        ({"UNREVIEWED": '["dev", "prod"]'}, "exit 1", True),
+    ],
+)
+def test_nothing_is_planned_where_nobody_has_to_approve(
+    environ: dict[str, str], rules: str, passes: bool, tmp_path: Path
+) -> None:
+    """Unless that is said out loud; the gate is before all that follows."""
+    if not shutil.which("jq"):
+        pytest.skip("jq is not on PATH")
+    jobs = load(ROOT / ".github/workflows/environment.yml")["jobs"]
+    assert [jobs[name]["needs"] for name in ("plan", "apply", "keep")] == ["gate", "plan", "apply"]
+    assert gate(environ, tmp_path, rules) is passes
+
+
+def test_every_workflow_that_plans_is_told_the_same() -> None:
+    """What one job hands to Terraform and another does not would show as a change."""
+    told = {}
+    for name in ("environment", "plan", "drift", "destroy"):
+        workflow = load(ROOT / f".github/workflows/{name}.yml")
+        job = next(iter(workflow["jobs"].values())) if name in ("plan", "drift") else {}
+        environ = {**workflow.get("env", {}), **job.get("env", {})}
+        told[name] = {
+            key: re.sub(r"(inputs|matrix)\.environment", "environment", str(value))
+            for key, value in environ.items()
+            if key.startswith(("TF_VAR", "AWS", "NAME"))
+        }
+    assert len({tuple(sorted(values.items())) for values in told.values()}) == 1, told
+
+
+def test_prod_is_planned_for_no_pull_request() -> None:
+    """Its role trusts none (infra/terraform/bootstrap/github.tf)."""
+    job = load(ROOT / ".github/workflows/plan.yml")["jobs"]["plan"]
+    assert {"environment": "prod"} in job["strategy"]["matrix"]["exclude"]
 
 
 def test_destroying_takes_the_name_twice_and_uses_it_for_everything() -> None:
@@ -177,11 +236,11 @@ def test_destroying_takes_the_name_twice_and_uses_it_for_everything() -> None:
 
 
 def test_terraform_runs_the_images_that_are_pushed() -> None:
-    """Three services, two images of one tag."""
+    """Three services and a canary, two images of one tag."""
     pushed = (ROOT / "infra/images/push.sh").read_text()
     assert "for target in api consumer" in pushed
     environment = (ROOT / "infra/terraform/environment/main.tf").read_text()
-    assert re.findall(r'image\s+= "\$\{var\.image\}-(\w+)"', environment) == ["api", "consumer", "api"]
+    assert re.findall(r'image\s+= "\$\{var\.image\}-(\w+)"', environment) == ["api", "consumer", "api", "api"]
 
 
 def compose() -> dict[str, Any]:

@@ -45,7 +45,6 @@ NOT_SEEN: Mapping[str, Mapping[Call, str]] = {
     "consumer": {
         Call("dynamodb:UpdateItem", NAMES.stats): "a sensor in the directory that is seen again hours later",
         Call("dynamodb:PutItem", NAMES.generations): "restarts of the daemon: there is none in this run",
-        Call("cloudwatch:PutMetricData", "*"): "KCL sends metrics to AWS itself only",
         Call("dynamodb:DeleteItem", NAMES.coordinator): "a dead leader's lock: see tests/faults/test_supervision.py",
         Call("dynamodb:UpdateItem", NAMES.coordinator): "the leader's lock beats every 30 s, which is longer than this run",
         Call("dynamodb:DeleteItem", NAMES.workers): "KCL forgets a worker that has been silent for a day",
@@ -181,12 +180,6 @@ def test_one_action_more_is_noticed(policies: Mapping[str, Any], calls: set[Call
         doctored = copy.deepcopy(policies[process])
         doctored["Statement"][number]["Action"] = [*_actions(doctored["Statement"][number]), "dynamodb:DeleteTable"]
         assert unused(doctored, calls, NOT_SEEN[process].keys())
-
-
-def test_metrics_may_go_to_kcls_own_namespace_only(policies: Mapping[str, Any]) -> None:
-    """CloudWatch knows no resources, so a condition says it."""
-    (statement,) = (one for one in policies["consumer"]["Statement"] if one["Action"] == "cloudwatch:PutMetricData")
-    assert statement["Condition"] == {"StringEquals": {"cloudwatch:namespace": NAMES.application}}
 
 
 def test_the_consumer_may_write_its_restarts_and_not_the_pointer(policies: Mapping[str, Any]) -> None:

@@ -28,7 +28,9 @@ class Recorded:
         path = self._folder / name
         path.write_text(
             f'#!/bin/sh\necho "{name} $*" >> "{self._calls}"\n'
-            f'echo "$PWD $TF_VAR_account_id $TF_VAR_region $TF_VAR_permissions_boundary" > "{self._folder}/told"\n{body}\n'
+            f'echo "$PWD $TF_VAR_account_id $TF_VAR_region $TF_VAR_permissions_boundary $TF_WORKSPACE" '
+            f'> "{self._folder}/told"\n'
+            f'echo "$TF_WORKSPACE" >> "{self._folder}/workspaces"\n{body}\n'
         )
         path.chmod(0o755)
 
@@ -47,6 +49,11 @@ class Recorded:
         return self._calls.read_text().splitlines()
 
     @property
+    def workspaces(self) -> list[str]:
+        """What TF_WORKSPACE said at each call."""
+        return (self._folder / "workspaces").read_text().splitlines()
+
+    @property
     def told(self) -> str:
         """Folder and variables of the last call."""
         return (self._folder / "told").read_text().strip()
@@ -58,6 +65,7 @@ def recorded(tmp_path: Path) -> Recorded:
     return Recorded(tmp_path)
 
 
+THERE = """case "$*" in "workspace list") printf '  default\\n  dev\\n* prod\\n' ;; esac"""
 INIT = "terraform init -reconfigure -backend-config=bucket=telemetry-terraform-123456789012 -backend-config=region=eu-north-1"
 
 
@@ -78,20 +86,44 @@ def test_everything_about_an_environment_follows_from_its_name(
     """Workspace and values; state, account and region are the same for the whole run."""
     here = tmp_path.resolve()
     (here / "saved").touch()
-    recorded.program("terraform")
+    recorded.program("terraform", THERE)
     assert recorded.run("infra/environment.sh", "prod", *words, **ACCOUNT) == 0
-    assert recorded.calls == [INIT, "terraform workspace select prod", last.format(here=here)]
-    boundary = "arn:aws:iam::123456789012:policy/telemetry-boundary"
-    assert recorded.told == f"{recorded.environment.resolve()} 123456789012 eu-north-1 {boundary}"
+    assert recorded.calls == [INIT, "terraform workspace list", last.format(here=here)]
+    boundary = "arn:aws:iam::123456789012:policy/telemetry-prod-boundary"
+    assert recorded.told == f"{recorded.environment.resolve()} 123456789012 eu-north-1 {boundary} prod"
+
+
+def test_no_call_is_made_in_another_workspace(recorded: Recorded) -> None:
+    """Not even the first: init reads the state that it finds, and the roles may read none but their environment's."""
+    recorded.program("terraform", THERE)
+    assert recorded.run("infra/environment.sh", "dev", "plan", **ACCOUNT, TF_WORKSPACE="prod") == 0
+    assert recorded.workspaces == ["dev"] * 3
+
+
+def test_providers_that_were_locked_are_the_only_ones(recorded: Recorded) -> None:
+    """Where the deployer keeps a lock."""
+    recorded.program("terraform", THERE)
+    (recorded.environment / ".terraform.lock.hcl").touch()
+    assert recorded.run("infra/environment.sh", "dev", "plan", **ACCOUNT) == 0
+    assert recorded.calls[0] == f"{INIT} -lockfile=readonly"
+
+
+def test_another_name_begins_bucket_and_boundary(recorded: Recorded) -> None:
+    """As bootstrap was told."""
+    recorded.program("terraform", THERE)
+    assert recorded.run("infra/environment.sh", "dev", "plan", **ACCOUNT, TF_VAR_name="weather") == 0
+    assert recorded.calls[0] == INIT.replace("telemetry", "weather")
+    assert "policy/weather-dev-boundary" in recorded.told
 
 
 def test_an_environment_that_is_not_there_is_made_only_when_asked_for(recorded: Recorded) -> None:
-    """A word that is misspelt, or a workspace that is missing, ends everything."""
-    recorded.program("terraform", 'case "$*" in "workspace select"*) exit 1 ;; esac')
-    assert recorded.run("infra/environment.sh", "dev", "plan", **ACCOUNT) == 1
-    assert recorded.calls[1:] == ["terraform workspace select dev"]
-    assert recorded.run("infra/environment.sh", "dev", "new", **ACCOUNT) == 0
-    assert recorded.calls[-1] == "terraform workspace new dev"
+    """A word that is misspelt, or a state that is missing, ends everything; what is new is made in no workspace."""
+    recorded.program("terraform", THERE)
+    assert recorded.run("infra/environment.sh", "staging", "plan", **ACCOUNT) == 1
+    assert recorded.calls[1:] == ["terraform workspace list"]
+    assert recorded.run("infra/environment.sh", "staging", "new", **ACCOUNT, TF_WORKSPACE="staging") == 0
+    assert recorded.calls[-2:] == [INIT, "terraform workspace new staging"]
+    assert recorded.workspaces[-2:] == ["", ""]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +132,7 @@ def test_an_environment_that_is_not_there_is_made_only_when_asked_for(recorded: 
 )
 def test_what_is_not_meant_is_not_done(words: list[str], recorded: Recorded) -> None:
     """An apply without a saved plan, above all: Terraform would plan anew and apply what nobody has seen."""
-    recorded.program("terraform")
+    recorded.program("terraform", THERE)
     assert recorded.run("infra/environment.sh", *words, **ACCOUNT) == 2
     assert not [call for call in recorded.calls if call.startswith(("terraform apply", "terraform plan"))]
 
@@ -128,3 +160,20 @@ def test_images_are_pushed_once(recorded: Recorded) -> None:
         f"docker tag telemetry-pipeline:abc-api {REGISTRY}/telemetry-pipeline:abc-api",
         f"docker push {REGISTRY}/telemetry-pipeline:abc-api",
     ]
+
+
+def test_the_images_of_a_deployment_are_kept(recorded: Recorded) -> None:
+    """Under a second tag that names environment and commit; what is kept already is left alone."""
+    image = '{"images": [{"imageManifest": "{}", "imageManifestMediaType": "application/vnd.oci.image.index.v1+json"}]}'
+    recorded.program(
+        "aws",
+        'case "$*" in *describe-images*consumer) exit 0 ;; *describe-images*) exit 254 ;; '
+        f"*batch-get-image*) echo '{image}' ;; esac",
+    )
+    assert recorded.run("infra/images/keep.sh", "abc", "dev", **ACCOUNT) == 0
+    put = [call for call in recorded.calls if "put-image" in call]
+    assert put == [
+        "aws ecr put-image --region eu-north-1 --repository-name telemetry-pipeline --image-tag deployed-dev-abc-api "
+        "--image-manifest {} --image-manifest-media-type application/vnd.oci.image.index.v1+json"
+    ]
+    assert recorded.run("infra/images/keep.sh", "abc", **ACCOUNT) == 2

@@ -1,5 +1,7 @@
 """The set-up of stream, tables and pointer from the one definition."""
 
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -125,3 +127,16 @@ def test_the_pointer_is_made(stack: Stack) -> None:
     """After the set-up everything may start: the pointer names the generation and the stream that is there."""
     pointer = check_stream(stack.kinesis, stack.dynamodb, ResourceNames(Settings(prefix=stack.names.prefix).prefix))
     assert pointer.generation == stack.names.generation
+
+
+def test_the_pointer_alone_is_made_where_stream_and_tables_are_terraforms(own_stack: Stack) -> None:
+    """And nothing of theirs is changed: an environment may keep records for a shorter time."""
+    stream, table = own_stack.names.stream, own_stack.names.generations
+    own_stack.kinesis.decrease_stream_retention_period(StreamName=stream, RetentionPeriodHours=24)
+    own_stack.dynamodb.delete_item(TableName=table, Key={"name": {"S": "live"}})
+    environ = {**own_stack.environ, "PREFIX": own_stack.names.prefix}
+    for _ in range(2):
+        subprocess.run([sys.executable, "-m", "infra.setup", "--pointer"], env=environ, check=True, timeout=60)
+    assert check_stream(own_stack.kinesis, own_stack.dynamodb, own_stack.names).generation == 1
+    summary = own_stack.kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]
+    assert summary["RetentionPeriodHours"] == 24

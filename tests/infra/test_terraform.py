@@ -19,6 +19,7 @@ from archive.archiver import tell_age
 from archive.metrics import ArchiveMetrics
 from archive.names import START, object_key, state_key
 from consumer.daemon import _BEYOND_GRACE_S
+from consumer.lag import LagTold
 from consumer.oversight import Oversight
 from consumer.processor import ShardRecordProcessor
 from consumer.properties import JAVA_BEYOND_HEAP_MB, PROCESSOR_MB, SHUTDOWN_GRACE_S, SUPERVISOR_MB, heap_mb, patience
@@ -31,6 +32,7 @@ from projections.rows import PROGRESS, Row
 from telemetry.names import ResourceNames
 from telemetry.settings import Settings
 from tests.consumer.conversation import converse, initialize, process_records
+from tests.consumer.test_lag import SEEN
 from tests.projections.logs import SHARD
 from tests.support.tables import defined, of_plan
 from tests.support.terraform import ENVIRONMENTS, ROOTS, TREE, Root, planned
@@ -211,6 +213,7 @@ def test_log_lines_that_alarms_count_are_logged(plans: Plans, tmp_path: Path) ->
         Oversight("w", patience(settings), status).tell("restarting", reason=reason, failures=1, pause_s=0.2)
         _tell_loss()
         tell_age(ArchiveMetrics(lambda: 0), shards=0)
+        LagTold().see(SEEN, 0, 0)
     for address, metric_filter in planned(plans["environment"], "aws_cloudwatch_log_metric_filter").items():
         terms = {name: text.strip('"*') for name, text in re.findall(r'\$\.(\w+) = ("[^"]+"|\*)', metric_filter["pattern"])}
         assert terms, address

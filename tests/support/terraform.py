@@ -27,8 +27,19 @@ _VALUES = {
         "image": f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/telemetry-pipeline:abc1234",
         "allowed_cidrs": '["203.0.113.0/24"]',
         "archive": "true",
+        "budget": "true",
+        "canary": "true",
+        "traffic_logs": "true",
+        "alarm_emails": '["somebody@example.com"]',
+        "zones": '["eu-west-1a", "eu-west-1b"]',  # else AWS is asked, which a plan offline cannot
     },
-    "bootstrap": {"account_id": ACCOUNT, "owner": "tests", "github_repository": "somebody/telemetry"},
+    "bootstrap": {
+        "account_id": ACCOUNT,
+        "owner": "tests",
+        "github_repository": "somebody/telemetry",
+        "github_ids": '{owner = "1234", repository = "5678"}',
+        "domains": '{dev = {name = "dev.example.com", zone_id = "Z1"}, prod = {name = "api.example.com", zone_id = "Z1"}}',
+    },
 }
 OFFLINE = """
 provider "aws" {
@@ -40,6 +51,14 @@ provider "aws" {
   allowed_account_ids         = null
 }
 """
+KNOWN = {
+    "environment": """
+module "observability" {
+  load_balancer_dimensions = { LoadBalancer = "app/telemetry-dev/1", TargetGroup = "targetgroup/telemetry-dev-api/1" }
+}
+"""
+}
+"""By root, what AWS would make up, so that a plan shows alarms and dashboard whole."""
 EMULATED = """
 provider "aws" {
   access_key                  = "test"
@@ -173,11 +192,15 @@ def copied_root(
 
 def planned(plan: Mapping[str, Any], kind: str) -> dict[str, dict[str, Any]]:
     """Planned values of every resource of a type, by address."""
+    return {item["address"]: item["values"] for item in every(plan) if item["type"] == kind}
 
-    def walk(module: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-        found = {item["address"]: item["values"] for item in module.get("resources", []) if item["type"] == kind}
+
+def every(plan: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """Every planned resource, with its address, its type and its planned values."""
+
+    def walk(module: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        yield from module.get("resources", [])
         for child in module.get("child_modules", []):
-            found |= walk(child)
-        return found
+            yield from walk(child)
 
     return walk(plan["planned_values"]["root_module"])

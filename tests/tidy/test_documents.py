@@ -15,7 +15,10 @@ DOCUMENTS = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
 ORIGINAL = [f"A{row}" for row in (1, 2, 3, 4, 6, 7)] + [
     f"{part}{row}" for part, last in (("B", 7), ("T", 11), ("W", 5), ("D", 3)) for row in range(1, last + 1)
 ]
-PROGRAMS = {"aws", "curl", "docker", "export", "for", "done", "infra/environment.sh", "make", "terraform", "cd"}
+PROGRAMS = {
+    *("aws", "cd", "curl", "docker", "done", "export", "for", "git", "make", "terraform"),
+    *("infra/environment.sh", "infra/images/keep.sh"),
+}
 
 
 def blocks(document: str, language: str) -> list[str]:

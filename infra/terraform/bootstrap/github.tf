@@ -1,24 +1,43 @@
 # GitHub Actions gets short-lived credentials by OIDC. Who may be which role is decided by what the run's token says of itself:
 #   push-image  a run on the main branch
-#   plan-<env>  a run on the main branch, or for a pull request of this repository; reads only
+#   plan-<env>  a run on the main branch; unless the environment is protected, also one for a pull request of this repository; reads only
 #   apply-<env> a run in GitHub's environment <env>, which is where its approvals are asked for
 
 locals {
   issuer   = "token.actions.githubusercontent.com"
   provider = "${local.arn}:iam::${var.account_id}:oidc-provider/${local.issuer}"
-  subject  = "repo:${var.github_repository}"
+
+  # Repositories that were made or renamed since 15 July 2026 are called by names and numbers, of which only the numbers never change
+  # hands (GitHub's documentation, "OpenID Connect reference", subject claims).
+  called = split("/", var.github_repository)
+  subject = var.github_ids == null ? "repo:${var.github_repository}" : (
+    "repo:${local.called[0]}@${var.github_ids.owner}/${local.called[1]}@${var.github_ids.repository}"
+  )
+
+  on_main         = "${local.subject}:ref:refs/heads/main"
+  on_pull_request = "${local.subject}:pull_request"
 
   subjects = merge(
-    { push-image = ["${local.subject}:ref:refs/heads/main"] },
-    { for env in var.environments : "plan-${env}" => ["${local.subject}:ref:refs/heads/main", "${local.subject}:pull_request"] },
+    { push-image = [local.on_main] },
+    { for env in var.environments : "plan-${env}" => concat([local.on_main], contains(var.protected_environments, env) ? [] : [local.on_pull_request]) },
     { for env in var.environments : "apply-${env}" => ["${local.subject}:environment:${env}"] },
   )
 
+  # By role: the names of its policies.
   policies = merge(
+    { push-image = ["push-image"] },
+    { for env in var.environments : "plan-${env}" => ["plan-${env}"] },
+    { for env in var.environments : "apply-${env}" => ["plan-${env}", "apply-${env}", "apply-${env}-network"] },
+  )
+
+  documents = merge(
     { push-image = data.aws_iam_policy_document.push_image.json },
     { for env in var.environments : "plan-${env}" => data.aws_iam_policy_document.plan[env].json },
     { for env in var.environments : "apply-${env}" => data.aws_iam_policy_document.apply[env].json },
+    { for env in var.environments : "apply-${env}-network" => data.aws_iam_policy_document.network[env].json },
   )
+
+  attachments = merge([for role, names in local.policies : { for name in names : "${role} ${name}" => { role = role, policy = name } }]...)
 }
 
 resource "aws_iam_openid_connect_provider" "github" {
@@ -63,12 +82,19 @@ resource "aws_iam_role" "github" {
   depends_on = [aws_iam_openid_connect_provider.github]
 }
 
-resource "aws_iam_role_policy" "github" {
-  for_each = local.policies
+# Managed ones: a role's inline policies have 10,240 characters together, each of these 6,144.
+resource "aws_iam_policy" "github" {
+  for_each = local.documents
 
-  name   = each.key
-  role   = aws_iam_role.github[each.key].id
+  name   = "${var.name}-${each.key}"
   policy = each.value
+}
+
+resource "aws_iam_role_policy_attachment" "github" {
+  for_each = local.attachments
+
+  role       = aws_iam_role.github[each.value.role].name
+  policy_arn = aws_iam_policy.github[each.value.policy].arn
 }
 
 data "aws_iam_policy_document" "push_image" {

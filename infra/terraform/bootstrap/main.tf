@@ -120,12 +120,53 @@ resource "aws_ecr_lifecycle_policy" "images" {
         selection    = { tagStatus = "untagged", countType = "sinceImagePushed", countUnit = "days", countNumber = 7 }
         action       = { type = "expire" }
       },
+      # An image is judged by the first rule that its tags fit, so what an environment runs outlives any number of commits, and what prod
+      # runs any number of dev's (ECR User Guide, "How the lifecycle policy evaluator works"). Two images a deployment
+      # (infra/images/keep.sh).
       {
         rulePriority = 2
-        description  = "Enough to roll back far"
+        description  = "The last twenty deployments of prod"
+        selection    = { tagStatus = "tagged", tagPatternList = ["deployed-prod-*"], countType = "imageCountMoreThan", countNumber = 40 }
+        action       = { type = "expire" }
+      },
+      {
+        rulePriority = 3
+        description  = "The last twenty deployments of staging"
+        selection    = { tagStatus = "tagged", tagPatternList = ["deployed-staging-*"], countType = "imageCountMoreThan", countNumber = 40 }
+        action       = { type = "expire" }
+      },
+      {
+        rulePriority = 4
+        description  = "The last twenty deployments of dev"
+        selection    = { tagStatus = "tagged", tagPatternList = ["deployed-dev-*"], countType = "imageCountMoreThan", countNumber = 40 }
+        action       = { type = "expire" }
+      },
+      {
+        rulePriority = 5
+        description  = "The last commits"
         selection    = { tagStatus = "any", countType = "imageCountMoreThan", countNumber = 50 }
         action       = { type = "expire" }
       },
     ]
   })
+}
+
+# With an account for each environment, the others fetch what one keeps.
+data "aws_iam_policy_document" "readers" {
+  statement {
+    sid     = "FetchImages"
+    actions = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+
+    principals {
+      type        = "AWS"
+      identifiers = [for id in var.reader_account_ids : "${local.arn}:iam::${id}:root"]
+    }
+  }
+}
+
+resource "aws_ecr_repository_policy" "readers" {
+  count = length(var.reader_account_ids) == 0 ? 0 : 1
+
+  repository = aws_ecr_repository.images.name
+  policy     = data.aws_iam_policy_document.readers.json
 }

@@ -13,7 +13,7 @@ output "role_arns" {
   value       = { for name, role in aws_iam_role.github : name => role.arn }
 }
 
-output "permissions_boundary" {
-  description = "The environments' variable of this name."
-  value       = aws_iam_policy.boundary.arn
+output "permissions_boundaries" {
+  description = "By environment, its variable permissions_boundary."
+  value       = { for env, policy in aws_iam_policy.boundary : env => policy.arn }
 }

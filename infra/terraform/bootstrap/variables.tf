@@ -40,6 +40,20 @@ variable "github_repository" {
   }
 }
 
+variable "github_ids" {
+  type = object({
+    owner      = string
+    repository = string
+  })
+  description = "GitHub's numbers for owner and repository, which tokens of repositories made since 15 July 2026 carry (docs/deploy.md); null for others."
+  default     = null
+
+  validation {
+    condition     = var.github_ids == null || try(can(regex("^[0-9]+$", var.github_ids.owner)) && can(regex("^[0-9]+$", var.github_ids.repository)), false)
+    error_message = "github_ids must be two numbers, as `gh api repos/owner/name --jq '[.owner.id, .id]'` tells them."
+  }
+}
+
 variable "environments" {
   type        = set(string)
   description = "The environments that lie in this account."
@@ -53,7 +67,7 @@ variable "environments" {
 
 variable "protected_environments" {
   type        = set(string)
-  description = "Environments whose apply role may not delete stream, tables and archive, nor the policy that guards the archive."
+  description = "Environments whose apply role may not delete stream, tables and archive, nor the policy that guards the archive; no pull request plans them."
   default     = ["prod"]
 }
 
@@ -63,8 +77,33 @@ variable "repository_name" {
   default     = "telemetry-pipeline"
 }
 
-variable "zone_ids" {
+variable "domains" {
+  type = map(object({
+    name    = string
+    zone_id = string
+  }))
+  description = "By environment, the API's host name and its Route 53 zone: what the apply role may write there. An environment without one has no HTTPS."
+  default     = {}
+
+  validation {
+    condition     = alltrue([for env, domain in var.domains : contains(var.environments, env) && can(regex("^[a-z0-9-]+([.][a-z0-9-]+)+$", domain.name))])
+    error_message = "domains are given by environment, each with a lower-case host name."
+  }
+}
+
+variable "endpoint_environments" {
   type        = set(string)
-  description = "Route 53 zones that apply roles may write to; empty without a domain."
+  description = "Environments with interface endpoints (egress endpoints, or kinesis_endpoint), whose names Route 53 answers within the VPC."
   default     = []
+}
+
+variable "reader_account_ids" {
+  type        = set(string)
+  description = "Other accounts that fetch images from this one's repository."
+  default     = []
+
+  validation {
+    condition     = alltrue([for id in var.reader_account_ids : can(regex("^[0-9]{12}$", id))])
+    error_message = "reader_account_ids must be of 12 digits each."
+  }
 }

@@ -14,18 +14,19 @@ locals {
   live   = local.definitions[tostring(var.live_generation)]
   tables = merge([for definition in local.definitions : { for role, table in definition.tables : table.name => merge(table, { role = role }) }]...)
   shards = coalesce(var.shards, local.live.stream.shards)
-
-  # KCL's own figure, because Kinesis's iterator age counts every reader: a replay from the beginning would look like a stuck projection.
-  lag_query = "SELECT MAX(MillisBehindLatest) FROM \"${local.live.tables.leases.name}\""
+  stream = merge(local.live.stream, { retention_hours = coalesce(var.retention_hours, local.live.stream.retention_hours) })
 
   # One of them takes all shards, each of several its share.
   archivers = {
     for number in range(1, var.archive ? var.archiver.shares + 1 : 1) :
     var.archiver.shares == 1 ? "archiver" : "archiver-${number}" => "${number}/${var.archiver.shares}"
   }
+  # Whose images they are is in their name; elsewhere than at ECR nobody asks IAM.
+  registry      = try(format("%s:%s", reverse(regex("^([0-9]{12})[.]dkr[.]ecr[.]([a-z0-9-]+)[.]", var.image))...), "${var.region}:${var.account_id}")
+  capacity      = var.spot ? "FARGATE_SPOT" : "FARGATE"
   archiver_port = 9100 # within the task, for its own health check
 
-  log_groups = { for process in concat(["api", "consumer"], keys(local.archivers)) : process => "/${local.prefix}/${process}" }
+  log_groups = { for process in concat(["api", "consumer"], keys(local.archivers), var.canary ? ["canary"] : []) : process => "/${local.prefix}/${process}" }
 
   settings = {
     AWS_REGION = var.region
@@ -41,13 +42,19 @@ module "network" {
   cidr         = var.cidr
   zones        = var.zones
   egress       = var.egress
+  calls_ecs    = var.canary
   nat_gateways = var.nat_gateways
+
+  kinesis_endpoint   = var.kinesis_endpoint
+  flow_logs          = var.traffic_logs
+  flow_log_role_arn  = var.traffic_logs ? module.permissions.role_arns["flow-logs"] : null
+  log_retention_days = var.log_retention_days
 }
 
 module "stream" {
   source = "../modules/stream"
 
-  definition = local.live.stream
+  definition = local.stream
   shards     = var.shards
 }
 
@@ -83,7 +90,10 @@ module "permissions" {
   index_names          = { for role, table in local.live.tables : role => table.index.name if can(table.index) }
   archive_bucket       = one([for archive in module.archive : { name = archive.bucket, kms_key_arn = var.archive_kms_key_arn }])
   repository_name      = var.repository_name
+  registry             = local.registry
   log_group_names      = values(local.log_groups)
+  flow_logs            = var.traffic_logs
+  canary               = var.canary
   permissions_boundary = var.permissions_boundary
 }
 
@@ -97,11 +107,20 @@ module "edge" {
   allowed_cidrs       = var.allowed_cidrs
   domain              = var.domain
   deletion_protection = var.deletion_protection
+  account_id          = var.account_id
+  access_logs         = var.traffic_logs
+  log_retention_days  = var.log_retention_days
 }
 
 resource "aws_ecs_cluster" "this" {
   #checkov:skip=CKV_AWS_65:Container Insights cost more than the tasks of dev; AWS/ECS metrics carry every alarm
   name = local.prefix
+}
+
+# A cluster knows both; which one tasks run on is each service's choice.
+resource "aws_ecs_cluster_capacity_providers" "this" {
+  cluster_name       = aws_ecs_cluster.this.name
+  capacity_providers = ["FARGATE", "FARGATE_SPOT"]
 }
 
 module "api" {
@@ -110,7 +129,7 @@ module "api" {
   prefix       = local.prefix
   name         = "api"
   cluster_arn  = aws_ecs_cluster.this.arn
-  cluster_name = aws_ecs_cluster.this.name
+  cluster_name = aws_ecs_cluster_capacity_providers.this.cluster_name
   image        = "${var.image}-api"
   entry_point  = ["python", "-m"]
   command      = ["producer_api"]
@@ -131,6 +150,8 @@ module "api" {
   load_balancer      = module.edge.load_balancer
   log_group_name     = local.log_groups["api"]
   log_retention_days = var.log_retention_days
+  architecture       = var.architecture
+  capacity           = local.capacity
   tasks_min          = var.api.tasks_min
   tasks_max          = var.api.tasks_max
   scaling            = { cpu_percent = 60, requests_per_minute = var.api.requests_per_minute }
@@ -148,7 +169,7 @@ module "consumer" {
   entry_point        = ["python", "-m"]
   command            = ["consumer"] # named after its own container: telemetry/settings.py
   environment        = merge(local.settings, { KCL_TIMING = "aws" })
-  health_command     = ["CMD", "python", "-m", "consumer.status"]
+  health_command     = ["CMD", "python", "-m", "consumer.alive"]
   start_period_s     = 30 # well as soon as the supervisor is at work, also while it waits for AWS
   stop_timeout_s     = 60 # 20 s of grace for flushing and checkpoints, 5 s beyond, then whatever is left is killed
   cpu                = var.consumer.cpu
@@ -160,9 +181,11 @@ module "consumer" {
   assign_public_ip   = module.network.assign_public_ip
   log_group_name     = local.log_groups["consumer"]
   log_retention_days = var.log_retention_days
-  tasks_min          = var.consumer.tasks_min
+  architecture       = var.architecture
+  capacity           = local.capacity
+  tasks_min          = min(var.consumer.tasks_min, local.shards)
   tasks_max          = min(var.consumer.tasks_max, local.shards) # a worker beyond the shards would have nothing to do
-  scaling            = { lag = local.lag_query }
+  scaling            = { lag = { namespace = local.prefix, name = "ProjectionLag" } }
   after              = [module.stream.arn, jsonencode(module.tables.names)] # its first act is to look at them
 }
 
@@ -174,7 +197,7 @@ module "archiver" {
   prefix       = local.prefix
   name         = each.key
   cluster_arn  = aws_ecs_cluster.this.arn
-  cluster_name = aws_ecs_cluster.this.name
+  cluster_name = aws_ecs_cluster_capacity_providers.this.cluster_name
   image        = "${var.image}-api"
   entry_point  = ["python", "-m"]
   command      = ["archive"]
@@ -200,9 +223,34 @@ module "archiver" {
   assign_public_ip   = module.network.assign_public_ip
   log_group_name     = local.log_groups[each.key]
   log_retention_days = var.log_retention_days
+  architecture       = var.architecture
+  capacity           = local.capacity
   tasks_min          = 1
   tasks_max          = 1
   after              = [module.stream.arn, module.archive[0].guarded_bucket]
+}
+
+module "canary" {
+  source = "../modules/canary"
+  count  = var.canary ? 1 : 0
+
+  prefix             = local.prefix
+  cluster_arn        = aws_ecs_cluster.this.arn
+  cluster_name       = aws_ecs_cluster_capacity_providers.this.cluster_name
+  service_name       = module.api.name
+  port               = local.api_port
+  security_group_id  = module.api.security_group_id
+  image              = "${var.image}-api"
+  architecture       = var.architecture
+  capacity           = local.capacity
+  execution_role_arn = module.permissions.role_arns["execution"]
+  task_role_arn      = module.permissions.role_arns["canary"]
+  scheduler_role_arn = module.permissions.role_arns["scheduler"]
+  vpc_id             = module.network.vpc_id
+  subnet_ids         = module.network.task_subnet_ids
+  assign_public_ip   = module.network.assign_public_ip
+  log_group_name     = local.log_groups["canary"]
+  log_retention_days = var.log_retention_days
 }
 
 module "observability" {
@@ -212,18 +260,21 @@ module "observability" {
   environment              = var.environment
   account_id               = var.account_id
   alarm_emails             = var.alarm_emails
-  monthly_budget_usd       = var.monthly_budget_usd
+  monthly_budget_usd       = var.budget ? var.monthly_budget_usd : null
   stream_name              = local.live.stream.name
-  retention_hours          = local.live.stream.retention_hours
-  lag_query                = local.lag_query
+  retention_hours          = local.stream.retention_hours
   readings_table           = local.live.tables.readings.name
   stats_table              = local.live.tables.stats.name
   stats_index              = local.live.tables.stats.index.name
   lease_table              = local.live.tables.leases.name
   dead_letters_table       = local.live.tables.dead_letters.name
   consumer_log_group       = module.consumer.log_group_name
+  shards                   = local.shards
+  alarms_url               = var.alarms_url
+  canary_log_group         = one(module.canary[*].log_group_name)
   archiver_log_groups      = { for name, archiver in module.archiver : name => archiver.log_group_name }
   cluster_name             = local.prefix
   service_names            = concat(["api", "consumer"], keys(local.archivers))
   load_balancer_dimensions = module.edge.dimensions
+  after                    = concat([module.api.name, module.consumer.name], values(module.archiver)[*].name)
 }

@@ -47,3 +47,20 @@ output "alarm_topic_arn" {
   description = "Where alarms go."
   value       = module.observability.topic_arn
 }
+
+output "image" {
+  description = "What was applied last."
+  value       = var.image
+}
+
+output "rollout" {
+  description = "For infra.rollout: what each service is to run, and the canary that tries it, or null."
+  value = {
+    cluster = aws_ecs_cluster.this.name
+    task_definitions = merge(
+      { (module.api.name) = module.api.task_definition_arn, (module.consumer.name) = module.consumer.task_definition_arn },
+      { for archiver in module.archiver : archiver.name => archiver.task_definition_arn },
+    )
+    canary = one(module.canary[*].task)
+  }
+}

@@ -85,6 +85,17 @@ variable "domain" {
   })
   description = "The API's host name and the id of its Route 53 zone, for HTTPS. null: HTTP alone, under the load balancer's own name."
   default     = null
+
+  validation {
+    condition     = var.domain != null || var.plaintext
+    error_message = "Without a domain there is no HTTPS, and readings cross the internet in plain text. Set plaintext = true as well if that is meant."
+  }
+}
+
+variable "plaintext" {
+  type        = bool
+  description = "Says out loud that there may be no domain, and so no HTTPS."
+  default     = false
 }
 
 variable "cidr" {
@@ -94,8 +105,8 @@ variable "cidr" {
 
 variable "zones" {
   type        = list(string)
-  description = "Letters of the availability zones to use."
-  default     = ["a", "b"]
+  description = "Availability zones to use, for example eu-west-1a; null for the region's first two that every account has."
+  default     = null
 }
 
 variable "egress" {
@@ -113,6 +124,51 @@ variable "shards" {
   type        = number
   description = "Number of shards, when it differs from infra/resources.json."
   default     = null
+}
+
+variable "retention_hours" {
+  type        = number
+  description = "How long the stream keeps records, when it differs from infra/resources.json. Beyond 24 hours each shard costs more."
+  default     = null
+}
+
+variable "architecture" {
+  type        = string
+  description = "What the images are built for, as Docker calls it: arm64, which Fargate sells for a fifth less, or amd64."
+  default     = "arm64"
+
+  validation {
+    condition     = contains(["arm64", "amd64"], var.architecture)
+    error_message = "architecture must be arm64 or amd64."
+  }
+}
+
+variable "spot" {
+  type        = bool
+  description = "Whether tasks run on Fargate Spot, which AWS may take back within two minutes: for less than half the price."
+  default     = false
+}
+
+variable "kinesis_endpoint" {
+  type        = bool
+  description = "With egress nat: whether Kinesis is reached by an interface endpoint of its own (infra/terraform/README.md says from when it pays)."
+  default     = false
+}
+
+variable "canary" {
+  type        = bool
+  description = "Whether a task stores a reading every five minutes and waits until it is counted. It is the same one each time, and counted once."
+}
+
+variable "traffic_logs" {
+  type        = bool
+  description = "Whether refused connections to the network and requests to the load balancer are written down, callers included."
+}
+
+variable "tags" {
+  type        = map(string)
+  description = "More tags for everything, for example CostCenter and Repository. Which commit runs is a tag of the task definitions."
+  default     = {}
 }
 
 variable "generations" {
@@ -151,58 +207,6 @@ variable "point_in_time_recovery" {
 variable "deletion_protection" {
   type        = bool
   description = "Whether AWS refuses to delete tables and load balancer."
-}
-
-variable "archive" {
-  type        = bool
-  description = "Whether the log is also kept in S3, beyond the stream's retention."
-}
-
-variable "archive_kms_key_arn" {
-  type        = string
-  description = "ARN of the KMS key that encrypts the archive, or null for S3's own key (modules/archive)."
-  default     = null
-}
-
-variable "archive_object_lock" {
-  type = object({
-    mode = string
-    days = number
-  })
-  description = "How long nobody can delete from the archive, or null (modules/archive). Once switched on it stays on."
-  default     = null
-}
-
-variable "readings_from" {
-  type        = string
-  description = "The first day that Athena looks for in the archive."
-  default     = "2020-01-01"
-}
-
-variable "athena_scan_limit_gib" {
-  type        = number
-  description = "What a query of Athena may read at most, in GiB."
-  default     = 100
-}
-
-variable "archiver" {
-  type = object({
-    cpu    = number
-    memory = number
-    shares = number
-  })
-  description = "Size of an archiver's task, and how many share the shards; where there is an archive."
-
-  # ARCHIVE_HELD_BYTES of objects under way, one of them copied while it is put, and the interpreter.
-  validation {
-    condition     = var.archiver.memory >= 1024
-    error_message = "archiver.memory must be at least 1024: an archiver holds 256 MB of objects."
-  }
-
-  validation {
-    condition     = var.archiver.shares >= 1 && var.archiver.shares <= 100 && floor(var.archiver.shares) == var.archiver.shares
-    error_message = "archiver.shares must be a whole number, 1 to 100."
-  }
 }
 
 variable "api" {
@@ -244,13 +248,30 @@ variable "log_retention_days" {
 
 variable "alarm_emails" {
   type        = set(string)
-  description = "Who is told of alarms."
+  description = "Who is told of alarms. AWS asks each by mail to confirm."
   default     = []
+
+  validation {
+    condition     = var.environment == "dev" || length(var.alarm_emails) > 0
+    error_message = "alarm_emails must name somebody: outside dev nobody would hear of an alarm."
+  }
+}
+
+variable "alarms_url" {
+  type        = string
+  description = "Where docs/alarms.md can be read; every alarm leads to its section there."
+  default     = "docs/alarms.md"
+}
+
+variable "budget" {
+  type        = bool
+  description = "Whether AWS counts what the environment costs. An account's root must have let IAM users see billing first (docs/deploy.md)."
+  default     = false
 }
 
 variable "monthly_budget_usd" {
   type        = number
-  description = "US dollars a month after which somebody is told."
+  description = "With a budget: US dollars a month after which somebody is told."
 }
 
 variable "permissions_boundary" {

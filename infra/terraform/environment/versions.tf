@@ -22,11 +22,12 @@ provider "aws" {
   allowed_account_ids = [var.account_id]
 
   default_tags {
-    tags = {
+    # Environment is also what binds the rights of the roles that apply (bootstrap/network.tf).
+    tags = merge(var.tags, {
       Project     = "telemetry"
       Environment = var.environment
       Owner       = var.owner
       ManagedBy   = "terraform"
-    }
+    })
   }
 }

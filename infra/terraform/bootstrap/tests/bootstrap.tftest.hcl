@@ -32,6 +32,38 @@ run "one_role_for_each_thing_a_workflow_does" {
     condition     = local.subjects["apply-prod"] == ["repo:somebody/telemetry:environment:prod"]
     error_message = "Only a run in GitHub's environment prod, with its approvals, may apply there."
   }
+  assert {
+    condition     = length(local.subjects["plan-dev"]) == 2 && local.subjects["plan-prod"] == ["repo:somebody/telemetry:ref:refs/heads/main"]
+    error_message = "A pull request may plan dev, and not prod, which is protected."
+  }
+  assert {
+    condition     = keys(aws_iam_policy.boundary) == ["dev", "prod", "staging"] && aws_iam_policy.boundary["dev"].name == "telemetry-dev-boundary"
+    error_message = "Each environment has its own boundary."
+  }
+}
+
+run "a_repository_with_numbers_in_its_subjects" {
+  command = plan
+  variables { github_ids = { owner = "1234", repository = "5678" } }
+
+  assert {
+    condition     = local.subjects["apply-prod"] == ["repo:somebody@1234/telemetry@5678:environment:prod"]
+    error_message = "Names and numbers, as the tokens of new repositories have them."
+  }
+  assert {
+    condition     = alltrue([for subjects in local.subjects : alltrue([for subject in subjects : startswith(subject, "repo:somebody@1234/telemetry@5678:")])])
+    error_message = "All of them; the old form would be somebody else's if the name changed hands."
+  }
+}
+
+run "an_account_of_one_environment_reshards_by_itself" {
+  command = plan
+  variables { environments = ["prod"] }
+
+  assert {
+    condition     = keys(aws_iam_role.github) == ["apply-prod", "plan-prod", "push-image"] && contains([for one in data.aws_iam_policy_document.apply["prod"].statement : one.sid], "Reshard")
+    error_message = "UpdateShardCount knows no resource, so only where there is no other stream."
+  }
 }
 
 run "mistakes_are_named" {
@@ -39,9 +71,17 @@ run "mistakes_are_named" {
   variables {
     account_id        = "me"
     github_repository = "somebody/*"
+    github_ids        = { owner = "somebody", repository = "*" }
     environments      = ["production"]
     name              = "T"
   }
 
-  expect_failures = [var.account_id, var.github_repository, var.environments, var.name]
+  expect_failures = [var.account_id, var.github_repository, var.github_ids, var.environments, var.name]
+}
+
+run "a_domain_of_no_environment_is_a_mistake" {
+  command = plan
+  variables { domains = { qa = { name = "API.example.com", zone_id = "Z1" } } }
+
+  expect_failures = [var.domains]
 }

@@ -9,6 +9,7 @@ variables {
   port                = 8080
   allowed_cidrs       = ["203.0.113.0/24", "198.51.100.7/32"]
   deletion_protection = false
+  account_id          = "123456789012"
 }
 
 run "without_a_domain_it_speaks_http" {
@@ -49,6 +50,24 @@ run "with_a_domain_it_speaks_https" {
   assert {
     condition     = length(aws_vpc_security_group_ingress_rule.allowed) == 4
     error_message = "Both ports for both ranges."
+  }
+}
+
+run "requests_are_written_down" {
+  command = plan
+  module { source = "../modules/edge" }
+  variables {
+    access_logs        = true
+    log_retention_days = 90
+  }
+
+  assert {
+    condition     = aws_s3_bucket.logs[0].bucket == "t-logs-123456789012" && aws_s3_bucket_public_access_block.logs[0].restrict_public_buckets && one(aws_lb.this.access_logs).enabled
+    error_message = "In a private bucket."
+  }
+  assert {
+    condition     = aws_s3_bucket_lifecycle_configuration.logs[0].rule[0].expiration[0].days == 90
+    error_message = "For a while: they name callers."
   }
 }
 

@@ -8,6 +8,9 @@ variables {
   owner         = "somebody"
   image         = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/telemetry-pipeline:abc1234"
   allowed_cidrs = ["203.0.113.0/24"]
+  zones         = ["eu-west-1a", "eu-west-1b"]
+  alarm_emails  = ["somebody@example.com"]
+  domain        = { name = "telemetry.example.com", zone_id = "Z1" }
 }
 
 run "as_its_file_says" {
@@ -94,6 +97,33 @@ run "without_an_archive_nobody_archives" {
   assert {
     condition     = keys(output.services) == ["api", "consumer"] && output.archive_bucket == null && output.athena == null
     error_message = "No service, no bucket."
+  }
+}
+
+run "nobody_goes_unwarned_and_unencrypted_by_accident" {
+  command = plan
+
+  assert {
+    condition     = terraform.workspace == "dev" || !var.plaintext
+    error_message = "Plain text is for trying out."
+  }
+  assert {
+    condition     = terraform.workspace == "dev" || (var.traffic_logs && !var.spot)
+    error_message = "Outside dev it is written down who calls, and no task is taken back."
+  }
+  assert {
+    condition     = terraform.workspace != "prod" || module.consumer.tasks_max > var.consumer.tasks_min
+    error_message = "Autoscaling has somewhere to go."
+  }
+}
+
+run "one_shard_is_one_consumer" {
+  command = plan
+  variables { shards = 1 }
+
+  assert {
+    condition     = module.consumer.tasks_max == 1
+    error_message = "However many tasks there are to be at least."
   }
 }
 

@@ -8,6 +8,7 @@ variables {
   owner         = "somebody"
   image         = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/telemetry-pipeline:abc1234"
   allowed_cidrs = ["203.0.113.0/24"]
+  zones         = ["eu-west-1a", "eu-west-1b"]
 }
 
 run "another_environments_values" {
@@ -30,6 +31,13 @@ run "the_whole_world_on_purpose" {
     allowed_cidrs = ["0.0.0.0/0"]
     world_open    = true
   }
+}
+
+run "plain_text_by_mistake" {
+  command = plan
+  variables { plaintext = false }
+
+  expect_failures = [var.domain]
 }
 
 run "mistakes_are_named" {

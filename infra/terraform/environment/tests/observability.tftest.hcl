@@ -10,7 +10,6 @@ variables {
   monthly_budget_usd       = 100
   stream_name              = "t-temperature-events"
   retention_hours          = 168
-  lag_query                = "SELECT MAX(MillisBehindLatest) FROM \"t-projector-g1\""
   readings_table           = "t-temperature-readings-g1"
   stats_table              = "t-temperature-stats-g1"
   stats_index              = "BySeen"
@@ -18,6 +17,8 @@ variables {
   dead_letters_table       = "t-dead-letters-g1"
   consumer_log_group       = "/t/consumer"
   cluster_name             = "t"
+  shards                   = 2
+  alarms_url               = "docs/alarms.md"
   service_names            = ["api", "consumer"]
   load_balancer_dimensions = { LoadBalancer = "app/t/1", TargetGroup = "targetgroup/t/1" }
 }
@@ -28,8 +29,8 @@ run "every_alarm_that_was_asked_for" {
 
   assert {
     condition = length(setsubtract([
-      "t-lag", "t-retention-nearly-reached", "t-no-progress", "t-stalled-shard", "t-records-may-be-lost", "t-dead-letters", "t-stream-throttled",
-      "t-tables-throttled", "t-server-errors", "t-latency", "t-no-api-running", "t-no-consumer-running",
+      "t-lag", "t-lag-unknown", "t-retention-nearly-reached", "t-no-progress", "t-stalled-shard", "t-records-may-be-lost", "t-dead-letters", "t-stream-throttled",
+      "t-tables-throttled", "t-server-errors", "t-latency", "t-no-api-running", "t-no-consumer-running", "t-stream-nearly-full", "t-consumer-busy", "t-api-memory", "t-errors-burn-fast", "t-errors-burn-slow",
     ], output.alarm_names)) == 0
     error_message = "Missing among ${join(", ", output.alarm_names)}."
   }
@@ -38,8 +39,16 @@ run "every_alarm_that_was_asked_for" {
     error_message = "Half of the retention, in milliseconds."
   }
   assert {
-    condition     = alltrue([for name in ["lag", "no-progress", "no-api-running"] : aws_cloudwatch_metric_alarm.this[name].treat_missing_data == "breaching"])
+    condition     = alltrue([for name in ["lag-unknown", "no-progress", "no-api-running"] : aws_cloudwatch_metric_alarm.this[name].treat_missing_data == "breaching"])
     error_message = "Where silence is the fault, silence alarms."
+  }
+  assert {
+    condition = alltrue([
+      for alarm in aws_cloudwatch_metric_alarm.this : alarm.treat_missing_data != "breaching" || (
+        alarm.evaluation_periods * max(flatten([for query in alarm.metric_query : query.metric[*].period])...) >= 900
+      )
+    ])
+    error_message = "But not before tasks have had the time to start: a first apply alarms nobody."
   }
   assert {
     condition     = alltrue([for alarm in aws_cloudwatch_metric_alarm.this : length([for query in alarm.metric_query : query if query.return_data]) == 1])
@@ -91,6 +100,28 @@ run "without_an_archive_nothing_waits_for_it" {
   assert {
     condition     = length([for name in output.alarm_names : name if strcontains(name, "archive")]) == 0 && length(aws_cloudwatch_log_metric_filter.archive_age) == 0
     error_message = "An alarm for it would never end."
+  }
+}
+
+run "a_canary_that_is_silent_alarms" {
+  command = plan
+  module { source = "../modules/observability" }
+  variables { canary_log_group = "/t/canary" }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["canary-silent"].treat_missing_data == "breaching" && aws_cloudwatch_log_metric_filter.canary[0].log_group_name == "/t/canary"
+    error_message = "Whatever keeps it from flying."
+  }
+}
+
+run "nothing_is_counted_unless_it_is_asked_for" {
+  command = plan
+  module { source = "../modules/observability" }
+  variables { monthly_budget_usd = null }
+
+  assert {
+    condition     = length(aws_budgets_budget.monthly) == 0
+    error_message = "An account that hides its billing refuses a budget, and with it the apply."
   }
 }
 

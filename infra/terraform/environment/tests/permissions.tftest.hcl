@@ -13,6 +13,7 @@ variables {
   }
   index_names     = { leases = "LeaseOwnerToLeaseKeyIndex", stats = "BySeen" }
   repository_name = "telemetry-pipeline"
+  registry        = "eu-west-1:123456789012"
   log_group_names = ["/t/api", "/t/consumer"]
 }
 
@@ -65,6 +66,26 @@ run "a_key_may_be_used_by_s3_alone" {
       toset(statement.actions), one(statement.resources), one(statement.condition[*].variable), one(one(statement.condition[*].values))
     ] if statement.sid == "EncryptByS3Alone"]) == [toset(["kms:Decrypt", "kms:GenerateDataKey"]), var.archive_bucket.kms_key_arn, "kms:ViaService", "s3.eu-west-1.amazonaws.com"]
     error_message = "That key, and only on S3's behalf."
+  }
+}
+
+run "awss_own_agents_have_roles_of_their_own" {
+  command = plan
+  module { source = "../modules/permissions" }
+  variables {
+    canary    = true
+    flow_logs = true
+  }
+
+  assert {
+    condition     = keys(aws_iam_role.process) == ["api", "canary", "consumer", "execution", "flow-logs", "scheduler"]
+    error_message = "Where there is something for them to do."
+  }
+  assert {
+    condition = { for role, document in data.aws_iam_policy_document.trust : role => tolist(tolist(document.statement)[0].principals)[0].identifiers if !contains(["api", "consumer", "execution"], role) } == {
+      canary = toset(["ecs-tasks.amazonaws.com"]), flow-logs = toset(["vpc-flow-logs.amazonaws.com"]), scheduler = toset(["scheduler.amazonaws.com"])
+    }
+    error_message = "Nobody else becomes them."
   }
 }
 

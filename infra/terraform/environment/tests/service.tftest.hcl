@@ -12,6 +12,8 @@ variables {
   command            = ["producer_api"]
   health_command     = ["CMD", "true"]
   environment        = { PREFIX = "t" }
+  architecture       = "arm64"
+  capacity           = "FARGATE"
   cpu                = 256
   memory             = 512
   stop_timeout_s     = 60
@@ -25,7 +27,7 @@ variables {
   log_retention_days = 7
   tasks_min          = 1
   tasks_max          = 2
-  scaling            = { lag = "SELECT MAX(MillisBehindLatest) FROM \"t-projector-g1\"" }
+  scaling            = { lag = { namespace = "t", name = "ProjectionLag" } }
 }
 
 run "hardened" {
@@ -36,13 +38,17 @@ run "hardened" {
     condition = alltrue([for container in jsondecode(aws_ecs_task_definition.this.container_definitions) : (
       container.readonlyRootFilesystem && container.user == "10001:10001" && container.linuxParameters.initProcessEnabled
       && container.linuxParameters.capabilities.drop == ["ALL"] && container.stopTimeout == 60
-      && container.mountPoints[0].containerPath == "/tmp"
+      && container.mountPoints[0].containerPath == "/tmp" && container.cpu == 256
     )])
     error_message = "Read-only root with a /tmp, no root, no capabilities, time to stop."
   }
   assert {
     condition     = aws_ecs_service.this.deployment_circuit_breaker[0].enable && aws_ecs_service.this.deployment_circuit_breaker[0].rollback
     error_message = "A deployment that does not become healthy is rolled back."
+  }
+  assert {
+    condition     = aws_ecs_task_definition.this.runtime_platform[0].cpu_architecture == "ARM64" && one(aws_ecs_service.this.capacity_provider_strategy).capacity_provider == "FARGATE"
+    error_message = "On what its image is built for."
   }
   assert {
     condition     = length(aws_vpc_security_group_ingress_rule.load_balancer) == 0
@@ -110,13 +116,15 @@ run "mistakes_are_named" {
     name           = "API 1"
     image          = "telemetry-pipeline:latest"
     health_command = ["true"]
+    architecture   = "x86"
+    capacity       = "EC2"
     memory         = 128
     stop_timeout_s = 300
     tasks_min      = 0
     deployment     = { minimum_percent = 100, maximum_percent = 100 }
   }
 
-  expect_failures = [var.name, var.image, var.health_command, var.memory, var.stop_timeout_s, var.tasks_min, var.deployment]
+  expect_failures = [var.name, var.image, var.health_command, var.architecture, var.capacity, var.memory, var.stop_timeout_s, var.tasks_min, var.deployment]
 }
 
 run "more_tasks_at_least_than_at_most_is_a_mistake" {

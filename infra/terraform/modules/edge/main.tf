@@ -24,7 +24,7 @@ resource "aws_vpc_security_group_ingress_rule" "allowed" {
 }
 
 resource "aws_lb" "this" {
-  #checkov:skip=CKV_AWS_91:Requests are counted by CloudWatch, and every refusal is answered with its reason; an access log names callers
+  #checkov:skip=CKV_AWS_91:A variable; on wherever it matters
   #checkov:skip=CKV2_AWS_28:allowed_cidrs says who may reach it; there is no world-open default that a firewall would have to mend
   #checkov:skip=CKV2_AWS_20:Redirects to HTTPS when there is a domain; without one there can be no certificate
   name                       = var.prefix
@@ -34,6 +34,15 @@ resource "aws_lb" "this" {
   drop_invalid_header_fields = true
   enable_deletion_protection = var.deletion_protection
   idle_timeout               = 60
+
+  dynamic "access_logs" {
+    for_each = aws_s3_bucket_policy.logs # AWS tries whether it may write
+
+    content {
+      bucket  = access_logs.value.bucket
+      enabled = true
+    }
+  }
 }
 
 resource "aws_lb_target_group" "api" {

@@ -46,3 +46,20 @@ variable "deletion_protection" {
   type        = bool
   description = "Whether AWS refuses to delete the load balancer."
 }
+
+variable "account_id" {
+  type        = string
+  description = "The AWS account; it makes the name of the logs' bucket unique in the world."
+}
+
+variable "access_logs" {
+  type        = bool
+  description = "Whether every request is written down."
+  default     = false
+}
+
+variable "log_retention_days" {
+  type        = number
+  description = "How long that is kept."
+  default     = 90
+}

@@ -3,15 +3,36 @@
 
 data "aws_region" "current" {}
 
+# Not by their state: a zone that is out of order for an hour must not have its subnets planned anew. No local zones, and none that
+# an account has to ask for.
+data "aws_availability_zones" "open" {
+  count = var.zones == null ? 1 : 0
+
+  filter {
+    name   = "opt-in-status"
+    values = ["opt-in-not-required"]
+  }
+
+  filter {
+    name   = "zone-type"
+    values = ["availability-zone"]
+  }
+}
+
 locals {
-  zones         = { for index, zone in var.zones : zone => index }
+  # Which letters a region has differs, and from account to account too.
+  zone_names = var.zones != null ? var.zones : slice(sort(data.aws_availability_zones.open[0].names), 0, 2)
+  letters    = [for name in local.zone_names : trimprefix(name, data.aws_region.current.name)]
+
+  zones         = { for index, letter in local.letters : letter => index }
   private_zones = var.egress == "public_ip" ? {} : local.zones
   nat_zones     = var.egress == "nat" ? { for zone, index in local.zones : zone => index if index < var.nat_gateways } : {}
-  nat_per_zone  = { for zone, index in local.zones : zone => contains(keys(local.nat_zones), zone) ? zone : var.zones[0] }
+  interfaces    = var.egress == "endpoints" ? concat(["ecr.api", "ecr.dkr", "kinesis-streams", "logs"], var.calls_ecs ? ["ecs"] : []) : var.kinesis_endpoint ? ["kinesis-streams"] : []
+  nat_per_zone  = { for zone, index in local.zones : zone => contains(keys(local.nat_zones), zone) ? zone : local.letters[0] }
 }
 
 resource "aws_vpc" "this" {
-  #checkov:skip=CKV2_AWS_11:Nothing listens but the load balancer and, for it alone, the API; flow logs would cost more than the tasks
+  #checkov:skip=CKV2_AWS_11:A variable; on wherever it matters
   cidr_block           = var.cidr
   enable_dns_support   = true
   enable_dns_hostnames = true
@@ -114,9 +135,9 @@ resource "aws_vpc_endpoint" "gateway" {
   tags              = { Name = "${var.prefix}-${each.key}" }
 }
 
-# Everything else that a task calls: images, logs, the stream, KCL's metrics.
+# Everything else that a task calls: images, logs, the stream.
 resource "aws_vpc_endpoint" "interface" {
-  for_each = toset(var.egress == "endpoints" ? ["ecr.api", "ecr.dkr", "kinesis-streams", "logs", "monitoring"] : [])
+  for_each = toset(local.interfaces)
 
   vpc_id              = aws_vpc.this.id
   vpc_endpoint_type   = "Interface"
@@ -128,7 +149,7 @@ resource "aws_vpc_endpoint" "interface" {
 }
 
 resource "aws_security_group" "endpoints" {
-  count = var.egress == "endpoints" ? 1 : 0
+  count = length(local.interfaces) == 0 ? 0 : 1
 
   name        = "${var.prefix}-endpoints"
   description = "HTTPS from inside the VPC to the interface endpoints"
@@ -137,7 +158,7 @@ resource "aws_security_group" "endpoints" {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "endpoints" {
-  count = var.egress == "endpoints" ? 1 : 0
+  count = length(local.interfaces) == 0 ? 0 : 1
 
   security_group_id = aws_security_group.endpoints[0].id
   description       = "HTTPS from inside the VPC"
@@ -145,4 +166,23 @@ resource "aws_vpc_security_group_ingress_rule" "endpoints" {
   ip_protocol       = "tcp"
   from_port         = 443
   to_port           = 443
+}
+
+# Connections that a security group refused: who knocks. Those that were let in would be far more, and say less.
+resource "aws_cloudwatch_log_group" "flow" {
+  #checkov:skip=CKV_AWS_158:CloudWatch encrypts logs with its own key
+  count = var.flow_logs ? 1 : 0
+
+  name              = "/${var.prefix}/flow"
+  retention_in_days = var.log_retention_days
+}
+
+resource "aws_flow_log" "refused" {
+  count = var.flow_logs ? 1 : 0
+
+  vpc_id          = aws_vpc.this.id
+  traffic_type    = "REJECT"
+  log_destination = aws_cloudwatch_log_group.flow[0].arn
+  iam_role_arn    = var.flow_log_role_arn
+  tags            = { Name = var.prefix }
 }

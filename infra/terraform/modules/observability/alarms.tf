@@ -9,25 +9,41 @@ locals {
   }
   written = { TableName = var.stats_table, Operation = "PutItem" }
 
+  # What the load balancer answered itself is not among its requests. Without any the quotient is none: division by 0 is no point.
+  error_percent = "100 * (FILL(m0, 0) + FILL(m1, 0)) / (FILL(m2, 0) + FILL(m1, 0))"
+  errors = {
+    m0 = ["AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", "Sum", local.balancer]
+    m1 = ["AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", "Sum", local.balancer]
+    m2 = ["AWS/ApplicationELB", "RequestCount", "Sum", local.balancer]
+  }
+
   alarms = {
     lag = {
-      description = "The projection is over a minute behind the log, or nobody reads it. See docs/runbook.md, lag."
-      expression  = var.lag_query
+      description = "The projection is over a minute behind the log."
       threshold   = 60000
       periods     = 5
+      metrics     = { m0 = [var.prefix, "ProjectionLag", "Maximum", {}] }
+    }
+    lag-unknown = {
+      description = "For a quarter of an hour no consumer has said how far the projection is behind the log."
+      comparison  = "LessThanThreshold"
+      threshold   = 1
+      periods     = 15
       missing     = "breaching"
+      metrics     = { m0 = [var.prefix, "ProjectionLag", "SampleCount", {}] }
     }
     retention-nearly-reached = {
       description = "The projection is behind by more than half of what the stream keeps: readings will be lost. Act today."
-      expression  = var.lag_query
       threshold   = var.retention_hours * local.hour_ms / 2
-      missing     = "ignore" # the alarm for lag tells of silence
+      missing     = "ignore" # lag-unknown tells of silence
+      metrics     = { m0 = [var.prefix, "ProjectionLag", "Maximum", {}] }
     }
     no-progress = {
-      description = "Nobody has renewed a shard's progress for five minutes; each shard does so every ten seconds, idle or not."
+      description = "Nobody has renewed a shard's progress for a quarter of an hour; each shard does so every ten seconds, idle or not."
       comparison  = "LessThanThreshold"
       threshold   = 1
       period      = 300
+      periods     = 3
       missing     = "breaching"
       metrics     = { m0 = ["AWS/DynamoDB", "SuccessfulRequestLatency", "SampleCount", local.written] }
     }
@@ -36,7 +52,7 @@ locals {
       metrics     = { m0 = [var.prefix, "StalledShards", "Sum", {}] }
     }
     records-may-be-lost = {
-      description = "A consumer was away for longer than the stream keeps records. See docs/runbook.md, records may be lost."
+      description = "A consumer was away for longer than the stream keeps records."
       metrics     = { m0 = [var.prefix, "LostStretches", "Sum", {}] }
     }
     consumer-restarts = {
@@ -52,7 +68,7 @@ locals {
       }
     }
     stream-throttled = {
-      description = "Writers ask more of a shard than it takes for five minutes: add shards (docs/runbook.md, reshard)."
+      description = "Writers ask more of a shard than it takes for five minutes: add shards."
       periods     = 5
       metrics     = { m0 = ["AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", { StreamName = var.stream_name }] }
     }
@@ -76,12 +92,8 @@ locals {
       description = "More than 1 % of the answers are 5xx: the API could not store or read, or there is no healthy task."
       threshold   = 1
       periods     = 3
-      expression  = "100 * (FILL(m0, 0) + FILL(m1, 0)) / MAX([FILL(m2, 0), 1])"
-      metrics = {
-        m0 = ["AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", "Sum", local.balancer]
-        m1 = ["AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", "Sum", local.balancer]
-        m2 = ["AWS/ApplicationELB", "RequestCount", "Sum", local.balancer]
-      }
+      expression  = local.error_percent
+      metrics     = local.errors
     }
     latency = {
       description = "One answer in a hundred takes longer than a second."
@@ -96,35 +108,14 @@ locals {
     }
   }
 
-  # An archiver says once a minute how old the oldest is of what it has yet to archive. Silence is as bad as age.
-  archive_alarms = {
-    archive-behind = {
-      description = "What arrived over 15 minutes ago is not archived yet, or no archiver says so. See docs/runbook.md, the archive is behind."
-      threshold   = 15 * 60
-      periods     = 5
-      missing     = "breaching"
-      metrics     = { m0 = [var.prefix, "ArchiveAge", "Maximum", {}] }
-    }
-    archive-nearly-lost = {
-      description = "The archive is behind by more than a quarter of what the stream keeps, or silent: records will be missing. Act today."
-      threshold   = var.retention_hours * 3600 / 4
-      periods     = 15
-      missing     = "breaching"
-      metrics     = { m0 = [var.prefix, "ArchiveAge", "Maximum", {}] }
-    }
-    archive-gap = {
-      description = "An archiver was away for longer than the stream keeps records: its log and the object say which stretch may be lost."
-      metrics     = { m0 = [var.prefix, "ArchiveGaps", "Sum", {}] }
-    }
-  }
-
   # Every task reports its CPU once a minute, so the number of reports says whether there is any.
   task_alarms = {
     for service in var.service_names : "no-${service}-running" => {
-      description = "No task of the ${service} runs."
+      description = "No task of the ${service} runs, for a quarter of an hour."
+      section     = "no-task-running"
       comparison  = "LessThanThreshold"
       threshold   = 1
-      periods     = 5
+      periods     = 15
       missing     = "breaching"
       metrics     = { m0 = ["AWS/ECS", "CPUUtilization", "SampleCount", { ClusterName = var.cluster_name, ServiceName = service }] }
     }
@@ -138,16 +129,23 @@ locals {
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
-  for_each = merge(local.alarms, local.task_alarms, length(var.archiver_log_groups) == 0 ? null : local.archive_alarms)
+  for_each = merge(
+    local.alarms, local.task_alarms, local.capacity_alarms, local.memory_alarms, local.slo_alarms,
+    length(var.archiver_log_groups) == 0 ? null : local.archive_alarms,
+    var.canary_log_group == null ? null : local.canary_alarms,
+  )
 
   alarm_name          = "${var.prefix}-${each.key}"
-  alarm_description   = each.value.description
+  alarm_description   = "${each.value.description} ${var.alarms_url}#${try(each.value.section, each.key)}"
   comparison_operator = try(each.value.comparison, "GreaterThanThreshold")
   threshold           = try(each.value.threshold, 0)
   evaluation_periods  = try(each.value.periods, 1)
   treat_missing_data  = try(each.value.missing, "notBreaching")
   alarm_actions       = [aws_sns_topic.alarms.arn]
   ok_actions          = [aws_sns_topic.alarms.arn]
+
+  # Last of all: what is not there yet is nothing to be told of.
+  depends_on = [var.after]
 
   dynamic "metric_query" {
     for_each = try(each.value.metrics, {})
@@ -217,6 +215,20 @@ resource "aws_cloudwatch_log_metric_filter" "lost" {
     name          = "LostStretches"
     value         = "1"
     default_value = "0"
+  }
+}
+
+# How far the projection is behind, as the supervisors see it (consumer/lag.py). KCL's own figure comes with forty others.
+resource "aws_cloudwatch_log_metric_filter" "lag" {
+  name           = "${var.prefix}-projection-lag"
+  log_group_name = var.consumer_log_group
+  pattern        = "{ $.event = \"projection_lag\" && $.lag_ms = * }"
+
+  metric_transformation {
+    namespace = var.prefix
+    name      = "ProjectionLag"
+    value     = "$.lag_ms"
+    unit      = "Milliseconds"
   }
 }
 

@@ -1,6 +1,10 @@
 # One page: what comes in, how far the projection is, what went wrong, and what the tasks use.
 
 locals {
+  # From names, so that a plan shows the whole page.
+  alarm_arns = "arn:${data.aws_partition.current.partition}:cloudwatch:${data.aws_region.current.name}:${var.account_id}:alarm"
+
+  lag     = [var.prefix, "ProjectionLag"]
   kinesis = [for name in ["IncomingRecords", "IncomingBytes"] : ["AWS/Kinesis", name, "StreamName", var.stream_name]]
   throttled = concat(
     [for name in ["WriteProvisionedThroughputExceeded", "ReadProvisionedThroughputExceeded"] : ["AWS/Kinesis", name, "StreamName", var.stream_name]],
@@ -15,7 +19,7 @@ locals {
     ] },
     { title = "Time to answer, p99 in s", stat = "p99", metrics = [concat(["AWS/ApplicationELB", "TargetResponseTime"], local.balanced)] },
     { title = "Into the log", stat = "Sum", metrics = local.kinesis },
-    { title = "Behind the log, in ms", stat = "Maximum", metrics = [[{ expression = var.lag_query, label = "lag", id = "lag", period = 60 }]] },
+    { title = "Behind the log, in ms", stat = "Maximum", metrics = [local.lag] },
     { title = "Throttled", stat = "Sum", metrics = local.throttled },
     { title = "Rows, dead letters, restarts", stat = "SampleCount", metrics = [
       ["AWS/DynamoDB", "SuccessfulRequestLatency", "TableName", var.stats_table, "Operation", "PutItem", { label = "progress rows written" }],
@@ -40,7 +44,7 @@ resource "aws_cloudwatch_dashboard" "this" {
     widgets = concat(
       [{
         type       = "alarm", x = 0, y = 0, width = 24, height = 3
-        properties = { title = "Alarms", alarms = [for alarm in aws_cloudwatch_metric_alarm.this : alarm.arn] }
+        properties = { title = "Alarms", alarms = [for alarm in aws_cloudwatch_metric_alarm.this : "${local.alarm_arns}:${alarm.alarm_name}"] }
       }],
       [for index, widget in local.widgets : {
         type = "metric", x = 12 * (index % 2), y = 3 + 6 * floor(index / 2), width = 12, height = 6

@@ -15,13 +15,13 @@ resource "aws_sns_topic" "alarms" {
 
 data "aws_iam_policy_document" "publishers" {
   statement {
-    sid       = "AlarmsAndBudgets"
+    sid       = "AlarmsBudgetsAndEvents"
     actions   = ["sns:Publish"]
     resources = [local.topic_arn]
 
     principals {
       type        = "Service"
-      identifiers = ["budgets.amazonaws.com", "cloudwatch.amazonaws.com"]
+      identifiers = ["budgets.amazonaws.com", "cloudwatch.amazonaws.com", "events.amazonaws.com"]
     }
 
     condition {
@@ -46,8 +46,10 @@ resource "aws_sns_topic_subscription" "email" {
   endpoint  = each.value
 }
 
-# Counts what bears this environment's tag; the tag must be switched on once under Billing, "Cost allocation tags".
+# Counts what bears this environment's tag, once the tag is switched on for cost allocation (docs/deploy.md).
 resource "aws_budgets_budget" "monthly" {
+  count = var.monthly_budget_usd == null ? 0 : 1
+
   name         = "${var.prefix}-monthly"
   budget_type  = "COST"
   time_unit    = "MONTHLY"

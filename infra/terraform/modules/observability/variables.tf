@@ -25,10 +25,10 @@ variable "alarm_emails" {
 
 variable "monthly_budget_usd" {
   type        = number
-  description = "US dollars a month; told at 80 % spent and when more than all of it is forecast."
+  description = "US dollars a month; told at 80 % spent and when more than all of it is forecast. null: nothing is counted."
 
   validation {
-    condition     = var.monthly_budget_usd > 0
+    condition     = var.monthly_budget_usd == null || coalesce(var.monthly_budget_usd, 0) > 0
     error_message = "The budget must be above 0."
   }
 }
@@ -41,11 +41,6 @@ variable "stream_name" {
 variable "retention_hours" {
   type        = number
   description = "How long the stream keeps records."
-}
-
-variable "lag_query" {
-  type        = string
-  description = "A CloudWatch query for how far the projection is behind, in milliseconds."
 }
 
 variable "readings_table" {
@@ -78,6 +73,22 @@ variable "consumer_log_group" {
   description = "Where the consumer's supervisor logs."
 }
 
+variable "shards" {
+  type        = number
+  description = "The stream's number of shards."
+}
+
+variable "canary_log_group" {
+  type        = string
+  description = "Where the canary logs, or null where there is none."
+  default     = null
+}
+
+variable "alarms_url" {
+  type        = string
+  description = "Where it says what to do at an alarm; its name follows as an anchor."
+}
+
 variable "archiver_log_groups" {
   type        = map(string)
   description = "Where the archivers log, by their services' names; empty without an archive."
@@ -92,6 +103,12 @@ variable "cluster_name" {
 variable "service_names" {
   type        = list(string)
   description = "The services in it."
+}
+
+variable "after" {
+  type        = list(string)
+  description = "Anything that must be there before anybody is told that it is not."
+  default     = []
 }
 
 variable "load_balancer_dimensions" {

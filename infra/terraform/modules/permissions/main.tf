@@ -20,7 +20,13 @@ locals {
       execution = data.aws_iam_policy_document.execution.json
     },
     { for archive in var.archive_bucket[*] : "archiver" => data.aws_iam_policy_document.archiver[0].json },
+    { for on in [var.flow_logs] : "flow-logs" => data.aws_iam_policy_document.flow_logs.json if on },
+    { for name, policy in { canary = data.aws_iam_policy_document.canary.json, scheduler = data.aws_iam_policy_document.scheduler.json } : name => policy if var.canary },
   )
+
+  # Who becomes them.
+  services = { flow-logs = "vpc-flow-logs.amazonaws.com", scheduler = "scheduler.amazonaws.com" }
+  sources  = { flow-logs = "ec2:${local.place}:*", scheduler = "scheduler:${local.place}:*" }
 }
 
 data "aws_iam_policy_document" "api" {
@@ -178,19 +184,6 @@ data "aws_iam_policy_document" "consumer" {
     ]
     resources = local.tables.workers
   }
-
-  # CloudWatch knows no resources; KCL's namespace is the application's name, which is its lease table's.
-  statement {
-    sid       = "TellMetrics"
-    actions   = ["cloudwatch:PutMetricData"]
-    resources = ["*"]
-
-    condition {
-      test     = "StringEquals"
-      variable = "cloudwatch:namespace"
-      values   = var.table_names.leases
-    }
-  }
 }
 
 # Nothing of it lets an archiver delete, nor look at a table.
@@ -240,34 +233,15 @@ data "aws_iam_policy_document" "archiver" {
   }
 }
 
-# Fargate's own agent: it fetches the image and writes the logs. Our processes never have these rights.
-data "aws_iam_policy_document" "execution" {
-  statement {
-    sid       = "LogInToRegistry"
-    actions   = ["ecr:GetAuthorizationToken"]
-    resources = ["*"] # the call knows no resource
-  }
-
-  statement {
-    sid       = "FetchImage"
-    actions   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-    resources = ["${local.arn}:ecr:${local.place}:repository/${var.repository_name}"]
-  }
-
-  statement {
-    sid       = "WriteLogs"
-    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    resources = local.log_groups
-  }
-}
-
 data "aws_iam_policy_document" "trust" {
+  for_each = local.policies
+
   statement {
     actions = ["sts:AssumeRole"]
 
     principals {
       type        = "Service"
-      identifiers = ["ecs-tasks.amazonaws.com"]
+      identifiers = [lookup(local.services, each.key, "ecs-tasks.amazonaws.com")]
     }
 
     condition {
@@ -279,7 +253,7 @@ data "aws_iam_policy_document" "trust" {
     condition {
       test     = "ArnLike"
       variable = "aws:SourceArn"
-      values   = ["${local.arn}:ecs:${local.place}:*"]
+      values   = ["${local.arn}:${lookup(local.sources, each.key, "ecs:${local.place}:*")}"]
     }
   }
 }
@@ -288,7 +262,7 @@ resource "aws_iam_role" "process" {
   for_each = local.policies
 
   name                 = "${var.prefix}-${each.key}"
-  assume_role_policy   = data.aws_iam_policy_document.trust.json
+  assume_role_policy   = data.aws_iam_policy_document.trust[each.key].json
   permissions_boundary = var.permissions_boundary
 }
 

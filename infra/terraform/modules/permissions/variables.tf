@@ -49,9 +49,26 @@ variable "repository_name" {
   description = "The ECR repository that images are fetched from."
 }
 
+variable "registry" {
+  type        = string
+  description = "Region and account of that repository, as ARNs have them: eu-west-1:123456789012."
+}
+
 variable "log_group_names" {
   type        = list(string)
   description = "Log groups of the processes."
+}
+
+variable "canary" {
+  type        = bool
+  description = "Whether there are roles for a canary and for who starts it."
+  default     = false
+}
+
+variable "flow_logs" {
+  type        = bool
+  description = "Whether there is a role that writes the network's flow logs."
+  default     = false
 }
 
 variable "permissions_boundary" {

@@ -47,11 +47,12 @@ resource "aws_appautoscaling_policy" "requests" {
   }
 }
 
-# Lag has no target to be held at: it is near 0 or it grows. So one more worker while it grows, one fewer when it has long been gone.
+# Lag has no target to be held at: it is small or it grows. An idle shard's is up to ten seconds and some, since its mark is renewed
+# that often. So one more worker while it grows, one fewer when it has long been gone.
 locals {
   lag_steps = var.scaling.lag == null ? {} : {
     out = { adjustment = 1, comparison = "GreaterThanThreshold", threshold_ms = 60000, minutes = 3, cooldown_s = 180 }
-    in  = { adjustment = -1, comparison = "LessThanThreshold", threshold_ms = 5000, minutes = 30, cooldown_s = 900 }
+    in  = { adjustment = -1, comparison = "LessThanThreshold", threshold_ms = 30000, minutes = 30, cooldown_s = 900 }
   }
 }
 
@@ -90,8 +91,13 @@ resource "aws_cloudwatch_metric_alarm" "lag" {
 
   metric_query {
     id          = "lag"
-    expression  = var.scaling.lag
-    period      = 60
     return_data = true
+
+    metric {
+      namespace   = var.scaling.lag.namespace
+      metric_name = var.scaling.lag.name
+      stat        = "Maximum"
+      period      = 60
+    }
   }
 }

@@ -21,9 +21,14 @@ resource "aws_ecs_task_definition" "this" {
   execution_role_arn       = var.execution_role_arn
   task_role_arn            = var.task_role_arn
 
+  # A revision that is replaced stays: to take it away is a right over those of all environments, and it costs nothing.
+  skip_destroy = true
+
+  tags = { Revision = reverse(split(":", var.image))[0] }
+
   runtime_platform {
     operating_system_family = "LINUX"
-    cpu_architecture        = "X86_64"
+    cpu_architecture        = { arm64 = "ARM64", amd64 = "X86_64" }[var.architecture]
   }
 
   # Fargate has no tmpfs: /tmp is a volume on the task's own encrypted disk, gone with the task. It gets the owner and mode that
@@ -36,6 +41,7 @@ resource "aws_ecs_task_definition" "this" {
     name                   = var.name
     image                  = var.image
     essential              = true
+    cpu                    = var.cpu # KCL divides what it uses by the container's own limit, which is 0 unless it is set
     entryPoint             = var.entry_point
     command                = var.command
     user                   = "10001:10001"
@@ -48,9 +54,9 @@ resource "aws_ecs_task_definition" "this" {
     systemControls         = []
     healthCheck = {
       command     = var.health_command
-      interval    = 15
+      interval    = 30 # each starts an interpreter
       timeout     = 10
-      retries     = 4
+      retries     = 3
       startPeriod = var.start_period_s
     }
     # The first process reaps what the daemon leaves behind.
@@ -113,7 +119,6 @@ resource "aws_ecs_service" "this" {
   cluster                           = var.cluster_arn
   task_definition                   = aws_ecs_task_definition.this.arn
   desired_count                     = var.tasks_min
-  launch_type                       = "FARGATE"
   propagate_tags                    = "SERVICE"
   health_check_grace_period_seconds = var.load_balancer == null ? null : var.start_period_s
 
@@ -123,6 +128,11 @@ resource "aws_ecs_service" "this" {
   deployment_circuit_breaker {
     enable   = true
     rollback = true
+  }
+
+  capacity_provider_strategy {
+    capacity_provider = var.capacity
+    weight            = 1
   }
 
   network_configuration {

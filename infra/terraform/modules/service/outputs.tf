@@ -8,6 +8,11 @@ output "task_definition_arn" {
   value       = aws_ecs_task_definition.this.arn
 }
 
+output "security_group_id" {
+  description = "The security group of its tasks."
+  value       = aws_security_group.this.id
+}
+
 output "log_group_name" {
   description = "Where its output goes, once that is there."
   value       = aws_cloudwatch_log_group.this.name

@@ -68,6 +68,26 @@ variable "cpu" {
   }
 }
 
+variable "architecture" {
+  type        = string
+  description = "What the image is built for: arm64 or amd64."
+
+  validation {
+    condition     = contains(["arm64", "amd64"], var.architecture)
+    error_message = "architecture must be arm64 or amd64."
+  }
+}
+
+variable "capacity" {
+  type        = string
+  description = "FARGATE, or FARGATE_SPOT for tasks that may end at any time."
+
+  validation {
+    condition     = contains(["FARGATE", "FARGATE_SPOT"], var.capacity)
+    error_message = "capacity must be FARGATE or FARGATE_SPOT."
+  }
+}
+
 variable "memory" {
   type        = number
   description = "Memory in MiB; Fargate allows two to eight times the CPU units."
@@ -168,9 +188,12 @@ variable "scaling" {
   type = object({
     cpu_percent         = optional(number)
     requests_per_minute = optional(number)
-    lag                 = optional(string)
+    lag = optional(object({
+      namespace = string
+      name      = string
+    }))
   })
-  description = "What the number of tasks follows: mean CPU, requests per task, and a query for the lag in milliseconds; nothing: it stays."
+  description = "What the number of tasks follows: mean CPU, requests per task, and a metric of the lag in milliseconds; nothing: it stays."
   default     = {}
 }
 

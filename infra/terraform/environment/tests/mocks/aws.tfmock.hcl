@@ -3,6 +3,10 @@ mock_data "aws_region" {
   defaults = { name = "eu-west-1" }
 }
 
+mock_data "aws_availability_zones" {
+  defaults = { names = ["eu-west-1a", "eu-west-1b"] }
+}
+
 mock_data "aws_partition" {
   defaults = { partition = "aws" }
 }

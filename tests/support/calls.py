@@ -1,0 +1,76 @@
+"""The calls that Terraform's provider made, as IAM names them, from its own log.
+
+The provider writes down each request with the service and the operation of the SDK (`rpc.service`, `rpc.method`) when
+TF_LOG_PROVIDER is DEBUG. Most operations are actions of the same name; the others are below, each as the service's part of the
+service authorization reference, or its API reference, has it.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+_CALL: Final = re.compile(r'rpc\.method=(?P<method>\w+).*?rpc\.service="?(?P<service>[\w .-]+?)"?(?= \w+[.\w]*=|$)')
+
+_SERVICES: Final[Mapping[str, str]] = {
+    "ACM": "acm",
+    "Application Auto Scaling": "application-autoscaling",
+    "Athena": "athena",
+    "Budgets": "budgets",
+    "CloudWatch": "cloudwatch",
+    "CloudWatch Logs": "logs",
+    "DynamoDB": "dynamodb",
+    "EC2": "ec2",
+    "ECS": "ecs",
+    "Elastic Load Balancing v2": "elasticloadbalancing",
+    "EventBridge": "events",
+    "Glue": "glue",
+    "IAM": "iam",
+    "Kinesis": "kinesis",
+    "Route 53": "route53",
+    "S3": "s3",
+    "SNS": "sns",
+    "STS": "sts",
+    "Scheduler": "scheduler",
+}
+
+_OTHERWISE: Final[Mapping[str, str]] = {
+    "budgets:CreateBudget": "budgets:ModifyBudget",
+    "budgets:DeleteBudget": "budgets:ModifyBudget",
+    "budgets:DescribeBudget": "budgets:ViewBudget",
+    "budgets:DescribeNotificationsForBudget": "budgets:ViewBudget",
+    "budgets:DescribeSubscribersForNotification": "budgets:ViewBudget",
+    "budgets:UpdateBudget": "budgets:ModifyBudget",
+    "route53:ChangeTagsForResource": "route53:ChangeTagsForResource",
+    "s3:DeleteBucketEncryption": "s3:PutEncryptionConfiguration",
+    "s3:DeleteBucketLifecycle": "s3:PutLifecycleConfiguration",
+    "s3:DeleteBucketTagging": "s3:PutBucketTagging",
+    "s3:DeletePublicAccessBlock": "s3:PutBucketPublicAccessBlock",
+    "s3:GetBucketAccelerateConfiguration": "s3:GetAccelerateConfiguration",
+    "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
+    "s3:GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
+    "s3:GetBucketReplication": "s3:GetReplicationConfiguration",
+    "s3:GetObjectLockConfiguration": "s3:GetBucketObjectLockConfiguration",
+    "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
+    "s3:HeadBucket": "s3:ListBucket",
+    "s3:ListObjectVersions": "s3:ListBucketVersions",
+    "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:PutBucketEncryption": "s3:PutEncryptionConfiguration",
+    "s3:PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
+    "s3:PutObjectLockConfiguration": "s3:PutBucketObjectLockConfiguration",
+    "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
+}
+
+_FREE: Final = frozenset({"sts:GetCallerIdentity"})
+"""Needs no right (STS API reference)."""
+
+
+def actions_of(log: Iterable[str]) -> dict[str, int]:
+    """The actions that a provider's log tells of, and how often each was called."""
+    found: dict[str, int] = {}
+    for line in log:
+        if "HTTP Request Sent" in line and (call := _CALL.search(line)):
+            name = f"{_SERVICES[call['service']]}:{call['method']}"
+            action = _OTHERWISE.get(name, name)
+            if action not in _FREE:
+                found[action] = found.get(action, 0) + 1
+    return found
