@@ -16,6 +16,8 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
+from producer_api.doors.influx import health, ping, query
+from producer_api.doors.write import write
 from producer_api.envelope import Envelope
 from producer_api.live.hub import Hub
 from producer_api.live.stream import live
@@ -106,6 +108,11 @@ ROUTES: list[Route | Mount] = [
     Mount("/static", StaticFiles(directory=STATIC), name="static", middleware=_PACKED),
     Route("/api/temperature", record_temperature, methods=["PUT"]),
     Route("/api/temperature/batch", record_batch, methods=["POST"], middleware=_PACKED),
+    Route("/api/v2/write", write, methods=["POST"]),
+    Route("/write", write, methods=["POST"]),
+    Route("/health", health),
+    Route("/ping", ping),
+    Route("/query", query, methods=["GET", "POST"]),
     Route("/api/stats", stats, middleware=_PACKED),
     Route("/api/stats/history", history, middleware=_PACKED),
     Route("/api/sensors", list_sensors, middleware=_PACKED),

@@ -9,13 +9,18 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from producer_api.openapi import operating, pages, reading, writing
+from producer_api.openapi import doors, operating, pages, reading, writing
 from producer_api.openapi.describing import HEADERS, Json, Operation, operation_json, types_of
 from producer_api.reading.answers import not_modified
 
 OPERATIONS: Final[Mapping[str, Mapping[str, Operation]]] = {
     "/api/temperature": {"put": writing.TEMPERATURE},
     "/api/temperature/batch": {"post": writing.BATCH},
+    "/api/v2/write": {"post": doors.WRITE},
+    "/write": {"post": doors.WRITE_1},
+    "/health": {"get": doors.HEALTH},
+    "/ping": {"get": doors.PING},
+    "/query": {"get": doors.QUERY, "post": doors.QUERY_POST},
     "/api/stats": {"get": reading.STATS},
     "/api/stats/history": {"get": reading.HISTORY},
     "/api/sensors": {"get": reading.SENSORS},
@@ -39,6 +44,7 @@ OPERATIONS: Final[Mapping[str, Mapping[str, Operation]]] = {
 _SCHEMAS: Final = "#/components/schemas/"
 _TAGS: Final = {
     writing.TAG: "Readings go in. 200 means stored; sending again is safe.",
+    doors.TAG: "For senders that speak to InfluxDB: Telegraf, Home Assistant, ESP8266 and ESP32, openHAB, Node-RED.",
     reading.TAG: "Exact figures come out, with how fresh they are. `after` waits for a reading that was just sent.",
     "Live": "Figures and windows as they change.",
     operating.TAG: "For those who run it.",

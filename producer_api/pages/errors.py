@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, Response
 CODES: Final[Mapping[str, str]] = {
     "invalid-reading": "A field is missing or malformed. `errors` names each, and what is expected. Nothing was stored.",
     "invalid-batch": "The body is no batch of readings at all. Nothing was stored.",
+    "invalid-lines": "A line of line protocol is malformed, or is no reading. `errors` names each. Good lines were stored.",
     "invalid-question": "A parameter is unknown, repeated, empty or malformed. `errors` names each, and what is expected.",
     "unknown-zone": "There is no such time zone. `nearest` asks with one that there is.",
     "nothing-between": "The stretch ends where it begins, or before. Exchange `from` and `to`, or move one of them.",
