@@ -17,6 +17,7 @@ from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from producer_api.doors.influx import health, ping, query
+from producer_api.doors.webhooks import from_chirpstack, from_ttn
 from producer_api.doors.write import write
 from producer_api.envelope import Envelope
 from producer_api.live.hub import Hub
@@ -113,6 +114,8 @@ ROUTES: list[Route | Mount] = [
     Route("/health", health),
     Route("/ping", ping),
     Route("/query", query, methods=["GET", "POST"]),
+    Route("/api/webhooks/ttn", from_ttn, methods=["POST"]),
+    Route("/api/webhooks/chirpstack", from_chirpstack, methods=["POST"]),
     Route("/api/stats", stats, middleware=_PACKED),
     Route("/api/stats/history", history, middleware=_PACKED),
     Route("/api/sensors", list_sensors, middleware=_PACKED),

@@ -136,7 +136,10 @@ def problem_message(members: Mapping[str, Any], request_id: str, default: Iterab
 async def invalid_reading(_: Request, error: Exception) -> Response:
     """400: every bad field at once, under `message` as the original did and under `errors` as RFC 9457 suggests."""
     assert isinstance(error, InvalidReading)  # the table in app.py says so
-    faults = [{"pointer": f"/{name}" if name != "body" else "", "detail": text} for name, text in error.fields.items()]
+    faults = [
+        {"pointer": f"/{name.replace('.', '/')}" if name != "body" else "", "detail": text}
+        for name, text in error.fields.items()
+    ]
     return problem(400, f"The reading was refused: {error}", "invalid-reading", message=error.fields, errors=faults)
 
 

@@ -21,6 +21,8 @@ OPERATIONS: Final[Mapping[str, Mapping[str, Operation]]] = {
     "/health": {"get": doors.HEALTH},
     "/ping": {"get": doors.PING},
     "/query": {"get": doors.QUERY, "post": doors.QUERY_POST},
+    "/api/webhooks/ttn": {"post": doors.TTN},
+    "/api/webhooks/chirpstack": {"post": doors.CHIRPSTACK},
     "/api/stats": {"get": reading.STATS},
     "/api/stats/history": {"get": reading.HISTORY},
     "/api/sensors": {"get": reading.SENSORS},
@@ -45,6 +47,7 @@ _SCHEMAS: Final = "#/components/schemas/"
 _TAGS: Final = {
     writing.TAG: "Readings go in. 200 means stored; sending again is safe.",
     doors.TAG: "For senders that speak to InfluxDB: Telegraf, Home Assistant, ESP8266 and ESP32, openHAB, Node-RED.",
+    doors.WEBHOOKS: "For LoRaWAN servers.",
     reading.TAG: "Exact figures come out, with how fresh they are. `after` waits for a reading that was just sent.",
     "Live": "Figures and windows as they change.",
     operating.TAG: "For those who run it.",

@@ -5,12 +5,13 @@ from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct
 
-from producer_api.doors import write
+from producer_api.doors import webhooks, write
 from producer_api.doors.points import PRECISIONS_NS
 from producer_api.openapi.describing import Answer, Content, Operation, refusal
 from producer_api.parameters import Parameter
 
 TAG: Final = "Line protocol"
+WEBHOOKS: Final = "Webhooks"
 
 _LINES: Final = Content({"type": "string"}, {"lines": "temperature,sensorId=room-1 value=21.5 1732545600000000000\n"})
 PRECISION: Final = Parameter[str](
@@ -142,4 +143,67 @@ QUERY_POST: Final = replace(
         413: refusal(413, "content-too-large"),
         415: refusal(415, "unsupported-media-type", headers=("Accept-Encoding",)),
     },
+)
+
+
+class ReceivedShape(Struct):
+    """What became of a message."""
+
+    stored: Annotated[int, Meta(ge=0, le=1)]
+    ignored: Annotated[str | None, Meta(description="Why nothing was to be stored.")]
+
+
+_TTN_MESSAGE: Final = {
+    "end_device_ids": {"device_id": "cellar-1"},
+    "received_at": "2026-03-01T12:00:00.123Z",
+    "uplink_message": {"decoded_payload": {"temperature": 21.5}},
+}
+_CHIRPSTACK_EVENT: Final = {
+    "deviceInfo": {"devEui": "0101010101010101"},
+    "time": "2026-03-01T12:00:00.123Z",
+    "object": {"temperature": 21.5},
+}
+
+
+def _webhook(name: str, server: str, description: str, message: dict[str, Any], query: tuple[Parameter[str], ...]) -> Operation:
+    return Operation(
+        name=name,
+        tag=WEBHOOKS,
+        summary=f"Store the temperature in a message of {server}",
+        description=description,
+        query=query,
+        body={_JSON: Content({"type": "object"}, {"uplink": message})},
+        body_description=f"At most {webhooks.BODY_BYTES_MAX} bytes. `Content-Encoding` may be gzip or deflate.",
+        answers={
+            200: Answer("Stored, or nothing to be stored.", {_JSON: Content(ReceivedShape)}),
+            400: refusal(
+                400,
+                "invalid-reading",
+                more="No message with a device and a time, or a temperature that is none.",
+                errors=[{"pointer": "/received_at", "detail": "This field cannot be blank."}],
+            ),
+            413: refusal(413, "content-too-large"),
+            415: refusal(415, "unsupported-media-type", headers=("Accept-Encoding",)),
+            503: refusal(
+                503,
+                *("not-confirmed", "overloaded", "log-refuses", "wrong-stream", "service-unavailable"),
+                more="Not known to be stored: send it again after `Retry-After`.",
+            ),
+        },
+    )
+
+
+TTN: Final = _webhook(
+    "receiveFromTheThingsStack",
+    "The Things Stack",
+    "`decoded_payload.temperature`, in °C, as the application's payload formatter makes it. It sends each message once.",
+    _TTN_MESSAGE,
+    (),
+)
+CHIRPSTACK: Final = _webhook(
+    "receiveFromChirpStack",
+    "ChirpStack 4",
+    "`object.temperature`, in °C, as the device profile's codec makes it.",
+    _CHIRPSTACK_EVENT,
+    (Parameter("event", str, "up", "What happened; all but `up` is ignored.", {"type": "string"}, "up"),),
 )
