@@ -3,6 +3,7 @@
 import click
 
 from cli.following import tail
+from cli.keys import keys
 from cli.operating import continue_, doctor
 from cli.replaying import replay
 from cli.sending import import_, send, simulate
@@ -13,5 +14,5 @@ def telemetry() -> None:
     """Work with the telemetry log. AWS is found by the standard AWS variables, the stream by PREFIX."""
 
 
-for command in (replay, tail, send, simulate, import_, doctor, continue_):
+for command in (replay, tail, send, simulate, import_, doctor, continue_, keys):
     telemetry.add_command(command)

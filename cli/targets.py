@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple
 import click
 
 from projections.zones import Zone
-from replay.api import Api
+from replay.api import KEY_VARIABLE, Api
 from replay.export import Lines
 from replay.formats import CsvRows, Format, Output, line_of
 from replay.pouring import IntoApi
@@ -65,7 +65,9 @@ def require_usable(target: Target) -> None:
 def opened(target: Target, written: int) -> Iterator[Output]:
     """The output, cut to what of it counts. Raises ClickException when less is there, or it cannot be written."""
     if target.url is not None:
-        yield IntoApi(Api(target.url).batch, target.speed, clock=time.monotonic, sleep=time.sleep)
+        yield IntoApi(
+            Api(target.url, key=os.environ.get(KEY_VARIABLE, "")).batch, target.speed, clock=time.monotonic, sleep=time.sleep
+        )
         return
     if target.form is Format.PARQUET:
         assert target.path

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
+from producer_api.keys.gate import Gate
 from producer_api.live.hub import Hub
 from producer_api.operating.outcomes import Outcomes
 from producer_api.operating.sight import Sight
@@ -41,6 +42,8 @@ class Services:
     metrics: "Metrics"
     readiness: Mapping[str, Shared[object]]
     """What must answer for the API to be ready, by name, beside what the writer meets."""
+    gate: Gate | None = None
+    """None while keys are off."""
     turns: Turns = field(default_factory=Turns)
     """Of batches."""
 

@@ -108,6 +108,9 @@ class Settings(BaseModel):
             description="Origins whose pages may call the API, separated by commas; * for any, none by default.",
         ),
     ] = ""
+    keys: Annotated[bool, Field(description="Whether the API asks for keys, which `telemetry keys` makes; on AWS it does.")] = (
+        False
+    )
     write_id_tags: Annotated[
         str,
         Field(

@@ -12,7 +12,7 @@ from producer_api.operating.outcomes import Outcome
 from producer_api.services import services
 from producer_api.writing.bodies import read_body, require_json
 from producer_api.writing.parsing import Ignored
-from producer_api.writing.storing import store_one
+from producer_api.writing.storing import refuse_one, store_one
 from telemetry import strict_json
 from telemetry.errors import InvalidReading
 from telemetry.reading import Reading
@@ -35,10 +35,10 @@ def _webhook(door: str, read: Reader) -> Callable[[Request], Awaitable[Response]
         try:
             said = read(_document(body), request.query_params.get("event") or UPLINK, found.settings, now_us)
         except InvalidReading:
-            found.outcomes.reading(door, Outcome.REFUSED)
+            refuse_one(request, door, Outcome.REFUSED)
             raise
         if isinstance(said, Ignored):
-            found.outcomes.reading(door, Outcome.IGNORED)
+            refuse_one(request, door, Outcome.IGNORED)
             return JSONResponse({"stored": 0, "ignored": said.why})
         stored = await store_one(request, said, door, now_us)
         headers = {"X-Event-Id": stored.event_id, "X-Stream-Position": stored.position}

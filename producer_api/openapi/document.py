@@ -33,6 +33,7 @@ OPERATIONS: Final[Mapping[str, Mapping[str, Operation]]] = {
     "/api/live": {"get": operating.LIVE},
     "/api/status": {"get": operating.STATUS},
     "/metrics": {"get": operating.METRICS},
+    "/api/session": {"post": operating.BEGIN_SESSION, "delete": operating.END_SESSION},
     "/livez": {"get": operating.LIVEZ},
     "/readyz": {"get": operating.READYZ},
     "/": {"get": pages.HOME},
@@ -51,6 +52,7 @@ _TAGS: Final = {
     reading.TAG: "Exact figures come out, with how fresh they are. `after` waits for a reading that was just sent.",
     "Live": "Figures and windows as they change.",
     operating.TAG: "For those who run it.",
+    operating.SESSIONS: "Keys of people.",
     pages.TAG: "For people.",
 }
 _ABOUT: Final = """Temperature readings go in, are kept in an event log, and come out as exact statistics.
@@ -58,6 +60,8 @@ _ABOUT: Final = """Temperature readings go in, are kept in an event log, and com
 - **Errors** are problems (RFC 9457) whose `code` is for programs and whose `type` leads to a page about it. 400: it breaks its
   schema, unknown parameters among them. 422: it fits, and cannot be answered as asked. Any path may also answer 405 with
   `Allow`, and 400, 408, 431, 501 or 503 where the connection itself is at fault.
+- **Keys**, where the server asks for them, are sent as `Authorization: Bearer` or `X-API-Key`. Any path but those that are open
+  may then answer 401, 403 and 429.
 - **Numbers** are exact decimals. Nothing measured is `null`. Members, events, enumerated values and optional parameters may
   be added at any time.
 - **Times** are RFC 3339; those in questions may also be dates, `now`, `-24h` or epoch milliseconds, read in `tz`.

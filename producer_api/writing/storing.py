@@ -11,7 +11,10 @@ from typing import Final, NamedTuple
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Scope
 
+from producer_api.keys.gate import FOREIGN
+from producer_api.keys.guarded import grant_of
 from producer_api.operating.outcomes import Outcome, outcome_of
 from producer_api.services import Services, services
 from producer_api.tracing import sampled
@@ -19,7 +22,7 @@ from producer_api.writing.bodies import read_body
 from producer_api.writing.commit import Receipt
 from producer_api.writing.parsing import Ignored
 from producer_api.writing.sending import Lot, Sending, unhurried
-from telemetry.errors import InvalidBatch, InvalidReading, NotStored, Refused
+from telemetry.errors import InvalidBatch, InvalidReading, NotPermitted, NotStored, Refused
 from telemetry.events import encode_event, event_id
 from telemetry.logs import SparseLog
 from telemetry.reading import Reading
@@ -80,7 +83,12 @@ class Fates(NamedTuple):
 
 async def store_one(request: Request, reading: Reading, door: str, now_us: int) -> Stored:
     """Store a reading that came at `now_us`. Raises NotStored, WrongStream, ClientDisconnect."""
-    found = services(request)
+    found, grant = services(request), grant_of(request.scope)
+    if grant:
+        grant.spend(1)
+        if not grant.may_write(reading.sensor_id):
+            found.outcomes.reading(door, Outcome.REFUSED)
+            raise NotPermitted("foreign-sensor", FOREIGN)
     found.stream.require_ours()
     place = found.stream.place
     # Whether the client hung up is known where its connection is (`connections.py`).
@@ -95,6 +103,13 @@ async def store_one(request: Request, reading: Reading, door: str, now_us: int) 
         raise
     found.outcomes.reading(door, Outcome.STORED)
     return Stored(event_id(reading), receipt.position(place))
+
+
+def refuse_one(request: Request, door: str, outcome: Outcome) -> None:
+    """Count what came in place of a reading."""
+    services(request).outcomes.reading(door, outcome)
+    if grant := grant_of(request.scope):
+        grant.spend(1)
 
 
 async def store_all(request: Request, door: Door, read: Callable[[bytes, int], Iterator[Given]]) -> Fates:
@@ -115,7 +130,7 @@ async def store_all(request: Request, door: Door, read: Callable[[bytes, int], I
             sending = Sending(found.writer, hung_up)
             now_us = time.time_ns() // 1000
             given = unhurried(read(body, now_us))
-            decisions = await _decide(given, door, sending, now_us, sampled(request.scope))
+            decisions = await _decide(given, door, sending, now_us, request.scope)
             found.stream.require_ours()
             place = found.stream.place
             await sending.send(until_s - clock_s())
@@ -127,13 +142,15 @@ async def store_all(request: Request, door: Door, read: Callable[[bytes, int], I
     return fates
 
 
-async def _decide(
-    given: AsyncIterator[Given], door: Door, sending: Sending, now_us: int, traceparent: str
-) -> Sequence[_Decision]:
+async def _decide(given: AsyncIterator[Given], door: Door, sending: Sending, now_us: int, scope: Scope) -> Sequence[_Decision]:
     """What is to be done with each item; equal readings are one event. Raises what the items do, 413."""
+    grant, traceparent = grant_of(scope), sampled(scope)
     decisions: list[_Decision] = []
     accepted: dict[Reading, _Accepted] = {}
-    async for item in given:
+    async for said in given:
+        item = said
+        if isinstance(said, Reading) and grant and not grant.may_write(said.sensor_id):
+            item = InvalidReading({"sensorId": FOREIGN})
         if len(decisions) == door.items_max:
             raise HTTPException(
                 413, f"The batch holds more than {door.items_max} readings. Nothing was stored; send fewer at once."
@@ -146,6 +163,8 @@ async def _decide(
             lot = sending.add(item.sensor_id, encode_event(item, now_us, known_id=known_id, traceparent=traceparent))
             accepted[item] = _Accepted(known_id, lot)
         decisions.append(accepted[item])
+    if grant:
+        grant.spend(len(decisions))
     return decisions
 
 

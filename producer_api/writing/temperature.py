@@ -10,7 +10,7 @@ from producer_api.operating.outcomes import Outcome
 from producer_api.services import services
 from producer_api.writing.bodies import read_body, require_json
 from producer_api.writing.parsing import parse_reading
-from producer_api.writing.storing import store_one
+from producer_api.writing.storing import refuse_one, store_one
 from telemetry.errors import InvalidReading
 
 BODY_BYTES_MAX = 16 * 1024
@@ -28,7 +28,7 @@ async def record_temperature(request: Request) -> Response:
     try:
         reading = parse_reading(body, found.settings, now_us)
     except InvalidReading:
-        found.outcomes.reading("put", Outcome.REFUSED)
+        refuse_one(request, "put", Outcome.REFUSED)
         raise
     stored = await store_one(request, reading, "put", now_us)
     headers = {"X-Event-Id": stored.event_id, "X-Stream-Position": stored.position}
