@@ -37,6 +37,7 @@ from producer_api.operating.requests import Observed
 from producer_api.operating.sight import Watcher
 from producer_api.operating.status import SHARED_S, status
 from producer_api.packing import Packed
+from producer_api.pages.connect import connect
 from producer_api.pages.dashboard import dashboard, sensor_page
 from producer_api.pages.docs import docs
 from producer_api.pages.errors import error_page
@@ -120,6 +121,7 @@ _PACKED = [Middleware(Packed)]
 ROUTES: list[Route | Mount] = [
     Route("/", dashboard, middleware=_PACKED),
     Route("/sensor", sensor_page, middleware=_PACKED),
+    Route("/connect", connect, middleware=_PACKED),
     Mount("/static", StaticFiles(directory=STATIC), name="static", middleware=_PACKED),
     Route("/api/temperature", record_temperature, methods=["PUT"]),
     Route("/api/temperature/batch", record_batch, methods=["POST"], middleware=_PACKED),

@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from producer_api.doors.lorawan import UPLINK, reading_of_chirpstack, reading_of_ttn
-from producer_api.operating.outcomes import Outcome
 from producer_api.services import services
 from producer_api.writing.bodies import read_body, require_json
 from producer_api.writing.parsing import Ignored
@@ -34,11 +33,11 @@ def _webhook(door: str, read: Reader) -> Callable[[Request], Awaitable[Response]
         found = services(request)
         try:
             said = read(_document(body), request.query_params.get("event") or UPLINK, found.settings, now_us)
-        except InvalidReading:
-            refuse_one(request, door, Outcome.REFUSED)
+        except InvalidReading as error:
+            refuse_one(request, door, error)
             raise
         if isinstance(said, Ignored):
-            refuse_one(request, door, Outcome.IGNORED)
+            refuse_one(request, door, said)
             return JSONResponse({"stored": 0, "ignored": said.why})
         stored = await store_one(request, said, door, now_us)
         headers = {"X-Event-Id": stored.event_id, "X-Stream-Position": stored.position}

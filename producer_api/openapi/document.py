@@ -38,6 +38,7 @@ OPERATIONS: Final[Mapping[str, Mapping[str, Operation]]] = {
     "/readyz": {"get": operating.READYZ},
     "/": {"get": pages.HOME},
     "/sensor": {"get": pages.SENSOR},
+    "/connect": {"get": pages.CONNECT},
     "/docs": {"get": pages.DOCS},
     "/docs/errors/{code}": {"get": pages.ERROR_PAGE},
     "/openapi.json": {"get": pages.OPENAPI},

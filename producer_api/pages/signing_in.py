@@ -6,7 +6,7 @@ from typing import Final
 
 from starlette.responses import HTMLResponse, Response
 
-_POLICY: Final = (
+POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; "
     "form-action 'self'; frame-ancestors 'none'"
 )
@@ -38,5 +38,5 @@ _PAGE: Final = """<!doctype html>
 
 def sign_in_page(note: str, headers: Mapping[str, str]) -> Response:
     """The page, with what was wrong with the key that came, if one did."""
-    given = {"Content-Security-Policy": _POLICY, "Cache-Control": "no-store", **headers}
+    given = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store", **headers}
     return HTMLResponse(_PAGE.format(note=escape(note)), 401, given)

@@ -58,6 +58,7 @@ class _Accepted(NamedTuple):
 
     event_id: str
     lot: Lot
+    reading: Reading
 
 
 type Given = Reading | InvalidReading | Ignored
@@ -88,6 +89,7 @@ async def store_one(request: Request, reading: Reading, door: str, now_us: int) 
         grant.spend(1)
         if not grant.may_write(reading.sensor_id):
             found.outcomes.reading(door, Outcome.REFUSED)
+            found.recent.refuse(door, FOREIGN)
             raise NotPermitted("foreign-sensor", FOREIGN)
     found.stream.require_ours()
     place = found.stream.place
@@ -102,12 +104,19 @@ async def store_one(request: Request, reading: Reading, door: str, now_us: int) 
             raise ClientDisconnect from None  # nobody to be told, and no trouble of the log's
         raise
     found.outcomes.reading(door, Outcome.STORED)
+    found.recent.receive(door, reading)
     return Stored(event_id(reading), receipt.position(place))
 
 
-def refuse_one(request: Request, door: str, outcome: Outcome) -> None:
+def refuse_one(request: Request, door: str, said: InvalidReading | Ignored) -> None:
     """Count what came in place of a reading."""
-    services(request).outcomes.reading(door, outcome)
+    found = services(request)
+    if isinstance(said, Ignored):
+        found.outcomes.reading(door, Outcome.IGNORED)
+        found.recent.ignore(door, said.why)
+    else:
+        found.outcomes.reading(door, Outcome.REFUSED)
+        found.recent.refuse(door, str(said))
     if grant := grant_of(request.scope):
         grant.spend(1)
 
@@ -161,7 +170,7 @@ async def _decide(given: AsyncIterator[Given], door: Door, sending: Sending, now
         if item not in accepted:
             known_id = event_id(item)
             lot = sending.add(item.sensor_id, encode_event(item, now_us, known_id=known_id, traceparent=traceparent))
-            accepted[item] = _Accepted(known_id, lot)
+            accepted[item] = _Accepted(known_id, lot, item)
         decisions.append(accepted[item])
     if grant:
         grant.spend(len(decisions))
@@ -177,10 +186,13 @@ async def _learn(decisions: Iterable[_Decision], door: Door, found: Services, pl
         item: Fate
         if isinstance(decision, InvalidReading):
             item, outcome = decision, Outcome.REFUSED
+            found.recent.refuse(door.name, str(decision))
         elif isinstance(decision, Ignored):
             item, outcome = decision, Outcome.IGNORED
+            found.recent.ignore(door.name, decision.why)
         elif isinstance(fate := decision.lot.fate, Receipt):
             item, outcome = Stored(decision.event_id, fate.position(place)), Outcome.STORED
+            found.recent.receive(door.name, decision.reading)
             last[fate.shard_id] = max(last.get(fate.shard_id, fate), fate, key=lambda one: int(one.sequence_number))
         else:
             item, outcome = fate, outcome_of(fate)

@@ -6,7 +6,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from producer_api.operating.outcomes import Outcome
 from producer_api.services import services
 from producer_api.writing.bodies import read_body, require_json
 from producer_api.writing.parsing import parse_reading
@@ -27,8 +26,8 @@ async def record_temperature(request: Request) -> Response:
     found = services(request)
     try:
         reading = parse_reading(body, found.settings, now_us)
-    except InvalidReading:
-        refuse_one(request, "put", Outcome.REFUSED)
+    except InvalidReading as error:
+        refuse_one(request, "put", error)
         raise
     stored = await store_one(request, reading, "put", now_us)
     headers = {"X-Event-Id": stored.event_id, "X-Stream-Position": stored.position}
