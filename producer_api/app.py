@@ -187,7 +187,7 @@ def create_app(settings: Settings, outcomes: Outcomes) -> ASGIApp:
     app = Starlette(routes=ROUTES, exception_handlers=ERRORS, lifespan=lifespan)
     app.router.redirect_slashes = False  # it would send clients to whatever their Host header says
     answering = _for_browsers(app, settings.cors_origins) if settings.cors_origins else app
-    sites = Sites(answering, settings.public_url, settings.cors_origins)
+    sites = Sites(answering, settings)
     return Envelope(Observed(sites, outcomes, told.answered))
 
 

@@ -18,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from producer_api.envelope import EVERY_ANSWER
+from producer_api.keys.credentials import INFLUX_1
 from producer_api.outage import Outage
 from producer_api.pages.errors import code_of
 from producer_api.pages.signing_in import sign_in_page
@@ -194,7 +195,7 @@ async def unauthenticated(request: Request, error: Exception) -> Response:
     assert isinstance(error, Unauthenticated)  # the table in app.py says so
     fault = f', error="invalid_token", error_description="{_quotable(str(error))}"' if error.given else ""
     challenges = f'Bearer realm="telemetry"{fault}'
-    if request.url.path == "/write":
+    if request.url.path in INFLUX_1:
         challenges += ', Basic realm="telemetry"'
     headers = {"WWW-Authenticate": challenges}
     code = "invalid-key" if error.given else "no-key"

@@ -94,6 +94,13 @@ class Settings(BaseModel):
             description="Where people reach the API, for the page's examples.",
         ),
     ] = None
+    allowed_hosts: Annotated[
+        str,
+        Field(
+            pattern=r"^(\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(,\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*)*)?$",
+            description="Names beside PUBLIC_URL's that the API is reached under, separated by commas; .a.b for all below a.b.",
+        ),
+    ] = ""
     frame_ancestors: Annotated[
         str,
         Field(

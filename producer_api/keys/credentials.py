@@ -1,7 +1,7 @@
 """Where a request may carry a key, and where it may not. Pure.
 
-In `Authorization` as Bearer, or Token as clients of InfluxDB 2 write it, in `X-API-Key`, on `/write` also as the password of
-Basic, and for reading in the page's cookie. Never in the URL: addresses are logged, sent on and remembered.
+In `Authorization` as Bearer, or Token as clients of InfluxDB 2 write it, in `X-API-Key`, on the paths of InfluxDB 1 also as the
+password of Basic, and for reading in the page's cookie. Never in the URL: addresses are logged, sent on and remembered.
 """
 
 import base64
@@ -18,8 +18,8 @@ COOKIE: Final = "__Host-telemetry"
 """Browsers send it to the host that set it only, over HTTPS only."""
 LOOPBACK_COOKIE: Final = "telemetry"
 """In its place over plain HTTP to this machine, where browsers would not keep the other."""
-WRITE_1: Final = "/write"
-"""The path of InfluxDB 1, whose clients have a user's name and a password."""
+INFLUX_1: Final = frozenset({"/write", "/query"})
+"""The paths of InfluxDB 1, whose clients have a user's name and a password."""
 _READS: Final = frozenset({"GET", "HEAD"})
 _SCHEMES: Final = frozenset({"bearer", "token"})
 _HOW: Final = "Send it as `Authorization: Bearer …` or `X-API-Key: …`"
@@ -33,7 +33,7 @@ def presented(path: str, method: str, query: bytes, headers: Iterable[tuple[byte
     text = unquote(query.decode("latin-1"))
     if KEY_FORM.search(text) or KEY_FORM.search(path):
         raise Unauthenticated(f"A key in the URL is not taken: addresses end up in logs. Make a new key. {_HOW}.", given=True)
-    if path == WRITE_1 and parse_qs(query.decode("latin-1")).get("p"):
+    if path in INFLUX_1 and parse_qs(query.decode("latin-1")).get("p"):
         raise Unauthenticated(
             f"A password in the URL is not taken: addresses end up in logs. {_HOW}, or as the password of HTTP Basic.",
             given=True,
@@ -41,7 +41,7 @@ def presented(path: str, method: str, query: bytes, headers: Iterable[tuple[byte
     found: set[str] = set()
     for name, value in headers:
         if name == b"authorization":
-            found.add(_authorized(value.decode("latin-1").strip(), basic=path == WRITE_1))
+            found.add(_authorized(value.decode("latin-1").strip(), basic=path in INFLUX_1))
         elif name == b"x-api-key":
             found.add(value.decode("latin-1").strip())
         elif name == b"cookie" and method in _READS:

@@ -6,6 +6,7 @@ address (DNS rebinding).
 """
 
 import re
+from collections.abc import Collection
 from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from producer_api.pages.errors import CODES
 from producer_api.problems import problem
+from telemetry.settings import Settings
 
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN: Final = frozenset({"same-origin", "none"})
@@ -25,11 +27,13 @@ _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]*)(?::[0-9]*)?")
 class Sites:
     """ASGI middleware around all routes."""
 
-    def __init__(self, app: ASGIApp, public_url: str | None, cors_origins: str) -> None:
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app
-        self._public_host = host_of(urlsplit(public_url).netloc) if public_url else None
+        public_url = settings.public_url
+        public_host = (host_of(urlsplit(public_url).netloc),) if public_url else ()
+        self._hosts = frozenset([*public_host, *filter(None, settings.allowed_hosts.lower().split(","))])
         self._public_origin = origin_of(public_url) if public_url else None
-        self._origins = frozenset(cors_origins.split(",")) if cors_origins else frozenset()
+        self._origins = frozenset(filter(None, settings.cors_origins.split(",")))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what no other site's page can have made."""
@@ -40,7 +44,7 @@ class Sites:
     def _refusal(self, scope: Scope) -> str | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "")
-        if not is_ours(host_of(host), self._public_host):
+        if not is_ours(host_of(host), self._hosts):
             return "unknown-host"
         if scope["method"] in _SAFE:
             return None
@@ -66,12 +70,14 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}".lower()
 
 
-def is_ours(host: str, public_host: str | None) -> bool:
+def is_ours(host: str, ours: Collection[str]) -> bool:
     """Whether nobody but us, or whoever runs the network we are in, can have given our address this name.
 
-    That is the name of PUBLIC_URL, an address, a name of this machine's, and one without a dot, as no domain of another's is.
+    That is a name of the settings', an address, a name of this machine's, and one without a dot, as no domain of another's is.
     """
-    if host == public_host or "." not in host.removesuffix(".localhost"):
+    if host in ours or "." not in host.removesuffix(".localhost"):
+        return True
+    if any(host.endswith(name) for name in ours if name.startswith(".")):
         return True
     try:
         ip_address(host.strip("[]"))

@@ -59,7 +59,7 @@ async def asking(
             turns=Turns(),
         )
         served = Starlette(routes=routes, exception_handlers=ERRORS)
-        inner = Envelope(Sites(served, settings.public_url, settings.cors_origins))
+        inner = Envelope(Sites(served, settings))
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             await inner(scope | {"state": {"services": services}}, receive, send)

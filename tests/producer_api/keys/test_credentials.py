@@ -52,9 +52,10 @@ def test_a_cookie_counts_for_reading_only(method: str) -> None:
     assert found(method=method, cookie=f"__Host-telemetry={KEY}") is None
 
 
-def test_basic_is_taken_on_write_only() -> None:
+def test_basic_is_taken_on_the_paths_of_influxdb_1_only() -> None:
     """Where the password is the key."""
     assert found("/write", "POST", authorization=basic(KEY)) == KEY
+    assert found("/query", "POST", authorization=basic(KEY)) == KEY
     for path in ("/api/v2/write", "/api/stats"):
         with pytest.raises(Unauthenticated, match="Bearer or Token"):
             found(path, authorization=basic(KEY))

@@ -62,22 +62,40 @@ async def test_reading_from_another_sites_page_is_the_browsers_to_forbid(kinesis
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1:8080", "[::1]:8080", "10.1.2.3", "localhost", "api:8080", "telemetry.example", "x.localhost"]
+    "host",
+    [
+        "127.0.0.1:8080",
+        "[::1]:8080",
+        "10.1.2.3",
+        "localhost",
+        "api:8080",
+        "telemetry.example",
+        "x.localhost",
+        "a.eu-west-1.elb.amazonaws.com",
+    ],
 )
 def test_these_names_are_answered(host: str) -> None:
     """Addresses, this machine's, those without a dot, and PUBLIC_URL's."""
-    assert is_ours(host_of(host), "telemetry.example")
+    assert is_ours(host_of(host), {"telemetry.example", ".elb.amazonaws.com"})
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "evil.example:8080", "localhost.evil.example", "telemetry.example.evil", "127.0.0.1.evil.example"]
+    "host",
+    [
+        "evil.example",
+        "evil.example:8080",
+        "localhost.evil.example",
+        "telemetry.example.evil",
+        "127.0.0.1.evil.example",
+        "a.evil-elb.com",
+    ],
 )
 def test_a_name_that_somebody_else_may_have_given_us_is_not_answered(host: str) -> None:
     """Whatever is asked: a page under that name could read the answer (DNS rebinding)."""
 
     @scenario
     async def ask(kinesis: FakeKinesis) -> None:
-        async with asking(kinesis, public_url=PUBLIC, url=f"http://{host}") as client:
+        async with asking(kinesis, public_url=PUBLIC, allowed_hosts=".elb.com", url=f"http://{host}") as client:
             answers: list[httpx.Response] = [await client.get("/livez"), await client.put("/api/temperature", json=READING)]
             answers.append(await client.get("/docs"))
         for answer in answers:
