@@ -40,7 +40,7 @@ def home_assistant(**changed: Any) -> dict[str, Any]:
         "device_class_str": "temperature",
     }
     tags = {"domain": "sensor", "entity_id": "hall"}
-    return {"measurement": "°F", "tags": tags, "time": AT_NS, "fields": fields} | changed
+    return {"measurement": "°F", "tags": tags, "time": AT_NS, "fields": {"value": 70.7, **more}} | changed
 
 
 def test_readings_arrive_exactly() -> None:
