@@ -41,7 +41,7 @@ class KeyTable:
 
     def rotate(self, key: Key, digest: bytes, old_until_s: int) -> bool:
         """Give a key another secret; the one before opens until then. Says whether the key was still as it is known."""
-        values = {":new": {"B": digest}, ":old": {"B": key.digest}, ":until": {"N": str(old_until_s)}}
+        values: dict[str, Any] = {":new": {"B": digest}, ":old": {"B": key.digest}, ":until": {"N": str(old_until_s)}}
         return self._done(
             lambda: self._dynamodb.update_item(
                 TableName=self._table,

@@ -116,7 +116,7 @@ class Key:
 
     def opened_by(self, digest: bytes, now_s: float) -> bool:
         """Whether a secret is this key's. It takes as long whatever the answer is."""
-        old = self.old_digest if self.old_digest and now_s < self.old_until_s else _NO_DIGEST
+        old = self.old_digest if self.old_digest and now_s < self.old_until_s else self.digest
         new_fits, old_fits = hmac.compare_digest(self.digest, digest), hmac.compare_digest(old, digest)
         return new_fits or old_fits
 

@@ -77,7 +77,7 @@ def reading_of_point(point: Point, unit_ns: int, id_tags: Sequence[str], setting
 
     `id_tags` are the tags that may name the sensor: the first that is there does. Raises InvalidReading with all that is wrong.
     """
-    parse = parse_temperature
+    parse: Callable[[Any], int] = parse_temperature
     if "domain" in point.tags and "entity_id" in point.tags:
         found = _HOME_ASSISTANT_UNITS.get(point.measurement)
         if point.tags["domain"] != "sensor" or not found or _VALUE not in point.fields:

@@ -2,6 +2,8 @@
 
 import secrets
 import string
+from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,11 +15,9 @@ MADE = Credential("AbCdEf01", "0123456789ABCDEFGHIJabcdefghij")
 SIGNS = string.digits + string.ascii_letters
 
 
-def key(*patterns: str, **changed: object) -> Key:
+def key(*patterns: str, **changed: Any) -> Key:
     """A key for these sensors."""
-    return Key(
-        **{"key_id": MADE.key_id, "role": Role.INGEST, "digest": MADE.digest, "created_s": 0, "patterns": patterns} | changed
-    )  # type: ignore[arg-type]
+    return replace(Key(MADE.key_id, Role.INGEST, MADE.digest, 0, patterns), **changed)
 
 
 def test_a_key_is_read_as_it_was_written() -> None:

@@ -72,7 +72,7 @@ async def made(
         inner = Envelope(Sites(Starlette(routes=routes, exception_handlers=ERRORS), settings))
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
-            await inner(scope | {"state": {"services": services}}, receive, send)
+            await inner({**scope, "state": {"services": services}}, receive, send)
 
         yield Made(app, services)
 

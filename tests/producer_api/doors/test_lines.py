@@ -1,5 +1,7 @@
 """Line protocol: every line is read as InfluxDB reads it, with exact numbers and the right line number, or refused in words."""
 
+import os
+import random
 import re
 import time
 from collections.abc import Mapping
@@ -8,7 +10,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from influxdb_client import Point as Written
+from influxdb_client.client.write.point import Point as Written
 from line_protocol_parser import LineFormatError, parse_line
 
 from producer_api.doors.lines import BadLine, Line, Point, parse_lines
@@ -124,11 +126,11 @@ def test_what_stands_in_quotes_is_never_a_line() -> None:
 
 @pytest.mark.parametrize("text", ['a b="x\n', "a,b=\n", 'a b="\\"\n', "\\" * 20, "a b=1,", 'a b="x",'])
 def test_no_text_takes_long(text: str) -> None:
-    """Four megabytes of the worst there is take as long as any."""
+    """A hundred kilobytes of the worst there is take no longer than any."""
     began_s = time.perf_counter()
-    for _ in parse_lines(text * (400_000 // len(text))):
+    for _ in parse_lines(text * (100_000 // len(text))):
         pass
-    assert time.perf_counter() - began_s < 5
+    assert time.perf_counter() - began_s < 2
 
 
 NAMES = st.text(st.characters(blacklist_categories=["Cs", "Cc"]), min_size=1, max_size=8).filter(
@@ -149,7 +151,7 @@ def plain(says: Point) -> Mapping[str, object]:
     return {"measurement": says.measurement, "tags": dict(says.tags), "fields": fields, "time": says.time}
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     points=st.lists(
         st.tuples(
@@ -178,28 +180,62 @@ def test_what_influxdbs_own_client_writes_is_read_as_it_was_meant(
         assert line.says == Point(name, tags, exact, at)
 
 
-PIECES = st.lists(
-    st.sampled_from(["m", "t", ",", "=", " ", "\\", '"', "1", "2.5", "18i", "7u", "true", "#", "e", "-", ".", "°C", "\t"]),
-    max_size=16,
-)
+PIECES = [
+    "m",
+    "t",
+    ",",
+    "=",
+    " ",
+    "\\",
+    '"',
+    "1",
+    "2.5",
+    "18i",
+    "7u",
+    "true",
+    "#",
+    "e",
+    "-",
+    ".",
+    "°C",
+    "m,t=1",
+    " v=1",
+    " 5",
+    "v=",
+]
+FUZZED = int(os.environ.get("FUZZED_EXAMPLES", "5000"))
 
 
-@settings(max_examples=2_000, deadline=None)
-@given(PIECES)
-def test_an_independent_parser_reads_the_same_out_of_a_line(pieces: list[str]) -> None:
-    """Where both take it. What only the other takes is known: a name that stands twice, and a line that goes on elsewhere."""
-    text = "".join(pieces)
-    lines: list[Line] = list(parse_lines(text))
-    assert len(lines) <= 1
-    try:
-        other = parse_line(text)
-    except LineFormatError:
-        other = None
-    if lines and isinstance(lines[0].says, Point) and other is not None:
-        assert plain(lines[0].says) == other
+def drawn(chance: random.Random) -> str:
+    """A line, or nearly one. Tabs are left out: to us they are blanks, as to Telegraf, to InfluxDB a part of names."""
+    begin, end = chance.choice(["", "m,t=1"]), chance.choice(["", " v=1"])
+    return begin + "".join(chance.choices(PIECES, k=chance.randint(0, 12))) + end
 
 
-@settings(max_examples=1_000, deadline=None)
+def test_an_independent_parser_takes_the_same_lines_and_reads_the_same_out_of_them() -> None:
+    """But for a name that stands twice, and for two backslashes in a field's name, where it has a rule of its own."""
+    chance = random.Random(18)  # noqa: S311  repeatable on purpose
+    taken = 0
+    for _ in range(FUZZED):
+        text = drawn(chance)
+        lines: list[Line] = list(parse_lines(text))
+        assert len(lines) == (0 if not text.strip() or text.lstrip().startswith("#") else 1), text
+        says = lines[0].says if lines else None
+        try:
+            other = parse_line(text)
+        except LineFormatError:
+            other = None
+        if isinstance(says, Point) and other is not None:
+            taken += 1
+            assert plain(says) == other, text
+        elif isinstance(says, BadLine):
+            assert other is None or "stands twice" in says.reason, text
+        elif isinstance(says, Point):
+            assert r"\\" in text, text
+    assert taken > FUZZED / 20
+
+
+@settings(max_examples=200, deadline=None)
 @given(st.text(st.sampled_from('m,t= v1"\\\n\r#.ei'), max_size=60))
 def test_any_text_is_lines_and_each_has_its_number(text: str) -> None:
     """They rise, and lie in the text; nothing but a comment or a blank is passed over without a word."""

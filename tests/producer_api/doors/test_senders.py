@@ -5,7 +5,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from influxdb_client import InfluxDBClient, Point
+from influxdb_client.client.influxdb_client import InfluxDBClient
+from influxdb_client.client.write.point import Point
 from influxdb_client.client.write.retry import WritesRetry
 from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
@@ -40,7 +41,7 @@ def home_assistant(**changed: Any) -> dict[str, Any]:
         "device_class_str": "temperature",
     }
     tags = {"domain": "sensor", "entity_id": "hall"}
-    return {"measurement": "°F", "tags": tags, "time": AT_NS, "fields": {"value": 70.7, **more}} | changed
+    return {"measurement": "°F", "tags": tags, "time": AT_NS, "fields": fields} | changed
 
 
 def test_readings_arrive_exactly() -> None:
