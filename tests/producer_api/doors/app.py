@@ -95,6 +95,7 @@ def listening(kinesis: FakeKinesis, **more: Any) -> Iterator[str]:
         async with made(kinesis, **more) as (app, _):
             with socket() as listener:
                 listener.bind(("127.0.0.1", 0))
+                listener.listen()
                 server = Server(Config(app, lifespan="off", log_config=None))
                 serving = asyncio.create_task(server.serve([listener]))
                 address.set_result(f"http://127.0.0.1:{listener.getsockname()[1]}")

@@ -85,7 +85,7 @@ async def table_of(client: Asked, made: Entrance) -> list[list[str]]:
         "cookie, from another site": (
             OWN,
             {
-                "Cookie": f"telemetry={keys.make('ingest', Role.INGEST)}",
+                "Cookie": f"telemetry={keys.make('read', Role.READ)}",
                 "Origin": "https://evil.example",
                 "Sec-Fetch-Site": "cross-site",
             },
@@ -203,7 +203,7 @@ async def test_foreign_and_unknown_sensors_are_the_same_refusal(kinesis: FakeKin
         ("/api/sensors/cellar-1", "foreign-sensor"),
         ("/api/sensors/hall%2D1%2Freadings", None),
         ("/api/sensors/hall-1%2F..%2Fcellar-1", None),
-        ("/api/sensors/cellar-1/../hall-1", "foreign-sensor"),
+        ("/api/sensors/cellar-1/%2E%2E/hall-1", "foreign-sensor"),
         ("/api/stats?sensorId=%20hall-1%20", None),
         ("/api/sensors?prefix=hall-1", None),
     ],
