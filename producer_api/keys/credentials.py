@@ -30,10 +30,9 @@ def presented(path: str, method: str, query: bytes, headers: Iterable[tuple[byte
 
     What it raises never repeats the credential.
     """
-    text = unquote(query.decode("latin-1"))
-    if KEY_FORM.search(text) or KEY_FORM.search(path):
+    if (query and KEY_FORM.search(unquote(query.decode("latin-1")))) or KEY_FORM.search(path):
         raise Unauthenticated(f"A key in the URL is not taken: addresses end up in logs. Make a new key. {_HOW}.", given=True)
-    if path in INFLUX_1 and parse_qs(query.decode("latin-1")).get("p"):
+    if query and path in INFLUX_1 and parse_qs(query.decode("latin-1")).get("p"):
         raise Unauthenticated(
             f"A password in the URL is not taken: addresses end up in logs. {_HOW}, or as the password of HTTP Basic.",
             given=True,

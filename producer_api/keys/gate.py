@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 from urllib.parse import parse_qsl, unquote
 
@@ -17,7 +18,7 @@ from producer_api.keys.credentials import presented
 from producer_api.keys.policy import About, Rule, may
 from producer_api.keys.ring import Ring
 from telemetry.errors import NotPermitted, TooFast, Unauthenticated
-from telemetry.keys import NOBODY, Key, parse_key
+from telemetry.keys import NOBODY, Credential, Key, parse_key
 from telemetry.logs import SparseLog
 from telemetry.reading import parse_sensor_id
 from telemetry.retry import SENSELESS, error_code
@@ -32,6 +33,7 @@ _TRIED_RATE: Final = 10.0
 _TRIED_BURST: Final = 100
 """Ids unknown to this process that an address may try: whoever can compute a CRC-32 could else have the table asked at will."""
 _ADDRESSES_MAX: Final = 10_000
+_DAY_S: Final = 24 * 3600
 _SEGMENTS_BEFORE: Final = 3
 """Of /api/sensors/ in a path: nothing, api, sensors."""
 
@@ -79,8 +81,8 @@ class Gate:
         self._now_s = now_s
         self._buckets: dict[str, Bucket] = {}
         self._tried: OrderedDict[str, Bucket] = OrderedDict()
-        self._noted: dict[str, str] = {}
-        """The day on which each key's use was noted last."""
+        self._noted: dict[str, int] = {}
+        """The day on which each key's use was noted last, counted from 1970."""
         self._noting: set[asyncio.Task[None]] = set()
 
     async def admit(self, scope: Scope, rule: Rule) -> Grant:
@@ -101,7 +103,7 @@ class Gate:
 
     async def unlock(self, text: str, address: str) -> Key:
         """The key that a credential is. Raises Unauthenticated, TooFast, KeysUnavailable."""
-        credential = parse_key(text)
+        credential, digest = _parsed(text)
         if credential is None:
             raise Unauthenticated(_MISTYPED, given=True)
         if not self._ring.knows(credential.key_id):
@@ -109,7 +111,7 @@ class Gate:
         key = await self._ring.get(credential.key_id)
         now_s = self._now_s()
         # A key that is not there is compared as well: it takes no less time than one whose secret is wrong.
-        if not (key or NOBODY).opened_by(credential.digest, now_s) or key is None:
+        if not (key or NOBODY).opened_by(digest, now_s) or key is None:
             raise Unauthenticated(_UNKNOWN, given=True)
         if key.expired(now_s):
             raise Unauthenticated("The key has expired.", given=True)
@@ -156,10 +158,13 @@ class Gate:
 
     def _use(self, key: Key, now_s: float) -> None:
         """Note, once a day, that a key is used; nothing waits for it."""
-        day = datetime.fromtimestamp(now_s, UTC).date().isoformat()
-        if key.used_on == day or self._noted.get(key.key_id) == day:
+        number = int(now_s // _DAY_S)
+        if self._noted.get(key.key_id) == number:
             return
-        self._noted[key.key_id] = day
+        self._noted[key.key_id] = number
+        day = datetime.fromtimestamp(now_s, UTC).date().isoformat()
+        if key.used_on == day:
+            return
         task = asyncio.create_task(self._note(key.key_id, day))
         self._noting.add(task)
         task.add_done_callback(self._noting.discard)
@@ -170,6 +175,13 @@ class Gate:
         except (ClientError, BotoCoreError, *SENSELESS) as error:
             self._noted.pop(key_id, None)
             log.warning("key_use_not_noted", key=key_id, error=error_code(error))
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> tuple[Credential | None, bytes]:
+    """What a credential says, and the digest of its secret: to compute them takes longer than all else."""
+    credential = parse_key(text)
+    return credential, credential.digest if credential else b""
 
 
 def _require_covered(key: Key, scope: Scope, about: About) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Final
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from producer_api.keys.gate import Gate, Grant
@@ -12,7 +11,9 @@ from telemetry.errors import NotPermitted, TooFast, Unauthenticated
 from telemetry.keys import Role
 
 _KEY: Final = "grant"
-_VARY: Final = "Authorization, X-API-Key, Cookie"
+_VARY: Final = (b"vary", b"Authorization, X-API-Key, Cookie")
+_CACHING: Final = b"cache-control"
+_PRIVATE: Final = b"private, no-cache"
 
 
 class Guarded:
@@ -53,9 +54,8 @@ def grant_of(scope: Mapping[str, object]) -> Grant | None:
 
 def _mark_private(message: Message, more: Mapping[str, str]) -> None:
     """Nobody who keeps answers may give this one to somebody else."""
-    headers = MutableHeaders(scope=message)
-    kept = headers.get("Cache-Control", "no-cache")
-    headers["Cache-Control"] = kept if "no-store" in kept else "private, no-cache"
-    headers.append("Vary", _VARY)
-    for name, value in more.items():
-        headers[name] = value
+    headers = [header for header in message["headers"] if header[0] != _CACHING]
+    kept = next((value for name, value in message["headers"] if name == _CACHING), b"")
+    headers += [(_CACHING, kept if b"no-store" in kept else _PRIVATE), _VARY]
+    headers += [(name.lower().encode(), value.encode()) for name, value in more.items()]
+    message["headers"] = headers
