@@ -48,6 +48,8 @@ class MemoryTable:
     def rotate(self, key: Key, digest: bytes, old_until_s: int) -> bool:
         """Give it another secret."""
         self._require()
+        if self.keys[key.key_id].digest != key.digest:
+            return False
         self.keys[key.key_id] = replace(key, digest=digest, old_digest=key.digest, old_until_s=old_until_s)
         return True
 

@@ -7,11 +7,14 @@ from typing import Any
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
+from producer_api.keys.policy import POLICY
 from telemetry.keys import Credential, Role
 from tests.producer_api.doors.app import Asked, stored
 from tests.producer_api.fakes import FakeKinesis
 from tests.producer_api.keys.entrance import Entrance, entrance
+from tests.producer_api.keys.table import SECRET
 from tests.producer_api.test_writer import scenario
 from tests.tidy.tree import ROOT
 
@@ -298,3 +301,38 @@ async def test_whoever_sets_up_a_device_sees_why_its_key_is_refused(kinesis: Fak
         assert refusal.door == "/api/temperature"
         assert "no such key" in refusal.why
         assert "x" * 30 not in refusal.why
+
+
+@scenario
+async def test_no_secret_is_in_a_log_line_or_a_metric(kinesis: FakeKinesis) -> None:
+    """Whatever is done with a key, good or bad; only its id may be seen."""
+    with capture_logs() as logs:
+        async with entrance(kinesis) as (client, made):
+            made.table.make("ingest", Role.INGEST, "hall-*")
+            rows = await table_of(client, made)
+            text = made.table.make("admin", Role.ADMIN)
+            made.table.away = True
+            made.clock.now_s += 700
+            await client.get(f"/api/stats?key={text}", headers={"X-API-Key": text})
+            await client.get("/api/stats", headers={"X-API-Key": text})
+            told = f"{logs} {client.outcomes.readings} {client.outcomes.refused} {list(client.recent.refused)}"
+    assert rows
+    assert logs
+    assert SECRET not in told
+    assert "x" * 30 not in told
+
+
+@scenario
+async def test_who_listens_learns_that_the_key_was_revoked(kinesis: FakeKinesis) -> None:
+    """Live streams ask this every second."""
+    async with entrance(kinesis) as (_, made):
+        scope = {"path": "/api/live", "method": "GET", "query_string": b"", "client": None}
+        key = made.table.make("read", Role.READ)
+        headers = [(b"x-api-key", key.encode())]
+        grant = await made.gate.admit({**scope, "headers": headers}, POLICY["/api/live"])
+        assert not grant.ended()
+        made.table.revoke("read0000")
+        made.clock.now_s += 5
+        assert not grant.ended()
+        await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()}, timeout=5)
+        assert grant.ended()
