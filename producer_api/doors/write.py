@@ -17,6 +17,7 @@ from producer_api.problems import UNAVAILABLE, come_back_s, problem
 from producer_api.services import Services, services
 from producer_api.writing.storing import Door, Fates, Given, store_all
 from telemetry.errors import InvalidReading
+from telemetry.reading import Reading
 from telemetry.strict_json import without_mark
 
 DOOR: Final = Door("write", body_bytes_max=4 * 1024 * 1024, items_max=5_000)
@@ -63,7 +64,7 @@ def _reading(found: Services, unit_ns: int, line: Line, now_us: int) -> Given:
         reading = reading_of_point(line.says, unit_ns, found.settings.id_tags, found.settings, now_us)
     except InvalidReading as error:
         return error
-    if line.says.time is None:
+    if isinstance(reading, Reading) and line.says.time is None:
         found.outcomes.untimed += 1
     return reading
 

@@ -97,7 +97,7 @@ async def test_a_body_sent_again_counts_once(kinesis: FakeKinesis) -> None:
             assert (await post(client, f"{GOOD}\n{GOOD}\n")).status_code == 204
         assert set(stored(kinesis)) == {READING}
         assert client.outcomes.untimed == 0
-        await post(client, "temperature,sensorId=b value=1")
+        await post(client, "temperature,sensorId=b value=1\ncpu,host=b usage=1")
         assert client.outcomes.untimed == 1
 
 
