@@ -5,6 +5,7 @@ import click
 from cli.archiving import archive
 from cli.checking import doctor
 from cli.following import tail
+from cli.keys import keys
 from cli.leasing import leases
 from cli.letters import dead_letters
 from cli.operating import continue_
@@ -18,5 +19,5 @@ def telemetry() -> None:
     """Work with the telemetry log. AWS is found by the standard AWS variables, the stream by PREFIX."""
 
 
-for command in (replay, tail, send, simulate, import_, archive, doctor, leases, dead_letters, verify, continue_):
+for command in (replay, tail, send, simulate, import_, archive, doctor, leases, dead_letters, verify, continue_, keys):
     telemetry.add_command(command)

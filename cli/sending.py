@@ -1,6 +1,7 @@
 """What is typed to get readings in: one, a table of them, or those of a fleet that does not exist."""
 
 import json
+import os
 import random
 import sys
 import time
@@ -17,7 +18,7 @@ import click
 from cli.failures import NOTHING_MATCHED, REFUSED, told
 from cli.parameters import OneOf
 from cli.showing import Ticker
-from replay.api import LINES_MAX, Api
+from replay.api import KEY_VARIABLE, LINES_MAX, Api
 from replay.fleet import Shares, readings
 from replay.importing import ImportPlace, import_rows
 from replay.tables import FIELDS, SUFFIXES, Form, rows_of
@@ -29,6 +30,10 @@ _SECONDS: Final = click.FloatRange(0.01)
 _url = click.option("--url", default=_URL, show_default=True, help="Where the API is.")
 
 
+def _api(url: str) -> Api:
+    return Api(url, key=os.environ.get(KEY_VARIABLE, ""))
+
+
 @click.command("send", epilog="Exit status: 0 stored, 1 failed, 2 not asked as --help says, 4 refused, 130 interrupted.")
 @click.argument("sensor")
 @click.argument("temperature")
@@ -38,7 +43,7 @@ def send(sensor: str, temperature: str, at: str | None, url: str) -> None:
     """Send one reading: a SENSOR's id and a TEMPERATURE in °C. For one below zero write `--` before it."""
     timestamp = at or datetime.now(UTC).isoformat(timespec="milliseconds")
     with told():
-        sent = Api(url).put({"sensorId": sensor, "temperature": temperature, "timestamp": timestamp})
+        sent = _api(url).put({"sensorId": sensor, "temperature": temperature, "timestamp": timestamp})
     if sent.refused:
         for field, text in sent.refused[0].items():
             click.echo(f"Refused: {field}: {text}", err=True)
@@ -56,7 +61,7 @@ def send(sensor: str, temperature: str, at: str | None, url: str) -> None:
 @_url
 def simulate(sensors: int, every_s: float, for_s: float | None, url: str, **percent: float) -> None:
     """Send the readings of a fleet that does not exist, some of them late, twice or broken."""
-    api, ticker, chance = Api(url), Ticker(), random.Random()  # noqa: S311  weather, not secrets
+    api, ticker, chance = _api(url), Ticker(), random.Random()  # noqa: S311  weather, not secrets
     shares = Shares(**{name: of_100 / 100 for name, of_100 in percent.items()})
     stored = refused = 0
     next_s = ticker.began_s
@@ -126,7 +131,7 @@ def import_(path: Path, mapped: dict[str, str], form: Form | None, refused_path:
         try:
             with _cut(refused_path, course.refused_bytes) as refused:
                 rows = rows_of(path, form, mapped)
-                import_rows(rows, Api(url).batch, place, refused, lambda: ticker.show(partial(_rate, "rows", course.rows)))
+                import_rows(rows, _api(url).batch, place, refused, lambda: ticker.show(partial(_rate, "rows", course.rows)))
         except KeyboardInterrupt:
             ticker.clear()
             click.echo(f"Interrupted after {course.rows} rows. The same command goes on with {path}.", err=True)

@@ -14,7 +14,7 @@ import click
 from archive.names import created_ms
 from cli.sources import LogAt
 from projections.zones import Zone
-from replay.api import Api
+from replay.api import KEY_VARIABLE, Api
 from replay.export import Lines
 from replay.formats import CsvRows, Format, Output, line_of
 from replay.pouring import IntoApi
@@ -99,7 +99,9 @@ def opened(target: Target, written: int, settings: Settings) -> Iterator[Output]
             yield IntoStream(kinesis, target.stream, Pacing(target.speed, time.monotonic, time.sleep))
         return
     if target.url is not None:
-        yield IntoApi(Api(target.url).batch, target.speed, clock=time.monotonic, sleep=time.sleep)
+        yield IntoApi(
+            Api(target.url, key=os.environ.get(KEY_VARIABLE, "")).batch, target.speed, clock=time.monotonic, sleep=time.sleep
+        )
         return
     if target.form is Format.PARQUET:
         assert target.path

@@ -1,6 +1,7 @@
 """The application: a table of routes, a table of errors, and the resources that live as long as it does."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -16,7 +17,16 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
+from producer_api.doors.influx import health, ping, query
+from producer_api.doors.webhooks import from_chirpstack, from_ttn
+from producer_api.doors.write import write
 from producer_api.envelope import Envelope
+from producer_api.keys.gate import Gate
+from producer_api.keys.guarded import Guarded
+from producer_api.keys.policy import POLICY
+from producer_api.keys.ring import Ring
+from producer_api.keys.session import session
+from producer_api.keys.sites import Sites
 from producer_api.live.hub import Hub
 from producer_api.live.stream import live
 from producer_api.openapi.document import openapi_json
@@ -27,6 +37,7 @@ from producer_api.operating.requests import Observed
 from producer_api.operating.sight import Watcher
 from producer_api.operating.status import SHARED_S, status
 from producer_api.packing import Packed
+from producer_api.pages.connect import connect
 from producer_api.pages.dashboard import dashboard, sensor_page
 from producer_api.pages.docs import docs
 from producer_api.pages.errors import error_page
@@ -42,9 +53,12 @@ from producer_api.problems import (
     invalid_batch,
     invalid_question,
     invalid_reading,
+    not_permitted,
     not_yet_counted,
     problem,
+    too_fast,
     unanswerable,
+    unauthenticated,
     unavailable,
     unknown_sensor,
 )
@@ -67,11 +81,15 @@ from telemetry.errors import (
     InvalidBatch,
     InvalidQuestion,
     InvalidReading,
+    NotPermitted,
     NotYetCounted,
     StoreUnavailable,
+    TooFast,
     Unanswerable,
+    Unauthenticated,
     UnknownSensor,
 )
+from telemetry.key_table import KeyTable
 from telemetry.names import ResourceNames
 from telemetry.retry import patiently, tries
 from telemetry.settings import Settings
@@ -94,7 +112,7 @@ _STREAM_PATIENCE_S = 20.0
 
 _EXPOSED = (
     *("Content-Disposition", "ETag", "Link", "Retry-After", "X-As-Of", "X-Event-Id", "X-Projection-Lag-Ms", "X-Request-Id"),
-    "X-Stream-Position",
+    *("RateLimit", "RateLimit-Policy", "WWW-Authenticate", "X-Stream-Position"),
 )
 """Headers that pages of other origins may read, beside those that all may."""
 
@@ -103,9 +121,17 @@ _PACKED = [Middleware(Packed)]
 ROUTES: list[Route | Mount] = [
     Route("/", dashboard, middleware=_PACKED),
     Route("/sensor", sensor_page, middleware=_PACKED),
+    Route("/connect", connect, middleware=_PACKED),
     Mount("/static", StaticFiles(directory=STATIC), name="static", middleware=_PACKED),
     Route("/api/temperature", record_temperature, methods=["PUT"]),
     Route("/api/temperature/batch", record_batch, methods=["POST"], middleware=_PACKED),
+    Route("/api/v2/write", write, methods=["POST"]),
+    Route("/write", write, methods=["POST"]),
+    Route("/health", health),
+    Route("/ping", ping),
+    Route("/query", query, methods=["GET", "POST"]),
+    Route("/api/webhooks/ttn", from_ttn, methods=["POST"]),
+    Route("/api/webhooks/chirpstack", from_chirpstack, methods=["POST"]),
     Route("/api/stats", stats, middleware=_PACKED),
     Route("/api/stats/history", history, middleware=_PACKED),
     Route("/api/sensors", list_sensors, middleware=_PACKED),
@@ -115,12 +141,15 @@ ROUTES: list[Route | Mount] = [
     Route("/api/live", live),
     Route("/api/status", status, middleware=_PACKED),
     Route("/metrics", metrics, middleware=_PACKED),
+    Route("/api/session", session, methods=["POST", "DELETE"]),
     Route("/livez", livez),
     Route("/readyz", readyz),
     Route("/openapi.json", openapi_json, middleware=_PACKED),
     Route("/docs", docs),
     Route("/docs/errors/{code}", error_page),
 ]
+for _route in ROUTES:
+    _route.app = Guarded(_route.app, POLICY[_route.path])
 
 ERRORS = {
     InvalidReading: invalid_reading,
@@ -129,6 +158,9 @@ ERRORS = {
     Unanswerable: unanswerable,
     UnknownSensor: unknown_sensor,
     NotYetCounted: not_yet_counted,
+    Unauthenticated: unauthenticated,
+    NotPermitted: not_permitted,
+    TooFast: too_fast,
     HTTPException: http_error,
     ClientDisconnect: hung_up,
     **dict.fromkeys(UNAVAILABLE, unavailable),
@@ -155,7 +187,8 @@ def create_app(settings: Settings, outcomes: Outcomes) -> ASGIApp:
     app = Starlette(routes=ROUTES, exception_handlers=ERRORS, lifespan=lifespan)
     app.router.redirect_slashes = False  # it would send clients to whatever their Host header says
     answering = _for_browsers(app, settings.cors_origins) if settings.cors_origins else app
-    return Envelope(Observed(answering, outcomes, told.answered))
+    sites = Sites(answering, settings)
+    return Envelope(Observed(sites, outcomes, told.answered))
 
 
 class _ForBrowsers(CORSMiddleware):
@@ -216,7 +249,12 @@ async def _open(settings: Settings, outcomes: Outcomes, told: Metrics) -> Servic
     }
     hub = Hub(asking, settings.live_streams_max)
     told.serving = Serving(writer, asking, hub, fleet)
-    return Services(settings, writer, stream, looks, asking, hub, sight, for_pages, outcomes, told, readiness)
+    gate = _gate(KeyTable(dynamodb, names.keys)) if settings.keys else None
+    return Services(settings, writer, stream, looks, asking, hub, sight, for_pages, outcomes, told, readiness, gate)
+
+
+def _gate(table: KeyTable) -> Gate:
+    return Gate(Ring(table.find, time.monotonic), table.note_use)
 
 
 def _live_shards(kinesis: "KinesisClient", live: LiveNames) -> ShardMap:

@@ -4,6 +4,8 @@ One table maps our errors to statuses. Whatever is not in it is an internal erro
 """
 
 import json
+import math
+import re
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -16,21 +18,27 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from producer_api.envelope import EVERY_ANSWER
+from producer_api.keys.credentials import INFLUX_1
 from producer_api.outage import Outage
 from producer_api.pages.errors import code_of
+from producer_api.pages.signing_in import sign_in_page
 from producer_api.urls import asked_again
 from telemetry.errors import (
     InvalidBatch,
     InvalidQuestion,
     InvalidReading,
+    KeysUnavailable,
+    NotPermitted,
     NotSetUp,
     NotStored,
     NotYetCounted,
     Overloaded,
     Refused,
     StoreUnavailable,
+    TooFast,
     TooManyStreams,
     Unanswerable,
+    Unauthenticated,
     WrongStream,
 )
 from telemetry.logs import SparseLog
@@ -53,6 +61,10 @@ UNAVAILABLE: Mapping[type[Exception], tuple[str, str]] = {
         "The log does not take readings at the moment: this one was not stored. Send it again later.",
     ),
     NotStored: ("not-confirmed", _MAYBE_STORED),
+    KeysUnavailable: (
+        "keys-unavailable",
+        "Whether the key is one cannot be told at the moment. Nothing was done; try again.",
+    ),
     StoreUnavailable: ("projection-unavailable", _READ_FAILED),
     NotSetUp: (
         "not-set-up",
@@ -136,7 +148,8 @@ def problem_message(members: Mapping[str, Any], request_id: str, default: Iterab
 async def invalid_reading(_: Request, error: Exception) -> Response:
     """400: every bad field at once, under `message` as the original did and under `errors` as RFC 9457 suggests."""
     assert isinstance(error, InvalidReading)  # the table in app.py says so
-    faults = [{"pointer": f"/{name}" if name != "body" else "", "detail": text} for name, text in error.fields.items()]
+    pointers = {name: "" if name == "body" else f"/{name.replace('.', '/')}" for name in error.fields}
+    faults = [{"pointer": pointers[name], "detail": text} for name, text in error.fields.items()]
     return problem(400, f"The reading was refused: {error}", "invalid-reading", message=error.fields, errors=faults)
 
 
@@ -175,6 +188,40 @@ async def not_yet_counted(_: Request, error: Exception) -> Response:
     detail = "What `after` names is in the log and not counted yet. Ask again."
     headers = {"Retry-After": str(NEXT_FLUSH_S[error.which])}
     return problem(503, detail, "not-yet-counted", headers=headers, mark=error.which, asOf=as_of)
+
+
+async def unauthenticated(request: Request, error: Exception) -> Response:
+    """401, with what RFC 6750 says of it; for a person who opens a page, a form."""
+    assert isinstance(error, Unauthenticated)  # the table in app.py says so
+    fault = f', error="invalid_token", error_description="{_quotable(str(error))}"' if error.given else ""
+    challenges = f'Bearer realm="telemetry"{fault}'
+    if request.url.path in INFLUX_1:
+        challenges += ', Basic realm="telemetry"'
+    headers = {"WWW-Authenticate": challenges}
+    code = "invalid-key" if error.given else "no-key"
+    if request.scope.get("page"):
+        request.scope["problem"] = code  # for who counts and logs refusals
+        return sign_in_page(str(error) if error.given else "", headers)
+    return problem(401, str(error), code, headers=headers)
+
+
+async def not_permitted(_: Request, error: Exception) -> Response:
+    """403: the same for what is there and for what is not."""
+    assert isinstance(error, NotPermitted)  # the table in app.py says so
+    scope = error.code in ("insufficient-role", "foreign-sensor", "needs-sensor")
+    headers = {"WWW-Authenticate": 'Bearer realm="telemetry", error="insufficient_scope"'} if scope else {}
+    return problem(403, str(error), error.code, headers=headers)
+
+
+async def too_fast(_: Request, error: Exception) -> Response:
+    """429: nothing was stored; again after Retry-After."""
+    assert isinstance(error, TooFast)  # the table in app.py says so
+    return problem(429, str(error), headers={"Retry-After": str(max(1, math.ceil(error.after_s)))})
+
+
+def _quotable(text: str) -> str:
+    """As a quoted string of RFC 6750 may be: in ASCII, without quotes and backslashes."""
+    return re.sub(r'[^\x20-\x7e]|["\\]', "'", text)
 
 
 async def unavailable(request: Request, error: Exception) -> Response:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
+from producer_api.keys.gate import Gate
 from producer_api.live.hub import Hub
 from producer_api.operating.outcomes import Outcomes
+from producer_api.operating.recent import Recent
 from producer_api.operating.sight import Sight
 from producer_api.reading.asking import Asking
 from producer_api.shared import Shared
@@ -41,6 +43,9 @@ class Services:
     metrics: "Metrics"
     readiness: Mapping[str, Shared[object]]
     """What must answer for the API to be ready, by name, beside what the writer meets."""
+    gate: Gate | None = None
+    """None while keys are off."""
+    recent: Recent = field(default_factory=Recent)
     turns: Turns = field(default_factory=Turns)
     """Of batches."""
 

@@ -10,6 +10,8 @@ import urllib3
 from telemetry.errors import TelemetryError
 from telemetry.retry import backoff_s
 
+KEY_VARIABLE: Final = "API_KEY"
+"""In the environment of a command: the key that it sends with. An option's would be kept in the shell's history."""
 LINES_MAX: Final = 1000
 LINES_BYTES_MAX: Final = 1024 * 1024
 """Of a batch: a fraction of what the API takes, so that it never is too large."""
@@ -37,9 +39,15 @@ class Api:
     """The API at an address."""
 
     def __init__(
-        self, url: str, *, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], None] = time.sleep
+        self,
+        url: str,
+        *,
+        key: str = "",
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`clock` tells seconds and never goes back; `sleep` takes seconds."""
+        """`key` is sent along, where the API asks for one. `clock` tells seconds and never goes back; `sleep` takes seconds."""
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._url = url.rstrip("/")
         self._pool = urllib3.PoolManager(retries=False, timeout=_TIMEOUT)
         self._clock, self._sleep = clock, sleep
@@ -70,7 +78,7 @@ class Api:
         while True:
             wait_s = backoff_s(attempt)
             try:
-                answer = self._pool.request(method, self._url + path, body=body, headers={"Content-Type": kind})
+                answer = self._pool.request(method, self._url + path, body=body, headers={"Content-Type": kind} | self._headers)
             except urllib3.exceptions.HTTPError as error:
                 failure = f"Nobody answers at {self._url}: {error}"
             else:

@@ -9,11 +9,15 @@
     ├── UnknownSensor       nothing of a sensor was ever counted
     ├── NotYetCounted       what the question waits for is in the log, and not in the tables yet
     ├── TooManyStreams      no place for another live stream
+    ├── Unauthenticated     no key where one is needed, or one that is not taken
+    ├── NotPermitted        a key that is not for this
+    ├── TooFast             more than a key may send, or an address may try
     ├── NotStored           the log did not confirm in time: the reading may or may not be stored
     │   ├── Overloaded      refused before anything was sent
     │   └── Refused         the log refused it: it is known not to be stored
     ├── StoreUnavailable    a table did not answer within the time for retries
-    │   └── StreamMissing   the stream is not there, or about to go
+    │   ├── StreamMissing   the stream is not there, or about to go
+    │   └── KeysUnavailable the table of keys did not answer, and what was read of it is too old
     ├── WrongStream         the stream is not the log's last: it was made anew since the projection was filled
     │   └── NotSetUp        nobody has said yet which stream the projection is filled from
     ├── NotContinued        the log may not go on in the stream that is there, and why
@@ -107,6 +111,30 @@ class TooManyStreams(TelemetryError):
     """As many live streams are open, or as many different questions under way, as a process serves."""
 
 
+class Unauthenticated(TelemetryError):
+    """A request needs a key and has none, or one (`given`) that is not taken. The text never repeats it."""
+
+    def __init__(self, why: str, *, given: bool) -> None:
+        super().__init__(why)
+        self.given = given
+
+
+class NotPermitted(TelemetryError):
+    """Whoever asks is not allowed to, whether what is asked for is there or not. `code` is for programs and stays."""
+
+    def __init__(self, code: str, why: str) -> None:
+        super().__init__(why)
+        self.code = code
+
+
+class TooFast(TelemetryError):
+    """More comes than was allowed: again in so many seconds."""
+
+    def __init__(self, why: str, after_s: float) -> None:
+        super().__init__(why)
+        self.after_s = after_s
+
+
 class NotStored(TelemetryError):
     """The log did not confirm the reading in time. It may be stored; sending it again is safe."""
 
@@ -125,6 +153,10 @@ class StoreUnavailable(TelemetryError):
 
 class StreamMissing(StoreUnavailable):
     """The stream is not there, or is being deleted. It may come back, as itself or as another."""
+
+
+class KeysUnavailable(StoreUnavailable):
+    """Whether a key is one cannot be told at the moment."""
 
 
 class WrongStream(TelemetryError):

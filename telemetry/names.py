@@ -44,6 +44,11 @@ class ResourceNames:
         return f"{self.prefix}-generations"
 
     @property
+    def keys(self) -> str:
+        """Whose keys are taken, while keys are on."""
+        return f"{self.prefix}-keys"
+
+    @property
     def application(self) -> str:
         """KCL's application, which is also the name of its lease table: each stream has another, since shard ids repeat."""
         return f"{self.prefix}-projector-g{self.generation}{self.stream_suffix}"

@@ -94,6 +94,13 @@ class Settings(BaseModel):
             description="Where people reach the API, for the page's examples.",
         ),
     ] = None
+    allowed_hosts: Annotated[
+        str,
+        Field(
+            pattern=r"^(\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(,\.?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*)*)?$",
+            description="Names beside PUBLIC_URL's that the API is reached under, separated by commas; .a.b for all below a.b.",
+        ),
+    ] = ""
     frame_ancestors: Annotated[
         str,
         Field(
@@ -108,6 +115,16 @@ class Settings(BaseModel):
             description="Origins whose pages may call the API, separated by commas; * for any, none by default.",
         ),
     ] = ""
+    keys: Annotated[bool, Field(description="Whether the API asks for keys, which `telemetry keys` makes; on AWS it does.")] = (
+        False
+    )
+    write_id_tags: Annotated[
+        str,
+        Field(
+            pattern=r"^[^,\s]+(,[^,\s]+)*$",
+            description="Tags of line protocol that may name the sensor: the first that is there does.",
+        ),
+    ] = "sensorId,sensor_id,sensor,device,entity_id,host"
     queue_events_max: Annotated[
         int, Field(ge=1, le=1_000_000, description="Readings that may wait to be stored; more are answered 503 at once.")
     ] = 20_000
@@ -185,6 +202,11 @@ class Settings(BaseModel):
                 "The load balancer would at times send a request into a connection that is just being closed, and answer 502"
             )
         return self
+
+    @property
+    def id_tags(self) -> tuple[str, ...]:
+        """WRITE_ID_TAGS, one by one."""
+        return tuple(self.write_id_tags.split(","))
 
     @property
     def stopping_s(self) -> float:

@@ -5,6 +5,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from producer_api.keys.guarded import grant_of
 from producer_api.live.topics import Topic
 from producer_api.parameters import Parameter, asked, choice_of, flag, whole
 from producer_api.reading.answers import VARY
@@ -45,5 +46,9 @@ async def live(request: Request) -> Response:
     if request.method == "HEAD" or question[ONCE]:
         body = await found.hub.snapshot(topic)
         return Response(body, headers=HEADERS, media_type="text/event-stream")
-    stopping = getattr(request.state, "stopping", bool)
-    return StreamingResponse(await found.hub.listen(topic, stopping), headers=HEADERS, media_type="text/event-stream")
+    stopping, grant = getattr(request.state, "stopping", bool), grant_of(request.scope)
+
+    def ends() -> bool:
+        return stopping() or (grant is not None and grant.ended())
+
+    return StreamingResponse(await found.hub.listen(topic, ends), headers=HEADERS, media_type="text/event-stream")

@@ -9,13 +9,20 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from producer_api.openapi import operating, pages, reading, writing
+from producer_api.openapi import doors, operating, pages, reading, writing
 from producer_api.openapi.describing import HEADERS, Json, Operation, operation_json, types_of
 from producer_api.reading.answers import not_modified
 
 OPERATIONS: Final[Mapping[str, Mapping[str, Operation]]] = {
     "/api/temperature": {"put": writing.TEMPERATURE},
     "/api/temperature/batch": {"post": writing.BATCH},
+    "/api/v2/write": {"post": doors.WRITE},
+    "/write": {"post": doors.WRITE_1},
+    "/health": {"get": doors.HEALTH},
+    "/ping": {"get": doors.PING},
+    "/query": {"get": doors.QUERY, "post": doors.QUERY_POST},
+    "/api/webhooks/ttn": {"post": doors.TTN},
+    "/api/webhooks/chirpstack": {"post": doors.CHIRPSTACK},
     "/api/stats": {"get": reading.STATS},
     "/api/stats/history": {"get": reading.HISTORY},
     "/api/sensors": {"get": reading.SENSORS},
@@ -26,10 +33,12 @@ OPERATIONS: Final[Mapping[str, Mapping[str, Operation]]] = {
     "/api/live": {"get": operating.LIVE},
     "/api/status": {"get": operating.STATUS},
     "/metrics": {"get": operating.METRICS},
+    "/api/session": {"post": operating.BEGIN_SESSION, "delete": operating.END_SESSION},
     "/livez": {"get": operating.LIVEZ},
     "/readyz": {"get": operating.READYZ},
     "/": {"get": pages.HOME},
     "/sensor": {"get": pages.SENSOR},
+    "/connect": {"get": pages.CONNECT},
     "/docs": {"get": pages.DOCS},
     "/docs/errors/{code}": {"get": pages.ERROR_PAGE},
     "/openapi.json": {"get": pages.OPENAPI},
@@ -39,9 +48,12 @@ OPERATIONS: Final[Mapping[str, Mapping[str, Operation]]] = {
 _SCHEMAS: Final = "#/components/schemas/"
 _TAGS: Final = {
     writing.TAG: "Readings go in. 200 means stored; sending again is safe.",
+    doors.TAG: "For senders that speak to InfluxDB: Telegraf, Home Assistant, ESP8266 and ESP32, openHAB, Node-RED.",
+    doors.WEBHOOKS: "For LoRaWAN servers.",
     reading.TAG: "Exact figures come out, with how fresh they are. `after` waits for a reading that was just sent.",
     "Live": "Figures and windows as they change.",
     operating.TAG: "For those who run it.",
+    operating.SESSIONS: "Keys of people.",
     pages.TAG: "For people.",
 }
 _ABOUT: Final = """Temperature readings go in, are kept in an event log, and come out as exact statistics.
@@ -49,6 +61,8 @@ _ABOUT: Final = """Temperature readings go in, are kept in an event log, and com
 - **Errors** are problems (RFC 9457) whose `code` is for programs and whose `type` leads to a page about it. 400: it breaks its
   schema, unknown parameters among them. 422: it fits, and cannot be answered as asked. Any path may also answer 405 with
   `Allow`, and 400, 408, 431, 501 or 503 where the connection itself is at fault.
+- **Keys**, where the server asks for them, are sent as `Authorization: Bearer` or `X-API-Key`. Any path but those that are open
+  may then answer 401, 403 and 429.
 - **Numbers** are exact decimals. Nothing measured is `null`. Members, events, enumerated values and optional parameters may
   be added at any time.
 - **Times** are RFC 3339; those in questions may also be dates, `now`, `-24h` or epoch milliseconds, read in `tz`.

@@ -12,6 +12,7 @@ from producer_api.operating.status import StatusShape
 from producer_api.reading.shapes import DetailShape, SensorShape, WindowShape
 
 TAG: Final = "Operating"
+SESSIONS: Final = "Sessions"
 
 EVENTS: Final = Events(
     snapshot=Snapshot,
@@ -98,3 +99,31 @@ READYZ: Final = Operation(
         503: refusal(503, "service-unavailable", more="`checks` names what is missing, by code."),
     },
 )
+
+_SESSION_ANSWERS: Final = {
+    204: Answer("Done: the cookie is set, or taken away. Where keys are off there is none."),
+    503: refusal(503, "service-unavailable"),
+}
+BEGIN_SESSION: Final = Operation(
+    name="beginSession",
+    tag=SESSIONS,
+    summary="Take a key as a cookie, so that a browser may open the pages",
+    description="The cookie counts for GET and HEAD only, and is set over HTTPS or to this machine only.",
+    body={
+        "application/json": Content({"type": "object", "required": ["key"], "properties": {"key": {"type": "string"}}}),
+        "application/x-www-form-urlencoded": Content({"type": "object", "properties": {"key": {"type": "string"}}}),
+    },
+    body_description="The key.",
+    answers={
+        **_SESSION_ANSWERS,
+        303: Answer("The same, of a form: the pages are there."),
+        400: refusal(400, "bad-request", "invalid-reading", more="No JSON object with a key."),
+        401: refusal(401, "invalid-key"),
+        403: refusal(403, "plain-http"),
+        413: refusal(413, "content-too-large"),
+        415: refusal(415, "unsupported-media-type", headers=("Accept-Encoding",)),
+        429: refusal(429, "too-many-requests", headers=("Retry-After",)),
+        503: refusal(503, "keys-unavailable", "service-unavailable"),
+    },
+)
+END_SESSION: Final = Operation(name="endSession", tag=SESSIONS, summary="Take the cookie away", answers=_SESSION_ANSWERS)

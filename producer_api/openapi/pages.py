@@ -33,6 +33,13 @@ SENSOR: Final = Operation(
     },
 )
 
+CONNECT: Final = Operation(
+    name="getConnect",
+    tag=TAG,
+    summary="What to paste into each tool, and what came in last, for a person",
+    answers={200: Answer("A page.", _HTML), 503: _BUSY},
+)
+
 DOCS: Final = Operation(
     name="getDocs",
     tag=TAG,

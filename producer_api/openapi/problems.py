@@ -43,4 +43,5 @@ class ProblemShape(Struct, rename="camel"):
     nearest: Annotated[str | UnsetType, Meta(description="A URL near to what was asked, which is answered.")] = UNSET
     mark: Annotated[str | UnsetType, Meta(description="not-yet-counted: which mark was waited for.")] = UNSET
     as_of: Annotated[str | UnsetType | None, Meta(description="not-yet-counted: how far that mark is.")] = UNSET
+    error: Annotated[str | UnsetType, Meta(description="As `detail`, where clients of InfluxDB 1 look for it.")] = UNSET
     checks: Annotated[dict[str, str] | UnsetType, Meta(description="/readyz: each check's code.")] = UNSET

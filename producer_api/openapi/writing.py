@@ -99,9 +99,9 @@ _BATCH_LINES: Final = Content(
     {"type": "string"}, {"lines": '{"sensorId": "202", "temperature": 18, "timestamp": "2021-11-26T18:10:00"}\n'}
 )
 _BATCH_BODIES: Final = {
-    "application/json": Content({"type": "array", "items": _READING, "maxItems": batch.READINGS_MAX}, {"readings": [_ONE]}),
+    "application/json": Content({"type": "array", "items": _READING, "maxItems": batch.DOOR.items_max}, {"readings": [_ONE]}),
     "application/cloudevents-batch+json": Content(
-        {"type": "array", "items": _EVENT, "maxItems": batch.READINGS_MAX},
+        {"type": "array", "items": _EVENT, "maxItems": batch.DOOR.items_max},
         {
             "events": [
                 {
@@ -124,12 +124,13 @@ BATCH: Final = Operation(
     tag=TAG,
     summary="Store many readings",
     description=(
-        f"Up to {batch.READINGS_MAX}, each with an answer of its own: one that is refused keeps no other from being stored. "
+        f"Up to {batch.DOOR.items_max}, each with an answer of its own: one that is refused keeps no other from being stored. "
         "Equal readings are one. Each sensor's stand in the log in the batch's order."
     ),
     body={kind: _BATCH_BODIES.get(kind, _BATCH_LINES) for kind in batch.FORMS},
     body_description=(
-        f"An array, a reading a line, or an array of CloudEvents; at most {batch.BODY_BYTES_MAX} bytes, unpacked. {_PACKED}"
+        f"An array, a reading a line, or an array of CloudEvents; at most {batch.DOOR.body_bytes_max} bytes, unpacked. "
+        f"{_PACKED}"
     ),
     answers={
         200: Answer("All are stored.", _TOLD),

@@ -85,6 +85,8 @@ class Metrics(Collector):
         readings = [*self._outcomes.readings.items()]
         refused = [((code,), times) for code, times in [*self._outcomes.refused.items()]]
         yield _counted("telemetry_readings", "Readings, by where they came in and their fate.", ["door", "outcome"], readings)
+        untimed = "Readings whose sender named no time, so that they took that of their arrival."
+        yield CounterMetricFamily("telemetry_readings_untimed", untimed, self._outcomes.untimed)
         yield _counted("telemetry_refused", "Requests that were refused or failed, by their problem's code.", ["code"], refused)
         if self.serving:
             writer, asking, hub, fleet = self.serving

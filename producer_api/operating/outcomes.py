@@ -12,6 +12,8 @@ class Outcome(StrEnum):
     STORED = "stored"
     REFUSED = "refused"
     """By its sender's mistake."""
+    IGNORED = "ignored"
+    """It was no temperature at all."""
     NOT_STORED = "not_stored"
     """The log took it at no try, or there was no room in the queue."""
     UNKNOWN = "unknown"
@@ -28,9 +30,12 @@ class Outcomes:
 
     def __init__(self) -> None:
         self.readings: Counter[tuple[str, ...]] = Counter()
-        """By door (`put`, `batch`) and outcome."""
+        """By door (`put`, `batch`, `write`, `ttn`, `chirpstack`) and outcome."""
         self.refused: Counter[str] = Counter()
         """Requests by the code of their problem."""
+
+        self.untimed = 0
+        """Readings whose sender named no time: sent again, they count again."""
 
     def reading(self, door: str, outcome: Outcome) -> None:
         """A reading came to this."""

@@ -7,12 +7,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from producer_api.keys.guarded import grant_of
 from producer_api.live.topics import VERSION
 from producer_api.pages.looking import Seen, look_at_all
+from producer_api.pages.own import own_page
 from producer_api.pages.shown import shown
 from producer_api.pages.view import view_of
 from producer_api.services import services
 from telemetry.errors import InvalidQuestion
+from telemetry.keys import Role
 from telemetry.reading import parse_sensor_id
 
 _HOST: Final = re.compile(r"[A-Za-z0-9._~:\[\]-]+")
@@ -26,7 +29,10 @@ _TEMPLATES: Final = Environment(
 
 
 async def dashboard(request: Request) -> Response:
-    """All sensors."""
+    """All sensors, or those that the key is for."""
+    grant = grant_of(request.scope)
+    if grant and not grant.key.covers_all:
+        return await own_page(request, grant.key)
     seen = await look_at_all(services(request), view_of(request), None)
     return _page(request, "dashboard.html", seen, None)
 
@@ -45,8 +51,14 @@ async def sensor_page(request: Request) -> Response:
 
 
 def _page(request: Request, template: str, seen: Seen, sensor_id: str | None) -> Response:
+    grant = grant_of(request.scope)
     html = _TEMPLATES.get_template(template).render(
-        base=_base(request), version=VERSION, view=seen.view, sensor_id=sensor_id, **shown(seen, sensor_id)
+        base=base_of(request),
+        version=VERSION,
+        view=seen.view,
+        sensor_id=sensor_id,
+        operates=grant is None or grant.key.role is Role.ADMIN,
+        **shown(seen, sensor_id),
     )
     headers = {
         "Content-Security-Policy": _POLICY.format(services(request).settings.frame_ancestors),
@@ -56,7 +68,7 @@ def _page(request: Request, template: str, seen: Seen, sensor_id: str | None) ->
     return HTMLResponse(html, headers=headers)
 
 
-def _base(request: Request) -> str:
+def base_of(request: Request) -> str:
     """Where the examples point: PUBLIC_URL, or else the address that the page was asked under."""
     # The Host header is the client's text: anything but a plain host and port is left out.
     host = request.url.netloc

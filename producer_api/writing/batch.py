@@ -1,61 +1,42 @@
 """POST /api/temperature/batch: many readings in one request, each with an answer of its own (contract, "Writing")."""
 
-import asyncio
 import re
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
-from producer_api.operating.outcomes import Outcome, Outcomes, outcome_of
+from producer_api.doors.points import TELEGRAF_METRIC, reading_of_metric
 from producer_api.problems import UNAVAILABLE, come_back_s
-from producer_api.services import Services, services
-from producer_api.tracing import sampled
-from producer_api.writing.bodies import media_type, read_body
-from producer_api.writing.commit import Receipt
-from producer_api.writing.parsing import parse_reading, reading_of, reading_of_event
-from producer_api.writing.sending import Lot, Sending, unhurried
-from producer_api.writing.shapes import BatchShape, FaultShape, RefusedShape, StoredShape, UnknownShape
+from producer_api.services import services
+from producer_api.writing.bodies import media_type
+from producer_api.writing.parsing import Ignored, parse_reading, reading_of, reading_of_event
+from producer_api.writing.sending import unhurried
+from producer_api.writing.shapes import BatchShape, FaultShape, IgnoredShape, RefusedShape, StoredShape, UnknownShape
+from producer_api.writing.storing import Door, Fate, Fates, Given, Stored, store_all
 from telemetry import strict_json
-from telemetry.errors import InvalidBatch, InvalidReading, NotStored, Refused
-from telemetry.events import encode_event, event_id
-from telemetry.logs import SparseLog
+from telemetry.errors import InvalidBatch, InvalidReading
 from telemetry.reading import Reading
 from telemetry.settings import Settings
-from telemetry.streams import StreamPlace
 
-BODY_BYTES_MAX: Final = 2 * 1024 * 1024
-READINGS_MAX: Final = 5_000
-DEADLINE_S: Final = 4.0
-"""From the body's last byte to the answer. Senders give up after five seconds and more (Telegraf's default time-out)."""
-_POSITIONS_MAX: Final = 50
-"""As many as the parameter `after` takes."""
+DOOR: Final = Door("batch", body_bytes_max=2 * 1024 * 1024, items_max=5_000)
 _LINE: Final = re.compile(rb"\S[^\n]*")
 _ENCODER: Final = msgspec.json.Encoder()
 
-log = SparseLog(__name__)
+type _Result = StoredShape | RefusedShape | IgnoredShape | UnknownShape
 
 
 class Form(NamedTuple):
     """A way to write a batch: how it falls into items, and how an item becomes a reading."""
 
     items: Callable[[bytes], Iterator[Any]]
-    reading: Callable[[Any, Settings, int], Reading]
-
-
-class Accepted(NamedTuple):
-    """A reading that will be stored, however often it stands in the batch."""
-
-    event_id: str
-    lot: Lot
-
-
-type Decision = Accepted | InvalidReading
+    reading: Callable[[Any, Settings, int], Given]
+    """Raises InvalidReading."""
 
 
 def _array(body: bytes) -> Iterator[Any]:
@@ -69,10 +50,16 @@ def _lines(body: bytes) -> Iterator[bytes]:
     return (match[0] for match in _LINE.finditer(body))
 
 
+def _event(item: object, settings: Settings, now_us: int) -> Reading | Ignored:
+    if isinstance(item, dict) and item.get("type") == TELEGRAF_METRIC:
+        return reading_of_metric(item, settings.id_tags, settings, now_us)
+    return reading_of_event(item, settings, now_us)
+
+
 FORMS: Final = {
     "application/json": Form(_array, reading_of),
     **dict.fromkeys(("application/x-ndjson", "application/ndjson", "application/jsonl"), Form(_lines, parse_reading)),
-    "application/cloudevents-batch+json": Form(_array, reading_of_event),
+    "application/cloudevents-batch+json": Form(_array, _event),
 }
 """By Content-Type."""
 
@@ -83,24 +70,12 @@ async def record_batch(request: Request) -> Response:
     200 when all are stored; 207 when each is, or will never be; 503 as soon as one may be if the batch is sent again.
     """
     form = _form_of(request)
-    found = services(request)
-    # Whether the client hung up is known where its connection is (`connections.py`).
-    hung_up = getattr(request.state, "hung_up", bool)
-    clock_s = asyncio.get_running_loop().time
-    async with found.turns.to_be_read(DEADLINE_S):
-        try:
-            body = await read_body(request, BODY_BYTES_MAX)
-        except InvalidReading as error:
-            raise InvalidBatch(error.fields["body"]) from None
-        until_s = clock_s() + DEADLINE_S
-        async with found.turns.to_be_sent(DEADLINE_S):
-            sending = Sending(found.writer, hung_up)
-            decisions = await _decide(form, body, found, sending, sampled(request.scope))
-            found.stream.require_ours()
-            place = found.stream.place
-            await sending.send(until_s - clock_s())
-            shape, failure = await _tell(decisions, found.outcomes, place)
-    return _answer(request, shape, failure, hung_up)
+    fates = await store_all(request, DOOR, partial(_readings, form, services(request).settings))
+    shape = await _tell(fates)
+    body = _ENCODER.encode(shape) + b"\n"
+    if fates.failure:
+        return Response(body, 503, {"Retry-After": come_back_s(request, fates.failure)}, "application/json")
+    return Response(body, 207 if shape.refused else 200, media_type="application/json")
 
 
 def _form_of(request: Request) -> Form:
@@ -111,65 +86,35 @@ def _form_of(request: Request) -> Form:
     return FORMS[kind]
 
 
-async def _decide(form: Form, body: bytes, found: Services, sending: Sending, traceparent: str) -> Sequence[Decision]:
-    """What is to be done with each item; equal readings are one event. Raises InvalidBatch, 413."""
-    now_us = time.time_ns() // 1000
-    decisions: list[Decision] = []
-    accepted: dict[Reading, Accepted] = {}
-    async for item in unhurried(form.items(body)):
-        if len(decisions) == READINGS_MAX:
-            raise HTTPException(
-                413, f"The batch holds more than {READINGS_MAX} readings. Nothing was stored; send fewer at once."
-            )
+def _readings(form: Form, settings: Settings, body: bytes, now_us: int) -> Iterator[Given]:
+    for item in form.items(body):
         try:
-            reading = form.reading(item, found.settings, now_us)
+            yield form.reading(item, settings, now_us)
         except InvalidReading as error:
-            decisions.append(error)
-            continue
-        if reading not in accepted:
-            known_id = event_id(reading)
-            lot = sending.add(reading.sensor_id, encode_event(reading, now_us, known_id=known_id, traceparent=traceparent))
-            accepted[reading] = Accepted(known_id, lot)
-        decisions.append(accepted[reading])
-    return decisions
+            yield error
 
 
-async def _tell(
-    decisions: Sequence[Decision], outcomes: Outcomes, place: StreamPlace
-) -> tuple[BatchShape, type[NotStored] | None]:
-    """What became of each, and as what the batch failed, if it did."""
-    results: list[StoredShape | RefusedShape | UnknownShape] = []
-    failures: set[type[NotStored]] = set()
-    last: dict[str, Receipt] = {}
-    counts = Counter[type]()
-    async for index, decision in unhurried(enumerate(decisions)):
-        result: StoredShape | RefusedShape | UnknownShape
-        if isinstance(decision, InvalidReading):
-            result, outcome = _refused(index, decision.fields), Outcome.REFUSED
-        elif isinstance(fate := decision.lot.fate, Receipt):
-            result, outcome = StoredShape(index, decision.event_id, fate.position(place)), Outcome.STORED
-            last[fate.shard_id] = max(last.get(fate.shard_id, fate), fate, key=lambda one: int(one.sequence_number))
-        else:
-            result, outcome = UnknownShape(index, UNAVAILABLE[fate][1]), outcome_of(fate)
-            failures.add(fate)
-        counts[type(result)] += 1
-        outcomes.reading("batch", outcome)
-        results.append(result)
-    after = [receipt.position(place) for _, receipt in sorted(last.items())] if len(last) <= _POSITIONS_MAX else None
-    failure = None if not failures else Refused if failures == {Refused} else NotStored
-    return BatchShape(counts[StoredShape], counts[RefusedShape], counts[UnknownShape], after, results), failure
+async def _tell(fates: Fates) -> BatchShape:
+    """What became of each."""
+    results = [_result(index, fate) async for index, fate in unhurried(enumerate(fates.items))]
+    counts = Counter(map(type, results))
+    return BatchShape(
+        counts[StoredShape], counts[RefusedShape], counts[UnknownShape], counts[IgnoredShape], fates.after, results
+    )
+
+
+def _result(index: int, fate: Fate) -> _Result:
+    match fate:
+        case Stored(event_id, position):
+            return StoredShape(index, event_id, position)
+        case InvalidReading():
+            return _refused(index, fate.fields)
+        case Ignored(why):
+            return IgnoredShape(index, why)
+        case _:
+            return UnknownShape(index, UNAVAILABLE[fate][1])
 
 
 def _refused(index: int, fields: dict[str, str]) -> RefusedShape:
     pointers = {name: "" if name == "body" else f"/{name.replace('.', '/')}" for name in fields}
     return RefusedShape(index, fields, [FaultShape(f"/{index}{pointers[name]}", text) for name, text in fields.items()])
-
-
-def _answer(request: Request, shape: BatchShape, failure: type[NotStored] | None, hung_up: Callable[[], bool]) -> Response:
-    body = _ENCODER.encode(shape) + b"\n"
-    if not failure:
-        return Response(body, 207 if shape.refused else 200, media_type="application/json")
-    if hung_up():
-        raise ClientDisconnect  # nobody to be told, and no trouble of the log's
-    log.warning("batch_not_stored", readings=len(shape.results), unknown=shape.unknown, stored=shape.stored)
-    return Response(body, 503, {"Retry-After": come_back_s(request, failure)}, "application/json")

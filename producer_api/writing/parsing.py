@@ -5,7 +5,7 @@ The narrower limits that settings give are checked here and nowhere deeper, so t
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from telemetry import strict_json
 from telemetry.errors import InvalidReading, UndecodableEvent
@@ -19,10 +19,19 @@ _BLANK = "This field cannot be blank."
 _NOT_A_NUMBER = re.compile(rb'"temperature"\s*:\s*[-+]?(?:nan|inf|1\.#)', re.IGNORECASE)
 """As C's printf and others write what is no number; it is no JSON either, but the field can be named."""
 
-_PARSERS: Final[tuple[Callable[[Any], Any], ...]] = (parse_sensor_id, parse_temperature, parse_timestamp)
+type Three[T] = tuple[T, T, T]
+"""Of sensor, temperature and time, in this order."""
+
+_PARSERS: Final[Three[Callable[[Any], Any]]] = (parse_sensor_id, parse_temperature, parse_timestamp)
 _IN_A_READING: Final = ("sensorId", "temperature", "timestamp")
 _IN_AN_EVENT: Final = ("subject", "data.temperature", "time")
-"""Where the three values of a reading stand, in the parsers' order."""
+"""Where the three values of a reading stand."""
+
+
+class Ignored(NamedTuple):
+    """In place of a reading: something well written that is no temperature, and no fault of its sender's."""
+
+    why: str
 
 
 def parse_reading(body: bytes, settings: Settings, now_us: int) -> Reading:
@@ -38,7 +47,7 @@ def reading_of(document: object, settings: Settings, now_us: int) -> Reading:
     """The reading in a JSON document. Raises InvalidReading with every bad field."""
     members = _members(document, "a JSON object with sensorId, temperature and timestamp")
     given = members.get("sensorId"), members.get("temperature"), members.get("timestamp")
-    return _reading(given, _IN_A_READING, settings, now_us)
+    return reading_from(given, _IN_A_READING, _PARSERS, settings, now_us)
 
 
 def reading_of_event(document: object, settings: Settings, now_us: int) -> Reading:
@@ -55,7 +64,7 @@ def reading_of_event(document: object, settings: Settings, now_us: int) -> Readi
         raise InvalidReading({"type": str(error).removeprefix("type: ")}) from None
     data = event.get("data")
     temperature = data.get("temperature") if isinstance(data, dict) else None
-    return _reading((event.get("subject"), temperature, event.get("time")), _IN_AN_EVENT, settings, now_us)
+    return reading_from((event.get("subject"), temperature, event.get("time")), _IN_AN_EVENT, _PARSERS, settings, now_us)
 
 
 def _members(document: object, expected: str) -> dict[str, Any]:
@@ -68,11 +77,17 @@ def _members(document: object, expected: str) -> dict[str, Any]:
     raise InvalidReading({"body": f"Expected a JSON object: {document.reason}."})
 
 
-def _reading(given: tuple[Any, Any, Any], names: tuple[str, ...], settings: Settings, now_us: int) -> Reading:
-    """The reading of these values in the parsers' order, or all that is wrong with them."""
+def reading_from(
+    given: Three[Any], names: Three[str], parsers: Three[Callable[[Any], Any]], settings: Settings, now_us: int
+) -> Reading:
+    """The reading of these values. Raises InvalidReading with all that is wrong with them, by the names that the sender knows.
+
+    Parsers raise ValueError with a text for the sender.
+    """
     sensor_id, temperature, timestamp = given
+    parse_id, parse_degrees, parse_time = parsers
     try:
-        reading = Reading(parse_timestamp(timestamp), parse_sensor_id(sensor_id), parse_temperature(temperature))
+        reading = Reading(parse_time(timestamp), parse_id(sensor_id), parse_degrees(temperature))
     except ValueError:
         reading = None
     if (
@@ -80,13 +95,16 @@ def _reading(given: tuple[Any, Any, Any], names: tuple[str, ...], settings: Sett
         or _too_cold_or_hot(reading.temperature_micro, settings)
         or _ahead(reading.measured_at_us, settings, now_us)
     ):
-        raise InvalidReading(dict(_faults(given, names, settings, now_us)))
+        raise InvalidReading(dict(_faults(given, names, parsers, settings, now_us)))
     return reading
 
 
-def _faults(given: tuple[Any, Any, Any], names: tuple[str, ...], settings: Settings, now_us: int) -> Iterator[tuple[str, str]]:
-    """What is wrong, by the names that the sender knows."""
-    for name, parse, value in zip(names, _PARSERS, given, strict=True):
+def _faults(
+    given: Three[Any], names: Three[str], parsers: Three[Callable[[Any], Any]], settings: Settings, now_us: int
+) -> Iterator[tuple[str, str]]:
+    """What is wrong."""
+    _, parse_degrees, parse_time = parsers
+    for name, parse, value in zip(names, parsers, given, strict=True):
         try:
             if value is None:
                 raise ValueError(_BLANK)
@@ -94,9 +112,9 @@ def _faults(given: tuple[Any, Any, Any], names: tuple[str, ...], settings: Setti
         except ValueError as error:
             yield name, str(error)
             continue
-        if parse is parse_temperature and _too_cold_or_hot(parsed, settings):
+        if parse is parse_degrees and _too_cold_or_hot(parsed, settings):
             yield name, f"Expected {settings.temperature_min} to {settings.temperature_max} degrees Celsius."
-        if parse is parse_timestamp and _ahead(parsed, settings, now_us):
+        if parse is parse_time and _ahead(parsed, settings, now_us):
             ahead_h, clock = settings.clock_skew_h_max, rfc3339(now_us)
             yield name, f"More than {ahead_h:g} h ahead of the server's clock, which says {clock}."
 

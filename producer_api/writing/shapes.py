@@ -45,14 +45,22 @@ class UnknownShape(Struct, tag_field="status", tag="unknown"):
     detail: str
 
 
+class IgnoredShape(Struct, tag_field="status", tag="ignored"):
+    """Something well written that is no temperature, as gateways send along: nothing to be mended."""
+
+    index: Index
+    detail: str
+
+
 class BatchShape(Struct):
     """What became of a batch, reading by reading."""
 
     stored: Many
     refused: Many
     unknown: Many
+    ignored: Many
     after: Annotated[
         list[Position] | None,
         Meta(description="The last position in each shard, for the parameter `after`; null where they are more than it takes."),
     ]
-    results: list[StoredShape | RefusedShape | UnknownShape]
+    results: list[StoredShape | RefusedShape | IgnoredShape | UnknownShape]

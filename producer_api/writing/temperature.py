@@ -3,16 +3,14 @@
 import time
 
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
-from producer_api.operating.outcomes import Outcome, outcome_of
 from producer_api.services import services
-from producer_api.tracing import sampled
 from producer_api.writing.bodies import read_body, require_json
 from producer_api.writing.parsing import parse_reading
-from telemetry.errors import InvalidReading, NotStored
-from telemetry.events import encode_event, event_id
+from producer_api.writing.storing import refuse_one, store_one
+from telemetry.errors import InvalidReading
 
 BODY_BYTES_MAX = 16 * 1024
 _RECORDED = b'{"message": "Temperature reading recorded successfully"}\n'
@@ -28,21 +26,9 @@ async def record_temperature(request: Request) -> Response:
     found = services(request)
     try:
         reading = parse_reading(body, found.settings, now_us)
-    except InvalidReading:
-        found.outcomes.reading("put", Outcome.REFUSED)
+    except InvalidReading as error:
+        refuse_one(request, "put", error)
         raise
-    found.stream.require_ours()
-    place = found.stream.place
-    # Whether the client hung up is known where its connection is (`connections.py`).
-    hung_up = getattr(request.state, "hung_up", bool)
-    try:
-        event = encode_event(reading, now_us, traceparent=sampled(request.scope))
-        receipt = await found.writer.append(reading.sensor_id, event, hung_up)
-    except NotStored as error:
-        found.outcomes.reading("put", outcome_of(type(error)))
-        if hung_up():
-            raise ClientDisconnect from None  # nobody to be told, and no trouble of the log's
-        raise
-    found.outcomes.reading("put", Outcome.STORED)
-    headers = {"X-Event-Id": event_id(reading), "X-Stream-Position": receipt.position(place)}
+    stored = await store_one(request, reading, "put", now_us)
+    headers = {"X-Event-Id": stored.event_id, "X-Stream-Position": stored.position}
     return Response(_RECORDED, media_type="application/json", headers=headers)

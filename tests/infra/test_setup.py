@@ -34,6 +34,7 @@ def test_the_definition_and_the_code_use_the_same_names(names: ResourceNames) ->
         "stats": names.stats,
         "dead_letters": names.dead_letters,
         "generations": names.generations,
+        "keys": names.keys,
         "leases": names.application,
         "coordinator": f"{names.application}-CoordinatorState",
         "workers": f"{names.application}-WorkerMetricStats",

@@ -123,7 +123,8 @@ def test_names_are_those_the_code_computes(plans: Plans) -> None:
     assert stream["name"] == names.stream
     tables = {table["name"]: table for table in planned(plans["environment"], "aws_dynamodb_table").values()}
     assert tables.keys() == {
-        names.readings, names.stats, names.dead_letters, names.generations, names.application, names.coordinator, names.workers
+        names.readings, names.stats, names.dead_letters, names.generations, names.keys,
+        names.application, names.coordinator, names.workers,
     }  # fmt: skip
     for table in load_definition(names)["tables"].values():
         assert of_plan(tables[table["name"]]) == defined(table)

@@ -79,9 +79,10 @@ def test_every_code_that_a_problem_can_have_has_a_page() -> None:
     sources = [text for text in sources if "CODES: Final" not in text]
     told = {told[0] for told in UNAVAILABLE.values()}
     for text in sources:
-        told |= set(re.findall(r'Unanswerable\(\s*"([a-z-]+)"', text))
+        told |= set(re.findall(r'(?:Unanswerable|NotPermitted)\(\s*"([a-z-]+)"', text))
+        told |= set(re.findall(r'"(no-key|other-site)"', text))
         told |= set(re.findall(r'"((?:invalid|unknown|not-yet|hung)-[a-z-]+)"', text))
-    told |= {code_of(status) for status in (400, 404, 405, 406, 408, 413, 415, 431, 500, 501, 503)}
+    told |= {code_of(status) for status in (400, 404, 405, 406, 408, 413, 415, 429, 431, 500, 501, 503)}
     assert told == set(CODES)
 
 

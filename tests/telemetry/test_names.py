@@ -23,7 +23,7 @@ def test_each_stream_of_the_log_has_tables_of_kcls_own() -> None:
     first, second = ResourceNames("t", 3), ResourceNames("t", 3, StreamPlace(2, ("shardId-000000000000",)))
     assert (first.application, second.application) == ("t-projector-g3", "t-projector-g3-s2")
     assert (second.coordinator, second.workers) == ("t-projector-g3-s2-CoordinatorState", "t-projector-g3-s2-WorkerMetricStats")
-    ours = ("stream", "readings", "stats", "dead_letters", "generations")
+    ours = ("stream", "readings", "stats", "dead_letters", "generations", "keys")
     assert [getattr(first, name) for name in ours] == [getattr(second, name) for name in ours]
 
 
@@ -39,6 +39,7 @@ def test_the_definition_makes_what_these_names_name(number: int) -> None:
         names.stats,
         names.dead_letters,
         names.generations,
+        names.keys,
         names.application,
         names.coordinator,
         names.workers,

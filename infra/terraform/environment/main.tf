@@ -133,7 +133,12 @@ module "api" {
   image        = "${var.image}-api"
   entry_point  = ["python", "-m"]
   command      = ["producer_api"]
-  environment  = merge(local.settings, { HOST = "0.0.0.0", PORT = tostring(local.api_port) })
+  environment = merge(
+    local.settings,
+    { HOST = "0.0.0.0", PORT = tostring(local.api_port) },
+    # The name under which it is reached: that of the load balancer's own is known only once it is made.
+    var.domain == null ? { ALLOWED_HOSTS = ".elb.amazonaws.com" } : { PUBLIC_URL = "https://${var.domain.name}" },
+  )
   health_command = [
     "CMD", "python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:${local.api_port}/livez', timeout=5)"
   ]

@@ -73,6 +73,13 @@ data "aws_iam_policy_document" "api" {
     resources = local.indexes.stats
   }
 
+  # While keys are on: each is looked up, and the day it was used noted.
+  statement {
+    sid       = "FindKeys"
+    actions   = ["dynamodb:GetItem", "dynamodb:UpdateItem"]
+    resources = local.tables.keys
+  }
+
   statement {
     sid       = "ReadReadings"
     actions   = ["dynamodb:BatchGetItem", "dynamodb:Query"]

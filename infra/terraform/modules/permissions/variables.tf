@@ -19,9 +19,9 @@ variable "table_names" {
 
   validation {
     condition = length(setsubtract(
-      ["readings", "stats", "dead_letters", "generations", "leases", "coordinator", "workers"], keys(var.table_names)
+      ["readings", "stats", "dead_letters", "generations", "keys", "leases", "coordinator", "workers"], keys(var.table_names)
     )) == 0
-    error_message = "table_names must name readings, stats, dead_letters, generations, leases, coordinator and workers."
+    error_message = "table_names must name readings, stats, dead_letters, generations, keys, leases, coordinator and workers."
   }
 }
 

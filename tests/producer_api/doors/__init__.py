@@ -1,0 +1,1 @@
+"""Doors for senders that know nothing of us."""

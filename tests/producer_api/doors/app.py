@@ -1,0 +1,117 @@
+"""The API's routes on a stream in memory, asked without a socket: all that doors need, and nothing that reads tables."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
+from socket import socket
+from threading import Event, Thread
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import httpx
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn import Config, Server
+
+from producer_api.app import ERRORS, ROUTES
+from producer_api.envelope import Envelope
+from producer_api.keys.gate import Gate
+from producer_api.keys.sites import Sites
+from producer_api.operating.outcomes import Outcomes
+from producer_api.operating.recent import Recent
+from producer_api.outage import Outage
+from producer_api.writing.sending import Turns
+from telemetry.events import decode_event
+from telemetry.reading import Reading
+from telemetry.settings import Settings
+from telemetry.streams import FIRST_PLACE
+from tests.producer_api.fakes import FakeKinesis
+from tests.producer_api.test_writer import writing
+
+URL = "http://telemetry"
+
+
+class Asked(httpx.AsyncClient):
+    """A client of the routes, and what they count."""
+
+    outcomes: Outcomes
+    recent: Recent
+
+
+class Made(NamedTuple):
+    """The routes, ready to be asked, and what they share."""
+
+    app: ASGIApp
+    services: Any
+
+
+@asynccontextmanager
+async def made(
+    kinesis: FakeKinesis,
+    *,
+    deadline_s: float = 10,
+    gate: Gate | None = None,
+    routes: Sequence[BaseRoute] = ROUTES,
+    **changed: Any,
+) -> AsyncIterator[Made]:
+    """Routes that store in this stream, with these settings, and with keys where there is a gate."""
+    settings = Settings(**changed)
+    async with writing(kinesis, deadline_s=deadline_s) as writer:
+        services = SimpleNamespace(
+            settings=settings,
+            writer=writer,
+            stream=SimpleNamespace(require_ours=lambda: None, place=FIRST_PLACE),
+            looks=SimpleNamespace(outage=Outage()),
+            outcomes=Outcomes(),
+            recent=Recent(),
+            gate=gate,
+            turns=Turns(),
+        )
+        inner = Envelope(Sites(Starlette(routes=routes, exception_handlers=ERRORS), settings))
+
+        async def app(scope: Scope, receive: Receive, send: Send) -> None:
+            await inner({**scope, "state": {"services": services}}, receive, send)
+
+        yield Made(app, services)
+
+
+@asynccontextmanager
+async def asking(kinesis: FakeKinesis, *, url: str = URL, **more: Any) -> AsyncIterator[Asked]:
+    """A client of such routes."""
+    async with made(kinesis, **more) as (app, services), Asked(transport=httpx.ASGITransport(app), base_url=url) as client:
+        client.outcomes, client.recent = services.outcomes, services.recent
+        yield client
+
+
+@contextmanager
+def listening(kinesis: FakeKinesis, **more: Any) -> Iterator[str]:
+    """The address at which such routes can be asked by whoever has a client of their own."""
+    address: Future[str] = Future()
+    stop = Event()
+
+    async def serve() -> None:
+        async with made(kinesis, **more) as (app, _):
+            with socket() as listener:
+                listener.bind(("127.0.0.1", 0))
+                listener.listen()
+                server = Server(Config(app, lifespan="off", log_config=None))
+                serving = asyncio.create_task(server.serve([listener]))
+                address.set_result(f"http://127.0.0.1:{listener.getsockname()[1]}")
+                await asyncio.to_thread(stop.wait)
+                server.should_exit = True
+                await serving
+
+    thread = Thread(target=asyncio.run, args=[serve()])
+    thread.start()
+    try:
+        yield address.result(10)
+    finally:
+        stop.set()
+        thread.join(30)
+
+
+def stored(kinesis: FakeKinesis) -> list[Reading]:
+    """The readings in the stream, in their order."""
+    return sorted(decode_event(event) for event in kinesis.events.elements())

@@ -1,0 +1,96 @@
+"""Where a key may stand in a request, and where not."""
+
+import base64
+
+import pytest
+
+from producer_api.keys.credentials import presented
+from telemetry.errors import Unauthenticated
+from telemetry.keys import Credential
+
+KEY = Credential("AbCdEf01", "0123456789ABCDEFGHIJabcdefghij").text
+OTHER = Credential("AbCdEf02", "0123456789ABCDEFGHIJabcdefghij").text
+
+
+def basic(password: str) -> str:
+    """As clients of InfluxDB 1 send it."""
+    return "Basic " + base64.b64encode(f"user:{password}".encode()).decode()
+
+
+def found(path: str = "/api/stats", method: str = "GET", query: str = "", **headers: str) -> str | None:
+    """The credential of a request."""
+    named = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    return presented(path, method, query.encode(), named)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"authorization": f"Bearer {KEY}"},
+        {"authorization": f"bearer  {KEY} "},
+        {"authorization": f"Token {KEY}"},
+        {"x_api_key": KEY},
+        {"cookie": f"a=b; __Host-telemetry={KEY}"},
+        {"cookie": f"telemetry={KEY}"},
+        {"authorization": f"Bearer {KEY}", "x_api_key": KEY, "cookie": f"telemetry={KEY}"},
+    ],
+)
+def test_a_key_is_found_where_it_may_stand(headers: dict[str, str]) -> None:
+    """The same one several times is one."""
+    assert found(**headers) == KEY
+
+
+def test_without_a_key_there_is_none() -> None:
+    """Others' cookies are none either."""
+    assert found() is None
+    assert found(cookie="session=1; theme=dark") is None
+
+
+@pytest.mark.parametrize("method", ["PUT", "POST", "DELETE"])
+def test_a_cookie_counts_for_reading_only(method: str) -> None:
+    """A form of another site could else send it along."""
+    assert found(method=method, cookie=f"__Host-telemetry={KEY}") is None
+
+
+def test_basic_is_taken_on_the_paths_of_influxdb_1_only() -> None:
+    """Where the password is the key."""
+    assert found("/write", "POST", authorization=basic(KEY)) == KEY
+    assert found("/query", "POST", authorization=basic(KEY)) == KEY
+    for path in ("/api/v2/write", "/api/stats"):
+        with pytest.raises(Unauthenticated, match="Bearer or Token"):
+            found(path, authorization=basic(KEY))
+    with pytest.raises(Unauthenticated, match="base 64"):
+        found("/write", authorization="Basic ?")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"authorization": f"Bearer {KEY}", "x_api_key": OTHER},
+        {"authorization": f"Bearer {KEY}", "cookie": f"telemetry={OTHER}"},
+        {"cookie": f"telemetry={OTHER}; __Host-telemetry={KEY}"},
+    ],
+)
+def test_two_different_credentials_are_refused(headers: dict[str, str]) -> None:
+    """Nobody knows which is meant."""
+    with pytest.raises(Unauthenticated, match="Two different"):
+        found(**headers)
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("/api/stats", f"key={KEY}"),
+        ("/api/stats", f"x={KEY.replace('_', '%5F')}"),
+        ("/write", f"u=me&p={KEY}"),
+        ("/write", "db=x&p=password"),
+        (f"/api/sensors/{KEY}", ""),
+    ],
+)
+def test_a_key_in_the_url_is_refused_and_not_repeated(path: str, query: str) -> None:
+    """Even beside one where it should be: it is in a log by now. The text says how it is done."""
+    with pytest.raises(Unauthenticated) as refused:
+        found(path, "POST", query, authorization=f"Bearer {KEY}")
+    assert "in the URL is not taken" in str(refused.value)
+    assert "Authorization" in str(refused.value)
+    assert KEY not in str(refused.value)
