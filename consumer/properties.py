@@ -102,6 +102,6 @@ def render_properties(settings: Settings, names: ResourceNames, executable: Path
         "metricsLevel": "NONE",
         **TIMING[settings.kcl_timing],
     }
-    if settings.aws_endpoint_url:
-        properties |= {"kinesisEndpoint": settings.aws_endpoint_url, "dynamoDBEndpoint": settings.aws_endpoint_url}
+    endpoints = {"kinesisEndpoint": settings.aws_endpoint_url, "dynamoDBEndpoint": settings.dynamodb_url}
+    properties |= {key: url for key, url in endpoints.items() if url}
     return "".join(f"{key} = {value}\n" for key, value in properties.items())

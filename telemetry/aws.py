@@ -61,7 +61,7 @@ def dynamodb_client(settings: Settings, *, attempts: int = 3, pool: int = 10, va
     Without `validate` parameters are sent as they are, which at least halves what writing a row costs: DynamoDB checks them.
     """
     config = _config(settings, attempts, pool).merge(Config(parameter_validation=validate))
-    client = session().client("dynamodb", config=config, endpoint_url=settings.aws_endpoint_url)
+    client = session().client("dynamodb", config=config, endpoint_url=settings.dynamodb_url)
     if not validate:
         client._serializer = AttributeValueSerializer()  # type: ignore[attr-defined]
     return client

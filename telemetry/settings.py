@@ -41,6 +41,9 @@ class Settings(BaseModel):
     aws_endpoint_url: Annotated[
         str | None, Field(pattern=r"^https?://", description="Where AWS is, when it is not AWS itself: LocalStack's address.")
     ] = None
+    aws_endpoint_url_dynamodb: Annotated[
+        str | None, Field(pattern=r"^https?://", description="Where DynamoDB is, when it is not at AWS_ENDPOINT_URL.")
+    ] = None
     log_level: Annotated[Literal["debug", "info", "warning", "error"], Field(description="The least level that is logged.")] = (
         "info"
     )
@@ -207,6 +210,11 @@ class Settings(BaseModel):
     def id_tags(self) -> tuple[str, ...]:
         """WRITE_ID_TAGS, one by one."""
         return tuple(self.write_id_tags.split(","))
+
+    @property
+    def dynamodb_url(self) -> str | None:
+        """Where DynamoDB is; None for AWS."""
+        return self.aws_endpoint_url_dynamodb or self.aws_endpoint_url
 
     @property
     def stopping_s(self) -> float:

@@ -76,15 +76,27 @@ def calls_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def endpoint(calls_file: Path) -> Iterator[str]:
-    """The address of a LocalStack: the one AWS_ENDPOINT_URL names, or one started for this run."""
+def localstack(calls_file: Path) -> Iterator[LocalStack | None]:
+    """A LocalStack started for this run; None where AWS_ENDPOINT_URL names one."""
     os.environ.setdefault("AWS_ACCESS_KEY_ID", "test")
     os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "test")
-    if given := os.environ.get("AWS_ENDPOINT_URL"):
-        yield given
+    if os.environ.get("AWS_ENDPOINT_URL"):
+        yield None
         return
-    with LocalStack(calls_file=calls_file) as localstack:
-        yield localstack.endpoint
+    with LocalStack(calls_file=calls_file) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def endpoint(localstack: LocalStack | None) -> str:
+    """The address of a LocalStack."""
+    return localstack.endpoint if localstack else os.environ["AWS_ENDPOINT_URL"]
+
+
+@pytest.fixture(scope="session")
+def dynamodb_endpoint(localstack: LocalStack | None, endpoint: str) -> str:
+    """Where its DynamoDB Local answers: for loads that LocalStack, which stands before it, takes a whole core to pass on."""
+    return localstack.dynamodb_endpoint if localstack else endpoint
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ _MACHINE = ("PATH", "HOME", "TMPDIR")
 _OWN = ("DEMO", "FRESH", "LOCALSTACK_PORT", *(name.upper() for name in Settings.model_fields if not name.startswith("aws_")))
 _ELSEWHERE = (
     "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_DYNAMODB",
     "AWS_REGION",
     "AWS_DEFAULT_REGION",
     "AWS_ACCESS_KEY_ID",

@@ -48,8 +48,7 @@ class LocalStack:
     `port` 0 means any free one. `on_log` gets every log line, without its end, from a thread of its own. To `calls_file` goes
     who called what: a line of JSON for each kind of call, as launcher.py describes them.
     After start(): `endpoint` is LocalStack's URL; `dynamodb_endpoint` and `kinesis_endpoint` are those of the emulators
-    behind it, which answer faster but know neither accounts nor regions as LocalStack does: DynamoDB Local keeps
-    LocalStack's tables under the access key `000000000000<region without dashes>`.
+    behind it, which answer faster and know neither accounts nor regions.
     """
 
     def __init__(self, port: int = 0, on_log: Callable[[str], None] | None = None, calls_file: Path | None = None) -> None:

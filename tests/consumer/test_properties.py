@@ -1,10 +1,12 @@
 """The daemon's properties file."""
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from consumer.properties import SHUTDOWN_GRACE_S, TIMING, render_properties
+from telemetry.aws import dynamodb_client
 from telemetry.names import ResourceNames
 from telemetry.read_budget import SHARD_CALLS_A_S
 from telemetry.settings import Settings
@@ -109,3 +111,12 @@ def test_with_an_endpoint_everything_goes_there() -> None:
     properties = rendered(AWS_ENDPOINT_URL="http://127.0.0.1:4566")
     assert properties["kinesisEndpoint"] == properties["dynamoDBEndpoint"] == "http://127.0.0.1:4566"
     assert not [key for key in rendered() if key.endswith("Endpoint")]
+
+
+def test_dynamodb_may_have_an_endpoint_of_its_own() -> None:
+    """For leases as for what we store."""
+    apart = {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "AWS_ENDPOINT_URL_DYNAMODB": "http://127.0.0.1:8000"}
+    properties = rendered(**apart)
+    assert (properties["kinesisEndpoint"], properties["dynamoDBEndpoint"]) == tuple(apart.values())
+    with closing(dynamodb_client(Settings.from_environment(apart))) as client:
+        assert client.meta.endpoint_url == apart["AWS_ENDPOINT_URL_DYNAMODB"]
