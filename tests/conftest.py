@@ -17,7 +17,7 @@ from infra.local.downloads import ensure_java
 from infra.local.environment import leave_alone
 from infra.local.localstack import LocalStack
 from tests.support.processes import running_api
-from tests.support.stack import Stack, new_stack, open_stack
+from tests.support.stack import Stack, ask_directly, new_stack, open_stack
 
 # Clients within the tests' own process are not kept from loopback either, nor told who to be.
 leave_alone(os.environ)
@@ -76,27 +76,16 @@ def calls_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def localstack(calls_file: Path) -> Iterator[LocalStack | None]:
-    """A LocalStack started for this run; None where AWS_ENDPOINT_URL names one."""
+def endpoint(calls_file: Path) -> Iterator[str]:
+    """The address of a LocalStack: the one AWS_ENDPOINT_URL names, or one started for this run."""
     os.environ.setdefault("AWS_ACCESS_KEY_ID", "test")
     os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "test")
-    if os.environ.get("AWS_ENDPOINT_URL"):
-        yield None
+    if given := os.environ.get("AWS_ENDPOINT_URL"):
+        yield given
         return
-    with LocalStack(calls_file=calls_file) as started:
-        yield started
-
-
-@pytest.fixture(scope="session")
-def endpoint(localstack: LocalStack | None) -> str:
-    """The address of a LocalStack."""
-    return localstack.endpoint if localstack else os.environ["AWS_ENDPOINT_URL"]
-
-
-@pytest.fixture(scope="session")
-def dynamodb_endpoint(localstack: LocalStack | None, endpoint: str) -> str:
-    """Where its DynamoDB Local answers: for loads that LocalStack, which stands before it, takes a whole core to pass on."""
-    return localstack.dynamodb_endpoint if localstack else endpoint
+    with LocalStack(calls_file=calls_file) as localstack:
+        ask_directly(localstack.endpoint, localstack.dynamodb_endpoint)
+        yield localstack.endpoint
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from tests.browser.counting import Counting, counting
 from tests.browser.pages import Pages, faults_of, figure, put, until, word
 from tests.producer_api.forwarder import Forwarder, forwarding
 from tests.producer_api.server import Server, serving
-from tests.support.stack import Stack, new_stack
+from tests.support.stack import Stack, at, new_stack
 
 NARROW = 320
 """CSS pixels: what WCAG asks of a page that is not to be scrolled sideways (1.4.10)."""
@@ -24,7 +24,7 @@ def away(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tup
     log = tmp_path_factory.mktemp("away") / "api.log"
     with (
         forwarding(stack.settings.aws_endpoint_url or "") as forwarder,
-        serving(stack.environ | {"AWS_ENDPOINT_URL": forwarder.url}, log) as server,
+        serving(stack.environ | at(forwarder.url), log) as server,
     ):
         yield server, forwarder
 

@@ -19,11 +19,11 @@ LAG_S_MAX = 5
 
 
 @pytest.mark.timeout(3600)
-def test_a_fleet_is_kept_up_with_and_counted_over_kills(trial: Trial, dynamodb_endpoint: str) -> None:
+def test_a_fleet_is_kept_up_with_and_counted_over_kills(trial: Trial) -> None:
     """Outside the kills totals are never more than seconds behind, and in the end every table is what was sent."""
     rng = Random(13)  # noqa: S311  repeatable on purpose
     kills, sensors = trial.often(1, 45), trial.often(200, 2_000)
-    with trial.consuming(AWS_ENDPOINT_URL_DYNAMODB=dynamodb_endpoint) as consumer:
+    with trial.consuming() as consumer:
         with lag_watched(trial.stack, LAG_S_MAX) as lag, fleet_sending(trial.stack, sensors, seed=13) as fleet:
             lag.killed()  # as one that has just started, it has to catch up
             eventually(partial(_recovered, lag), within_s=60)

@@ -12,6 +12,7 @@ from telemetry.names import ResourceNames
 from tests.faults.conftest import Trial
 from tests.faults.faults import Request
 from tests.faults.instances import Api, Consumer
+from tests.support.stack import at
 from tests.support.waiting import eventually
 
 VICTIMS = {"record processor": 5, "daemon": 3, "both": 1, "API": 3}
@@ -81,7 +82,7 @@ POINTS = (raw_write, sighting, row_write, progress_write, checkpoint)
 def test_kill_9_between_the_writes_of_a_batch(trial: Trial) -> None:
     """Right after raw readings, a row, the progress row or a checkpoint was written, and before whoever wrote it knows."""
     rounds = trial.often(1, 5)
-    with trial.serving() as api, trial.consuming(AWS_ENDPOINT_URL=trial.proxy.url) as consumer:
+    with trial.serving() as api, trial.consuming(**at(trial.proxy.url)) as consumer:
         with trial.sending(api, seed=5) as load:
             for point in POINTS * rounds:
                 load.wait_for_more(50)

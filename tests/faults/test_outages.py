@@ -9,6 +9,7 @@ from tests.faults import faults
 from tests.faults.conftest import Trial
 from tests.faults.load import Load
 from tests.faults.proxy import FaultProxy, Rule
+from tests.support.stack import at
 from tests.support.waiting import eventually
 
 AWAY = {"broken": faults.drop_before, "failing": faults.break_down, "silent": faults.hang}
@@ -43,7 +44,7 @@ def lasts(seconds: float) -> None:
 def test_dynamodb_away_under_load(trial: Trial) -> None:
     """Readings are acknowledged all the while, since the log takes them; the projection catches up by itself."""
     seconds = trial.often(6, 60)
-    with trial.serving() as api, trial.consuming(AWS_ENDPOINT_URL=trial.proxy.url) as consumer:
+    with trial.serving() as api, trial.consuming(**at(trial.proxy.url)) as consumer:
         with trial.sending(api, seed=30, per_s=40) as load:
             load.wait_for_more(50)
             trial.proxy.rules = [Rule(faults.drop_before, "DynamoDB")]
@@ -63,7 +64,7 @@ def test_dynamodb_away_under_load(trial: Trial) -> None:
 def test_kinesis_away_under_load(trial: Trial, how: str) -> None:
     """503 within the deadline, memory bounded, and readings stored again as soon as the stream is back."""
     seconds, deadline_s = trial.often(8, 30), 3
-    environ = {"AWS_ENDPOINT_URL": trial.proxy.url, "PUT_DEADLINE_S": str(deadline_s), "QUEUE_EVENTS_MAX": "2000"}
+    environ = {**at(trial.proxy.url), "PUT_DEADLINE_S": str(deadline_s), "QUEUE_EVENTS_MAX": "2000"}
     with trial.serving(**environ) as api, trial.consuming():
         with trial.sending(api, seed=31, per_s=300, clients=64) as load:
             load.wait_for_more(100)
@@ -98,7 +99,7 @@ def test_kinesis_away_under_load(trial: Trial, how: str) -> None:
 def test_kinesis_away_from_the_consumer(trial: Trial) -> None:
     """Nothing can be read meanwhile and nothing is started anew for it; then the projection catches up."""
     seconds = trial.often(8, 60)
-    with trial.serving() as api, trial.consuming(AWS_ENDPOINT_URL=trial.proxy.url) as consumer:
+    with trial.serving() as api, trial.consuming(**at(trial.proxy.url)) as consumer:
         with trial.sending(api, seed=34, per_s=40) as load:
             load.wait_for_more(50)
             trial.proxy.rules = [Rule(faults.drop_before, "Kinesis")]
@@ -115,7 +116,7 @@ def test_kinesis_away_from_the_consumer(trial: Trial) -> None:
 def test_h14_h15_h16_h17_bad_weather_all_the_time(trial: Trial) -> None:
     """Every fault the proxy has, at random, for every process: slower, and equal."""
     readings = trial.often(400, 5_000)
-    environ = {"AWS_ENDPOINT_URL": trial.proxy.url}
+    environ = at(trial.proxy.url)
     with trial.serving(**environ) as api, trial.consuming(**environ):
         trial.proxy.rules = WEATHER
         with trial.sending(api, seed=32, per_s=60) as load:

@@ -14,6 +14,7 @@ from tests.faults.faults import Forward, Request, Response
 from tests.faults.load import Load
 from tests.faults.proxy import Rule
 from tests.faults.test_outages import lasts
+from tests.support.stack import at
 from tests.support.waiting import eventually
 
 CLOCK_OFF_S_MAX = 300
@@ -45,7 +46,7 @@ def stored_since(load: Load, begin: int) -> None:
 @pytest.mark.full
 def test_e14_rights_to_write_taken_away_from_the_api_and_given_back(trial: Trial) -> None:
     """Everybody is told at once that nothing was stored, which the log bears out; readiness is red; no restart is needed."""
-    with trial.serving(AWS_ENDPOINT_URL=trial.proxy.url) as api, trial.consuming():
+    with trial.serving(**at(trial.proxy.url)) as api, trial.consuming():
         with trial.sending(api, seed=51, per_s=40) as load:
             load.wait_for_more(30)
             trial.proxy.rules = [Rule(faults.refuse_with("AccessDeniedException"), operation="PutRecords")]
@@ -68,7 +69,7 @@ def test_e14_rights_to_write_taken_away_from_the_api_and_given_back(trial: Trial
 @pytest.mark.full
 def test_e14_rights_to_write_taken_away_from_the_consumer_and_given_back(trial: Trial) -> None:
     """It starts anew now and then, says why, and catches up by itself."""
-    with trial.serving() as api, trial.consuming(AWS_ENDPOINT_URL=trial.proxy.url) as consumer:
+    with trial.serving() as api, trial.consuming(**at(trial.proxy.url)) as consumer:
         with trial.sending(api, seed=52, per_s=40) as load:
             load.wait_for_more(30)
             trial.proxy.rules = [
@@ -89,7 +90,7 @@ def test_e14_a_clock_five_minutes_off_heals_by_itself(trial: Trial, tmp_path: Pa
     off.write_text("0")
     environ = {"PYTHONPATH": str(Path(__file__).with_name("clock")), "CLOCK_OFF_FILE": str(off)}
     trial.proxy.rules = [Rule(refuse_a_wrong_clock)]
-    with trial.serving(AWS_ENDPOINT_URL=trial.proxy.url, **environ) as api, trial.consuming():
+    with trial.serving(**at(trial.proxy.url), **environ) as api, trial.consuming():
         with trial.sending(api, seed=53, per_s=40) as load:
             load.wait_for_more(30)
             off.write_text("-330")

@@ -14,7 +14,7 @@ from tests.faults import faults
 from tests.faults.conftest import Trial
 from tests.faults.proxy import Rule
 from tests.faults.watching import watching
-from tests.support.stack import Stack
+from tests.support.stack import Stack, at
 from tests.support.waiting import eventually
 
 SHARDS_MAX = 4
@@ -25,7 +25,7 @@ def test_h20_splits_and_merges_under_load_with_repeats_crossing_them(trial: Tria
     """Every fourth PutRecords call loses its answer, so events lie on both sides of many a reshard."""
     reshards, rng = trial.often(1, 20), Random(20)  # noqa: S311  repeatable on purpose
     trial.proxy.rules = [Rule(faults.drop_after, "Kinesis", "PutRecords", share=0.25)]
-    spoiled = trial.serving(AWS_ENDPOINT_URL=trial.proxy.url)
+    spoiled = trial.serving(**at(trial.proxy.url))
     with spoiled as api, trial.consuming("first"), trial.consuming("second"):
         with watching(trial.stack) as watch, trial.sending(api, seed=20, per_s=60) as load:
             for _ in range(reshards):

@@ -10,6 +10,7 @@ from projections.queries import fleet_stats
 from tests.faults.conftest import Trial
 from tests.faults.faults import Request
 from tests.faults.instances import Consumer
+from tests.support.stack import at
 from tests.support.waiting import eventually
 
 
@@ -20,7 +21,7 @@ def test_h19_a_zombie_is_refused_and_the_tables_stay_equal(trial: Trial) -> None
     stats = trial.stack.names.stats
     with trial.serving() as api, trial.sending(api, seed=19) as load, trial.consuming("standby"):
         for number in range(rounds):
-            with trial.consuming(f"zombie-{number}", AWS_ENDPOINT_URL=trial.proxy.url) as zombie:
+            with trial.consuming(f"zombie-{number}", **at(trial.proxy.url)) as zombie:
                 eventually(partial(_holds, trial, zombie.name, 1), within_s=90)
                 places = _stop_in_a_batch(trial, zombie)
                 eventually(partial(_holds, trial, zombie.name, 0), within_s=120)

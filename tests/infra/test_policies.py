@@ -24,7 +24,7 @@ from telemetry.shards import hash_key, list_shards
 from tests.support.policies import Call, allowed, calls_of, missing, unused
 from tests.support.processes import running, running_api
 from tests.support.sensors import send_all, workload
-from tests.support.stack import Stack
+from tests.support.stack import Stack, at
 from tests.support.terraform import ACCOUNT, planned
 from tests.support.waiting import eventually
 
@@ -120,7 +120,11 @@ def _flushed(stack: Stack) -> None:
 
 def _as(process: str, stack: Stack) -> dict[str, str]:
     """A process's environment, with an access key that tells its calls from others'."""
-    return {**stack.environ, "AWS_ACCESS_KEY_ID": f"{stack.names.prefix}-{process}"}
+    return {
+        **stack.environ,
+        **at(stack.settings.aws_endpoint_url or ""),
+        "AWS_ACCESS_KEY_ID": f"{stack.names.prefix}-{process}",
+    }
 
 
 def _spoil(stack: Stack) -> None:

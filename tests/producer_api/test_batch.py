@@ -28,7 +28,7 @@ from tests.producer_api.raw import Connection
 from tests.producer_api.stream import readings_at, records_by_shard
 from tests.support.logs import log_lines
 from tests.support.processes import running_api
-from tests.support.stack import Stack
+from tests.support.stack import Stack, at
 from tests.support.waiting import eventually
 from tests.tidy.tree import ROOT
 
@@ -370,7 +370,7 @@ def log_of_proxied(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def proxied(stack: Stack, proxy: FaultProxy, log_of_proxied: Path) -> Iterator[httpx.Client]:
     """Connections to the API behind the proxy."""
-    environ = {**stack.environ, "AWS_ENDPOINT_URL": proxy.url}
+    environ = {**stack.environ, **at(proxy.url)}
     with running_api(environ, log_of_proxied) as url, httpx.Client(base_url=url, timeout=20) as client:
         yield client
 

@@ -27,7 +27,7 @@ from telemetry.shards import list_shards
 from tests.producer_api.forwarder import forwarding
 from tests.producer_api.stream import readings_at, records_by_shard
 from tests.support.processes import running_api
-from tests.support.stack import Stack, new_stack
+from tests.support.stack import Stack, at, new_stack
 from tests.support.waiting import eventually
 
 BLANK = "This field cannot be blank."
@@ -428,7 +428,7 @@ def test_c17_without_readings_there_are_three_nulls(client: httpx.Client) -> Non
 def test_c18_while_the_store_is_away_the_answer_is_503(stack: Stack, log: Path) -> None:
     """In time, with Retry-After, saying that a repeat is safe; and all is well when the store is back."""
     with forwarding(stack.settings.aws_endpoint_url or "") as forwarder:
-        environ = stack.environ | {"AWS_ENDPOINT_URL": forwarder.url, "PUT_DEADLINE_S": "1"}
+        environ = stack.environ | {**at(forwarder.url), "PUT_DEADLINE_S": "1"}
         with running_api(environ, log) as url, httpx.Client(base_url=url, timeout=30) as client:
             forwarder.cut()
             got = client.get("/api/stats")
@@ -457,7 +457,7 @@ def test_c18_while_the_store_is_away_the_answer_is_503(stack: Stack, log: Path) 
 def test_c18_a_store_that_does_not_answer_is_one_that_is_away(stack: Stack, log: Path) -> None:
     """The deadline holds while the call hangs; nothing stays behind when it ends."""
     with forwarding(stack.settings.aws_endpoint_url or "") as forwarder:
-        environ = stack.environ | {"AWS_ENDPOINT_URL": forwarder.url, "PUT_DEADLINE_S": "1"}
+        environ = stack.environ | {**at(forwarder.url), "PUT_DEADLINE_S": "1"}
         with running_api(environ, log) as url, httpx.Client(base_url=url, timeout=30) as client:
             assert client.put("/api/temperature", json=VALID).status_code == 200
             forwarder.flowing.clear()

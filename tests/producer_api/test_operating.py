@@ -20,7 +20,7 @@ from tests.producer_api.raw import ask
 from tests.producer_api.server import serving
 from tests.support.logs import log_lines
 from tests.support.processes import children, free_port, running, running_api
-from tests.support.stack import Stack, new_stack
+from tests.support.stack import Stack, at, new_stack
 from tests.support.waiting import eventually
 
 READING = {"sensorId": "202", "temperature": 18, "timestamp": "2021-11-26T18:10:00"}
@@ -43,7 +43,7 @@ def api_log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def client(stack: Stack, proxy: FaultProxy, api_log: Path) -> Iterator[httpx.Client]:
     """Connections to an API behind the proxy."""
-    environ = {**stack.environ, "AWS_ENDPOINT_URL": proxy.url, "PUT_DEADLINE_S": "2"}
+    environ = {**stack.environ, **at(proxy.url), "PUT_DEADLINE_S": "2"}
     with running_api(environ, api_log) as url, httpx.Client(base_url=url, timeout=20) as client:
         yield client
 
@@ -156,7 +156,7 @@ def test_e18_the_api_starts_and_stores_while_the_tables_are_away(stack: Stack, e
     """Only the stream is needed; the pointer is checked as soon as it can be."""
     with fault_proxy(endpoint) as proxy:
         proxy.rules = [Rule(hang, service="DynamoDB")]
-        with running_api({**stack.environ, "AWS_ENDPOINT_URL": proxy.url}, log) as url, httpx.Client(base_url=url) as client:
+        with running_api({**stack.environ, **at(proxy.url)}, log) as url, httpx.Client(base_url=url) as client:
             assert put(client).status_code == 200
             proxy.rules = ()
 

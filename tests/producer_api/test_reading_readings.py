@@ -23,6 +23,7 @@ from tests.producer_api.test_reading_history import TYPES, all_pages
 from tests.producer_api.test_reading_sensors import plain
 from tests.producer_api.world import CLOCK_SET, DENSE, DENSE_FROM, ODD_IDS, World, asking, utc
 from tests.support.logs import log_lines
+from tests.support.stack import at
 from tests.support.waiting import eventually
 
 READINGS = "/api/readings"
@@ -181,7 +182,7 @@ def behind(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[B
     log = tmp_path_factory.mktemp("behind") / "api.log"
     with (
         fault_proxy(world.stack.settings.aws_endpoint_url or "") as proxy,
-        serving(world.stack.environ | {"AWS_ENDPOINT_URL": proxy.url}, log) as server,
+        serving(world.stack.environ | at(proxy.url), log) as server,
     ):
         yield Behind(server, proxy, world.stack.names.readings)
 

@@ -15,7 +15,7 @@ from projections.generations import stream_created
 from tests.producer_api.forwarder import forwarding
 from tests.producer_api.stream import readings_at
 from tests.support.processes import free_port, running, running_api
-from tests.support.stack import Stack, new_stack
+from tests.support.stack import Stack, at, new_stack
 from tests.support.waiting import eventually
 
 _START_S_MAX = 30
@@ -100,7 +100,7 @@ def test_sigterm_under_load_answers_every_request_and_exits_0(stack: Stack, log:
     """Forty readings are waiting for the store when it comes: all are stored and acknowledged, and then the process ends."""
     port = free_port()
     with forwarding(stack.settings.aws_endpoint_url or "") as forwarder:
-        environ = stack.environ | {"AWS_ENDPOINT_URL": forwarder.url, "PORT": str(port)}
+        environ = stack.environ | {**at(forwarder.url), "PORT": str(port)}
         with running("producer_api", environ, log) as process:
             eventually(lambda: answers(f"http://127.0.0.1:{port}", process, log))
             forwarder.flowing.clear()
