@@ -1,6 +1,7 @@
 """A fleet of thousands that is late, repeats itself and has wrong clocks, while its consumer is killed at random."""
 
 import signal
+import time
 from functools import partial
 from random import Random
 
@@ -16,22 +17,26 @@ from tests.support.oracle import assert_tables_equal
 from tests.support.waiting import eventually
 
 LAG_S_MAX = 5
+RECOVERY_S_MAX = 300
+"""Who is restarted looks thousands of late readings up in their packs, which takes DynamoDB Local milliseconds each."""
 
 
-@pytest.mark.timeout(3600)
+@pytest.mark.timeout(5400)
 def test_a_fleet_is_kept_up_with_and_counted_over_kills(trial: Trial) -> None:
     """Outside the kills totals are never more than seconds behind, and in the end every table is what was sent."""
     rng = Random(13)  # noqa: S311  repeatable on purpose
-    kills, sensors = trial.often(1, 45), trial.often(200, 2_000)
+    kills, sensors = 0, trial.often(200, 2_000)
     with trial.consuming() as consumer:
         with lag_watched(trial.stack, LAG_S_MAX) as lag, fleet_sending(trial.stack, sensors, seed=13) as fleet:
             lag.killed()  # as one that has just started, it has to catch up
             eventually(partial(_recovered, lag), within_s=60)
-            for _ in range(kills):
+            end_s = time.monotonic() + trial.often(1, 1_800)
+            while time.monotonic() < end_s:
                 lasts(rng.randrange(5, trial.often(8, 55)))
                 lag.killed()
                 consumer.signal(signal.SIGKILL, _victims(consumer, rng))
-                eventually(partial(_recovered, lag), within_s=90)
+                eventually(partial(_recovered, lag), within_s=RECOVERY_S_MAX)
+                kills += 1
             lasts(5)
         log = set(fleet.sent)
         assert events_in_log(trial.stack).keys() == log
