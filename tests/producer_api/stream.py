@@ -34,7 +34,7 @@ def _records(stack: Stack, shard_id: str) -> list[Record]:
     )["ShardIterator"]
     records: list[Record] = []
     while True:
-        page = stack.kinesis.get_records(ShardIterator=iterator)
+        page = stack.kinesis.get_records(ShardIterator=iterator, Limit=500)
         for item in page["Records"]:
             arrived_at_ms = int(item["ApproximateArrivalTimestamp"].timestamp() * 1000)
             records.append(Record(int(item["SequenceNumber"]), item["Data"], arrived_at_ms))
