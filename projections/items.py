@@ -1,7 +1,7 @@
 """DynamoDB items: how readings and rows are written down. Pure; `dynamodb.py` moves them."""
 
 from functools import cache
-from itertools import chain, repeat
+from itertools import chain
 from struct import Struct
 from typing import TYPE_CHECKING, Final
 
@@ -181,8 +181,8 @@ def _extremes_item(stats: Stats, *, with_ids: bool) -> "Item":
 
 def _read_extremes(item: "Item", sensor_id: str) -> "list[Reading | None]":
     numbers = iter(_NUMBERS.unpack(item["extremes"]["B"]))
-    ids = iter([one["S"] for one in item["who"]["L"]]) if "who" in item else repeat(sensor_id)
-    return [Reading(time_us, next(ids), micro) if time_us >= 0 else None for time_us, micro in zip(numbers, numbers, strict=True)]
+    ids = [one["S"] for one in reversed(item["who"]["L"])] if "who" in item else [sensor_id] * 4
+    return [Reading(time_us, ids.pop(), micro) if time_us >= 0 else None for time_us, micro in zip(numbers, numbers, strict=True)]
 
 
 def _progress_item(progress: Progress) -> "Item":
@@ -231,7 +231,12 @@ def _sensor_item(sensor: Sensor) -> "Item":
     return item
 
 
+_SENSOR_NAMES: Final = {"past", "born", "last_seen"}
+
+
 def _read_sensor(item: "Item") -> Sensor:
+    if not _SENSOR_NAMES & item.keys():  # as most hours
+        return NO_SENSOR
     return Sensor(
         past_us=_number(item, "past", -1),
         born=int.from_bytes(item["born"]["B"]) if "born" in item else 0,
