@@ -83,10 +83,11 @@ class ModelReads:
         return {sensor_id: Listing(sensor_id, *found[sensor_id]) for sensor_id in sensor_ids if sensor_id in found}
 
     def at_once[T](self, questions: Sequence[Callable[[Reads], T]]) -> Sequence[T]:
-        """Each in a thread, of which any may take its time."""
-        while len(self._answers) < len(questions):
+        """On threads: between any two of the answers anything may happen."""
+        if questions:
             self._answers.append(questions[len(self._answers)](self))
-            self._pause()
+        if len(self._answers) < len(questions):
+            raise Halfway
         answers, self._answers = self._answers, []
         return answers
 
