@@ -44,8 +44,8 @@ bench: setup .local/bench/venv/.ready ## measure against baselines; writes docs/
 infra-test: setup ## check Terraform: format, validity, its own tests, plans, policies, checkov (TF_PLUGIN_DIR=)
 	@$(BIN)/pytest tests/infra/test_terraform.py tests/infra/test_policies.py
 
-infra-apply-test: setup ## apply and destroy a whole environment on moto, and stream and tables on LocalStack (TF_PLUGIN_DIR=)
-	@INFRA_APPLY=1 $(BIN)/pytest tests/infra/test_apply.py
+infra-apply-test: setup ## apply environments on moto and LocalStack, and type all of docs/deploy.md; writes docs/walk.md
+	@INFRA_APPLY=1 $(BIN)/pytest tests/infra/test_apply.py tests/infra/test_walk.py
 
 simulate: setup ## run simulated schedules of crashes, zombies and reshards (SEEDS=0:100000, WHAT=archive)
 	@$(BIN)/python -m tests.simulation --what $(or $(WHAT),projection) --seeds $(or $(SEEDS),0:100000) --jobs 2

@@ -4,26 +4,21 @@ Takes minutes, so `make infra-apply-test` runs it and `make test` does not. What
 """
 
 import json
-import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 import boto3
-import httpx
 import pytest
 
-from infra.local.downloads import ensure_environment
 from tests.support.calls import actions_of
 from tests.support.iam import json_list, like, statements
-from tests.support.processes import free_port, stop
 from tests.support.stack import open_stack
-from tests.support.terraform import EMULATED, LOCAL_STATE, OFFLINE, Root, copy_root, planned, why_not
-from tests.support.waiting import eventually
+from tests.support.terraform import EMULATED, LOCAL_STATE, OFFLINE, Root, copy_root, planned
 
 PROJECT = Path(__file__).parents[2]
 REGION: Final = "eu-west-1"
@@ -34,38 +29,7 @@ NOT_CALLED: Mapping[str, str] = {}
 """What the role of prod may do and this run does not, each for its reason."""
 
 
-@pytest.fixture(autouse=True)
-def asked_for() -> None:
-    """Skip, and say why."""
-    if not os.environ.get("INFRA_APPLY"):
-        pytest.skip("takes minutes: make infra-apply-test runs it")
-    if reason := why_not():
-        pytest.skip(f"Terraform is not tested: {reason}")
-
-
-@pytest.fixture
-def moto(tmp_path: Path) -> Iterator[str]:
-    """The address of a moto server."""
-    port = free_port()
-    python = ensure_environment("moto") / "bin" / "python"
-    environ = {**os.environ, "MOTO_ACM_VALIDATION_WAIT": "0", "MOTO_IAM_LOAD_MANAGED_POLICIES": "true"}
-    with (tmp_path / "moto.log").open("wb") as log:
-        command = [str(python), "-P", str(PROJECT / "tests/support/moto_server.py"), str(port)]
-        server = subprocess.Popen(command, env=environ, stdout=log, stderr=log, start_new_session=True)
-    url = f"http://127.0.0.1:{port}"
-
-    def answers() -> None:
-        assert server.poll() is None, (tmp_path / "moto.log").read_text()
-        try:
-            assert httpx.get(f"{url}/moto-api/data.json").status_code == 200
-        except httpx.TransportError as error:
-            raise AssertionError(str(error)) from error
-
-    try:
-        eventually(answers, within_s=60)
-        yield url
-    finally:
-        stop(server)
+pytestmark = pytest.mark.usefixtures("asked_for")
 
 
 def make_what_is_made_by_hand(moto: str) -> str:
