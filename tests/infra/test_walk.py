@@ -62,7 +62,7 @@ HEAD: Final = """# deploy.md, walked
 Made by `make infra-apply-test`: each command of [deploy.md](deploy.md), typed as it stands at the top of a fresh clone, by one
 shell, with moto in place of AWS, and the last lines of what it answered. `/readyz`, PUT, statistics and doctor are asked of an
 API and a consumer on LocalStack, since moto starts no tasks. Beside what the document tells it to set, the shell has
-credentials, `AWS_ENDPOINT_URL`, Terraform's provider from a folder, S3 by paths instead of host names, and `TF_VAR_zones`, since
+credentials, `AWS_ENDPOINT_URL`, Terraform's provider from a folder, S3 by paths instead of host names, and `TF_VAR_zones`:
 moto does not filter zones. No answer here is AWS's.
 """
 
