@@ -268,3 +268,11 @@ def test_planning_changes_nothing(plans: Plans, reference: Reference) -> None:
             for action in reference.actions(pattern):
                 assert action.level in ("Read", "List"), action.name
                 assert action.name not in DATA or action.name in ("s3:GetObject", "s3:ListBucket"), action.name
+
+
+def test_whoever_plans_finds_every_bucket(plans: Plans) -> None:
+    """The provider asks for each by HeadBucket, which is the right s3:ListBucket on the bucket itself."""
+    policy = of_role(plans, "plan-dev")
+    buckets = [values["bucket"] for values in planned(plans["environment"], "aws_s3_bucket").values()]
+    assert len(buckets) > 1
+    assert all(allows(policy, "s3:ListBucket", f"arn:aws:s3:::{name}", {}) for name in buckets)
