@@ -47,6 +47,13 @@ def plans(roots: Mapping[str, Root], request: pytest.FixtureRequest) -> Mapping[
 
 
 @pytest.fixture(scope="session")
+def thorough() -> None:
+    """Skip what takes long and fails seldom, where everything else is tested too."""
+    if not os.environ.get("INFRA_TEST"):
+        pytest.skip("takes long: make infra-test runs it")
+
+
+@pytest.fixture(scope="session")
 def asked_for() -> None:
     """Skip, and say why."""
     if not os.environ.get("INFRA_APPLY"):
