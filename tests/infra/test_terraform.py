@@ -101,6 +101,15 @@ def test_another_environments_values_destroy_nothing(roots: Roots) -> None:
 
 
 @pytest.mark.usefixtures("thorough")
+def test_prod_has_https_and_somebody_who_is_told(roots: Roots) -> None:
+    """Neither a domain nor an address: nothing is planned, and both are asked for."""
+    root = roots["environment"]
+    said = root.run("plan", *root.variables("prod"), "-var=alarm_emails=[]", workspace="prod", status=1)
+    assert "Without a domain there is no HTTPS" in said
+    assert "alarm_emails must name somebody" in said
+
+
+@pytest.mark.usefixtures("thorough")
 @pytest.mark.parametrize("root", ROOTS)
 def test_checkov_finds_nothing_and_every_skip_has_its_reason(root: str, roots: Roots) -> None:
     """In an environment of its own; nothing is downloaded while it scans."""
