@@ -84,7 +84,7 @@ def test_a_whole_environment_is_made_stays_as_it_is_and_is_gone_again(
 
     lifted = [*variables, "-var=deletion_protection=false"]
     changed, moved = told(root, "apply", "-auto-approve", *lifted, log=tmp_path / "change.log")
-    assert "0 added, 8 changed, 0 destroyed" in changed
+    assert "0 added, 9 changed, 0 destroyed" in changed
     _, gone = told(root, "destroy", "-auto-approve", *lifted, log=tmp_path / "destroy.log")
     assert not root.run("state", "list", workspace="prod")
     _compare(bootstrap, planned_by, {**made, **moved, **gone})
@@ -120,7 +120,8 @@ def test_the_pipeline_works_on_what_terraform_made(endpoint: str, java: str, tmp
     """Stream and tables by Terraform, the pointer by the set-up, and on them the end-to-end test."""
     name = f"t{uuid.uuid4().hex[:8]}"
     environ = {"AWS_ENDPOINT_URL": endpoint, **CREDENTIALS}
-    root = copy_root("environment", tmp_path, OFFLINE + LOCAL_STATE, values={"name": name}, environ=environ)
+    values = {"name": name, "shards": "2"}  # as the test below has them
+    root = copy_root("environment", tmp_path, OFFLINE + LOCAL_STATE, values=values, environ=environ)
     # The LocalStack of the tests has no KMS, which it asks for a table's key.
     plain = 'resource "aws_dynamodb_table" "this" {\n  server_side_encryption {\n    enabled = false\n  }\n}\n'
     (root.folder.parent / "modules/tables/override.tf").write_text(plain)
