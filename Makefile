@@ -24,7 +24,7 @@ help: ## list the targets
 run: setup ## run the whole pipeline on this machine (DEMO=1 adds simulated sensors; FRESH=1 begins anew; PORT=)
 	@$(BIN)/python -m infra.local.run
 
-test: setup ## run every test; starts and stops all it needs
+test: setup ## run every test but Terraform's own; starts and stops all it needs
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 fuzz: setup ## ask a running API thousands of things out of its own description (EXAMPLES=)
@@ -41,11 +41,11 @@ bench: setup .local/bench/venv/.ready ## measure against baselines; writes docs/
 	@$(BIN)/python -m benchmarks $(ONLY)
 	@.local/bench/venv/bin/python -m benchmarks.report
 
-infra-test: setup ## check Terraform: format, validity, its own tests, plans, policies, checkov (TF_PLUGIN_DIR=)
-	@$(BIN)/pytest tests/infra/test_terraform.py tests/infra/test_policies.py
+infra-test: setup ## check Terraform: format, validity, its own tests, plans, policies, prices, checkov (TF_PLUGIN_DIR=)
+	@INFRA_TEST=1 $(BIN)/pytest $(patsubst %,tests/infra/test_%.py,terraform policies deployers cloudwatch ordering limits costs calls)
 
-infra-apply-test: setup ## apply and destroy a whole environment on moto, and stream and tables on LocalStack (TF_PLUGIN_DIR=)
-	@INFRA_APPLY=1 $(BIN)/pytest tests/infra/test_apply.py
+infra-apply-test: setup ## apply environments on moto and LocalStack, and type all of docs/deploy.md; writes docs/walk.md
+	@INFRA_APPLY=1 $(BIN)/pytest tests/infra/test_apply.py tests/infra/test_walk.py
 
 simulate: setup ## run simulated schedules of crashes, zombies and reshards (SEEDS=0:100000, WHAT=archive)
 	@$(BIN)/python -m tests.simulation --what $(or $(WHAT),projection) --seeds $(or $(SEEDS),0:100000) --jobs 2

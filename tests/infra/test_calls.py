@@ -11,7 +11,7 @@ LINE = (
 
 
 def test_operations_become_actions() -> None:
-    """By service and operation; what is asked twice is counted twice, answers and other lines are not calls."""
+    """By service and operation, wherever they stand; twice is counted twice, answers and other lines are no calls."""
     log = [
         LINE.format(method="CreateVpc", service="EC2"),
         LINE.format(method="CreateVpc", service="EC2"),
@@ -19,9 +19,15 @@ def test_operations_become_actions() -> None:
         LINE.format(method="HeadBucket", service="S3"),
         LINE.format(method="GetCallerIdentity", service="STS"),
         LINE.format(method="DeleteVpc", service="EC2").replace("Request Sent", "Response Received"),
-        "[INFO] something else",
+        LINE.format(method="PutBucketPolicy", service="S3").replace("rpc.system", "http.body=\n  | {\n  | }\n  rpc.system"),
+        "2026-11-26T16:00:00.000Z [INFO] something else",
     ]
-    assert actions_of(log) == {"ec2:CreateVpc": 2, "elasticloadbalancing:CreateListener": 1, "s3:ListBucket": 1}
+    assert actions_of(log) == {
+        "ec2:CreateVpc": 2,
+        "elasticloadbalancing:CreateListener": 1,
+        "s3:ListBucket": 1,
+        "s3:PutBucketPolicy": 1,
+    }
 
 
 def test_a_service_that_is_not_known_is_an_error() -> None:

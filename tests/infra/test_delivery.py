@@ -1,5 +1,6 @@
 """Everything that delivers is clean by its own linter, and keeps the rules that no linter knows."""
 
+import json
 import os
 import re
 import shutil
@@ -211,6 +212,40 @@ def test_prod_is_planned_for_no_pull_request() -> None:
     """Its role trusts none (infra/terraform/bootstrap/github.tf)."""
     job = load(ROOT / ".github/workflows/plan.yml")["jobs"]["plan"]
     assert {"environment": "prod"} in job["strategy"]["matrix"]["exclude"]
+
+
+@pytest.mark.parametrize(
+    ("there", "call"),
+    [
+        ([], "pr comment 7 --repo o/n --body-file comment.md"),
+        ([(1, "plan of prod"), (2, "plan of dev")], "api --method PATCH repos/o/n/issues/comments/2 --field body=@comment.md"),
+    ],
+)
+def test_a_pull_request_has_one_comment_for_each_environment(there: list[tuple[int, str]], call: str, tmp_path: Path) -> None:
+    """However often it is pushed to: the comment that is there is renewed, and no other."""
+    if not shutil.which("jq"):
+        pytest.skip("jq is not on PATH")
+    comments = [{"id": number, "body": f"<!-- {mark} -->\nold"} for number, mark in there]
+    (tmp_path / "comments").write_text(json.dumps(comments))
+    program = tmp_path / "gh"
+    program.write_text('#!/bin/sh\ncase "$*" in *--paginate*) cat comments ;; *) echo "$*" >> called ;; esac\n')
+    program.chmod(0o755)
+    (tmp_path / "plan.md").write_text("new\n")
+    [step] = [
+        one for one in load(ROOT / ".github/workflows/plan.yml")["jobs"]["plan"]["steps"] if "comment" in one.get("name", "")
+    ]
+    environ = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "GITHUB_REPOSITORY": "o/n", "NUMBER": "7", "ENVIRONMENT": "dev"}
+    subprocess.run(["bash", "-e", "-c", step["run"]], cwd=tmp_path, env=environ, check=True)
+    assert (tmp_path / "called").read_text() == f"{call}\n"
+    assert (tmp_path / "comment.md").read_text() == "<!-- plan of dev -->\nnew\n"
+
+
+def test_images_say_what_they_are_made_of() -> None:
+    """Those that are pushed: SBOM and provenance, for which Docker needs another store than its usual one."""
+    store, build = [step["run"] for step in load(ROOT / ".github/actions/images/action.yml")["runs"]["steps"] if "run" in step]
+    assert "containerd-snapshotter" in store
+    told = subprocess.run(["make", "-n", *build.split()[1:], "TAG=abc"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "--provenance=mode=max --sbom=true" in told.stdout
 
 
 def test_destroying_takes_the_name_twice_and_uses_it_for_everything() -> None:

@@ -201,6 +201,7 @@ def _open(policy: Sequence[Statement], action: Action, victim: str, contexts: Se
     return any(allows(policy, action.name, victim, context) for context in contexts)
 
 
+@pytest.mark.usefixtures("thorough")
 def test_devs_role_can_touch_nothing_of_prod(plans: Plans, reference: Reference) -> None:
     """Neither by name nor by tag, whatever it says of itself in the request."""
     policy = of_role(plans, "apply-dev")
@@ -211,6 +212,7 @@ def test_devs_role_can_touch_nothing_of_prod(plans: Plans, reference: Reference)
     assert open_to_dev == {(name, "*") for name in UNBOUND if any(name == action.name for action, _ in attacks)}
 
 
+@pytest.mark.usefixtures("thorough")
 def test_a_role_that_dev_makes_reaches_nothing_of_prod(plans: Plans, reference: Reference) -> None:
     """It can do no more than dev's boundary, which ends where dev's names end."""
     boundaries = planned(plans["bootstrap"], "aws_iam_policy")
@@ -230,6 +232,7 @@ def test_a_role_that_dev_makes_reaches_nothing_of_prod(plans: Plans, reference: 
     assert condition == f"arn:aws:iam::{ACCOUNT}:policy/telemetry-dev-boundary"
 
 
+@pytest.mark.usefixtures("thorough")
 def test_one_condition_less_is_an_open_door(plans: Plans, reference: Reference) -> None:
     """Whichever of the conditions on tags it is: the attack would find it."""
     policy = of_role(plans, "apply-dev")
@@ -268,3 +271,11 @@ def test_planning_changes_nothing(plans: Plans, reference: Reference) -> None:
             for action in reference.actions(pattern):
                 assert action.level in ("Read", "List"), action.name
                 assert action.name not in DATA or action.name in ("s3:GetObject", "s3:ListBucket"), action.name
+
+
+def test_whoever_plans_finds_every_bucket(plans: Plans) -> None:
+    """The provider asks for each by HeadBucket, which is the right s3:ListBucket on the bucket itself."""
+    policy = of_role(plans, "plan-dev")
+    buckets = [values["bucket"] for values in planned(plans["environment"], "aws_s3_bucket").values()]
+    assert len(buckets) > 1
+    assert all(allows(policy, "s3:ListBucket", f"arn:aws:s3:::{name}", {}) for name in buckets)

@@ -6,6 +6,8 @@ plan.
 
 import copy
 import json
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -17,6 +19,8 @@ import pytest
 from projections.queries import fleet_stats
 from telemetry.aws import s3_client
 from telemetry.events import encode_event
+from telemetry.key_table import KeyTable
+from telemetry.keys import parse_key
 from telemetry.letter_marks import LetterMark, LetterPlace, Outcome, encode_mark
 from telemetry.limits import HASH_KEY_MAX
 from telemetry.names import ResourceNames
@@ -31,17 +35,18 @@ from tests.support.waiting import eventually
 NAMES = ResourceNames("telemetry-dev")
 PUTS = 200
 ARCHIVE = f"{NAMES.prefix}-archive-{ACCOUNT}"
+QUESTIONS = (
+    "/api/stats",
+    "/api/status",
+    "/api/sensors?order=silent",
+    "/api/sensors/sensor-001",
+    "/api/sensors/sensor-001/readings",
+)
 KINESIS_READS = ("DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards")
 
 # Allowed although no such call is made in this run, each for its reason.
 NOT_SEEN: Mapping[str, Mapping[Call, str]] = {
-    "api": {
-        Call("dynamodb:GetItem", NAMES.stats): "a row by its key: no endpoint asks for one yet",
-        Call("dynamodb:BatchGetItem", NAMES.stats): "rows that are not final, by key: once every shard has one, later",
-        Call("dynamodb:Query", f"{NAMES.stats}/index/BySeen"): "sensors by when they were seen: no endpoint lists them yet",
-        Call("dynamodb:Query", NAMES.readings): "packs of a stretch of time: no endpoint asks for them yet",
-        Call("dynamodb:BatchGetItem", NAMES.readings): "packs by their keys: no endpoint asks for them yet",
-    },
+    "api": {},
     "consumer": {
         Call("dynamodb:UpdateItem", NAMES.stats): "a sensor in the directory that is seen again hours later",
         Call("dynamodb:PutItem", NAMES.generations): "restarts of the daemon: there is none in this run",
@@ -77,8 +82,9 @@ def lines(stack: Stack, calls_file: Path, tmp_path_factory: pytest.TempPathFacto
     # A consumer that did not see them itself looks repeats up in their packs.
     with running_api(_as("api", stack), log) as url, running("consumer", _as("consumer", stack), log):
         _look_up(stack, url)
-        assert httpx.get(f"{url}/api/stats").status_code == 200
-        assert httpx.get(f"{url}/api/status").status_code == 200
+        for question in QUESTIONS:
+            assert httpx.get(url + question).status_code == 200, question
+    _use_a_key(stack, log)
     _archive(stack, log)
     written = calls_file.read_text().replace(stack.names.prefix, NAMES.prefix)
     return [tuple(json.loads(line)) for line in written.splitlines()]
@@ -100,6 +106,25 @@ def _archive(stack: Stack, log: Path) -> None:
     for lives in (1, 2):
         with running("archive", environ, log):
             eventually(partial(archived, lives), within_s=60)
+
+
+def _use_a_key(stack: Stack, log: Path) -> None:
+    """Make a key, as a person does, and ask an API that wants one: it looks the key up and notes the day."""
+    table = KeyTable(stack.dynamodb, stack.names.keys)
+    command = [sys.executable, "-m", "cli", "keys", "new", "--role", "admin"]
+    key = subprocess.run(command, env=stack.environ, capture_output=True, text=True, check=True).stdout.strip()
+    credential = parse_key(key)
+    assert credential
+
+    def noted() -> None:
+        found = table.find(credential.key_id)
+        assert found
+        assert found.used_on
+
+    with running_api({**_as("api", stack), "KEYS": "true"}, log) as url:
+        assert httpx.get(f"{url}/api/status").status_code == 401
+        assert httpx.get(f"{url}/api/status", headers={"X-API-Key": key}).status_code == 200
+        eventually(noted)
 
 
 def _look_up(stack: Stack, url: str) -> None:
@@ -217,7 +242,7 @@ def test_the_archive_keeps_its_log_from_everybody(plans: Mapping[str, dict[str, 
 
 def test_fargates_agent_may_fetch_the_image_and_write_the_logs(policies: Mapping[str, Any]) -> None:
     """No process has these rights, and the agent has no others."""
-    groups = {f"/{NAMES.prefix}/{process}" for process in ("api", "archiver", "consumer")}
+    groups = {f"/{NAMES.prefix}/{process}" for process in ("api", "archiver", "canary", "consumer")}
     assert {call.action for call in allowed(policies["execution"])} == {
         "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer",
         "logs:CreateLogStream", "logs:PutLogEvents",

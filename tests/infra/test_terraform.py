@@ -1,6 +1,7 @@
 """Terraform: formatted, valid, tested, scanned, and in what it plans at one with the code it runs.
 
-Reported as skipped where terraform or its provider is not found.
+Reported as skipped where terraform or its provider is not found. `terraform test` and checkov take long and are run by
+`make infra-test` alone.
 """
 
 import json
@@ -66,11 +67,13 @@ def test_it_is_valid(roots: Roots, root: str) -> None:
     roots[root].run("validate")
 
 
+@pytest.mark.usefixtures("thorough")
 def test_modules_and_the_environment_dev_do_what_they_should(roots: Roots) -> None:
     """`terraform test`, its provider mocked."""
     roots["environment"].run("test", "-var-file=dev.tfvars")
 
 
+@pytest.mark.usefixtures("thorough")
 @pytest.mark.parametrize("environment", [name for name in ENVIRONMENTS if name != "dev"])
 def test_other_environments_are_what_their_files_say(roots: Roots, environment: str) -> None:
     """The same tests, with other values in another workspace."""
@@ -78,6 +81,7 @@ def test_other_environments_are_what_their_files_say(roots: Roots, environment: 
     roots["environment"].run("test", *options, workspace=environment)
 
 
+@pytest.mark.usefixtures("thorough")
 def test_bootstrap_does_what_it_should(roots: Roots) -> None:
     """`terraform test`, its provider mocked."""
     roots["bootstrap"].run("test")
@@ -96,6 +100,16 @@ def test_another_environments_values_destroy_nothing(roots: Roots) -> None:
         assert "the workspace is prod" in said
 
 
+@pytest.mark.usefixtures("thorough")
+def test_prod_has_https_and_somebody_who_is_told(roots: Roots) -> None:
+    """Neither a domain nor an address: nothing is planned, and both are asked for."""
+    root = roots["environment"]
+    said = root.run("plan", *root.variables("prod"), "-var=alarm_emails=[]", workspace="prod", status=1)
+    assert "Without a domain there is no HTTPS" in said
+    assert "alarm_emails must name somebody" in said
+
+
+@pytest.mark.usefixtures("thorough")
 @pytest.mark.parametrize("root", ROOTS)
 def test_checkov_finds_nothing_and_every_skip_has_its_reason(root: str, roots: Roots) -> None:
     """In an environment of its own; nothing is downloaded while it scans."""

@@ -6,10 +6,13 @@ service authorization reference, or its API reference, has it.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-_CALL: Final = re.compile(r'rpc\.method=(?P<method>\w+).*?rpc\.service="?(?P<service>[\w .-]+?)"?(?= \w+[.\w]*=|$)')
+_METHOD: Final = re.compile(r"\brpc\.method=(\w+)")
+_SERVICE: Final = re.compile(r'\brpc\.service=(?:"([^"]+)"|(\w+))')
+_BEGINNING: Final = re.compile(r"\d{4}-\d\d-\d\dT\S+ \[")
+"""Of an entry, whose fields come in any order; a field of several lines takes several lines."""
 
 _SERVICES: Final[Mapping[str, str]] = {
     "ACM": "acm",
@@ -67,10 +70,22 @@ _FREE: Final = frozenset({"sts:GetCallerIdentity"})
 def actions_of(log: Iterable[str]) -> dict[str, int]:
     """The actions that a provider's log tells of, and how often each was called."""
     found: dict[str, int] = {}
-    for line in log:
-        if "HTTP Request Sent" in line and (call := _CALL.search(line)):
-            name = f"{_SERVICES[call['service']]}:{call['method']}"
+    for entry in _entries(log):
+        if "HTTP Request Sent" in entry:
+            [method], [(quoted, bare)] = _METHOD.findall(entry), _SERVICE.findall(entry)
+            name = f"{_SERVICES[quoted or bare]}:{method}"
             action = _OTHERWISE.get(name, name)
             if action not in _FREE:
                 found[action] = found.get(action, 0) + 1
     return found
+
+
+def _entries(log: Iterable[str]) -> Iterator[str]:
+    entry = ""
+    for line in log:
+        if _BEGINNING.match(line):
+            yield entry
+            entry = line
+        else:
+            entry += line
+    yield entry

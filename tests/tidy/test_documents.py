@@ -86,3 +86,15 @@ def test_the_diagrams_show_the_tables_that_there_are() -> None:
         name: [table["hash_key"], *([table["range_key"]] if "range_key" in table else [])] for name, table in tables.items()
     }
     assert drawn == {name: keys[name] for name in ours}
+
+
+def test_what_a_container_is_told_to_run_does_run() -> None:
+    """Its entry point is `python -m`, so the first word is a module or package that can be started."""
+    told = [
+        name
+        for document in DOCUMENTS
+        for name in re.findall(r'"command": \["([\w.]+)"', (ROOT / "docs" / document).read_text())
+    ]
+    assert told
+    places = [ROOT / name.replace(".", "/") for name in told]
+    assert all((place / "__main__.py").is_file() or "__main__" in place.with_suffix(".py").read_text() for place in places)

@@ -9,7 +9,7 @@ variables {
   table_names = {
     readings    = ["t-temperature-readings-g1"], stats = ["t-temperature-stats-g1"], dead_letters = ["t-dead-letters-g1"]
     generations = ["t-generations"], leases = ["t-projector-g1"], coordinator = ["t-projector-g1-CoordinatorState"]
-    workers     = ["t-projector-g1-WorkerMetricStats"]
+    workers     = ["t-projector-g1-WorkerMetricStats"], keys = ["t-keys"]
   }
   index_names     = { leases = "LeaseOwnerToLeaseKeyIndex", stats = "BySeen" }
   repository_name = "telemetry-pipeline"

@@ -63,7 +63,7 @@ data "aws_iam_policy_document" "api" {
 
   statement {
     sid       = "ReadStats"
-    actions   = ["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"]
+    actions   = ["dynamodb:BatchGetItem", "dynamodb:Query"]
     resources = local.tables.stats
   }
 
@@ -82,7 +82,7 @@ data "aws_iam_policy_document" "api" {
 
   statement {
     sid       = "ReadReadings"
-    actions   = ["dynamodb:BatchGetItem", "dynamodb:Query"]
+    actions   = ["dynamodb:Query"]
     resources = local.tables.readings
   }
 }
