@@ -7,7 +7,7 @@ makes that the live one. After PATIENCE_S without success `next` is taken back, 
 `telemetry promote --take-back`, takes away; whatever it does later is refused, because the pointer has another `next` by then.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Final, Protocol

@@ -34,7 +34,7 @@ class LogStream:
 
 
 class Next(NamedTuple):
-    """What a promote has written down. While it stands nobody writes the live generation's tables (`operations/promoting.py`)."""
+    """What a promote has written down (`operations/promoting.py`). While it stands nobody writes the live generation's rows."""
 
     generation: int
     """That is to be live."""

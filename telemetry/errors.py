@@ -20,6 +20,7 @@
     │   └── KeysUnavailable the table of keys did not answer, and what was read of it is too old
     ├── WrongStream         the stream is not the log's last: it was made anew since the projection was filled
     │   └── NotSetUp        nobody has said yet which stream the projection is filled from
+    ├── PointerMoved        the pointer names other tables, or another stream, than those that are worked on
     ├── NotContinued        the log may not go on in the stream that is there, and why
     ├── ArchiveUnreadable   an object of the archive is not what its readers know
     └── InvalidSettings     every bad setting with its fix
@@ -165,6 +166,10 @@ class WrongStream(TelemetryError):
 
 class NotSetUp(WrongStream):
     """The tables hold no pointer to a stream yet."""
+
+
+class PointerMoved(TelemetryError):
+    """The pointer does not name any more what is worked on. What it names now is to be taken up in its place."""
 
 
 class NotContinued(TelemetryError):
