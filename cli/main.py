@@ -9,6 +9,7 @@ from cli.keys import keys
 from cli.leasing import leases
 from cli.letters import dead_letters
 from cli.operating import continue_
+from cli.promoting import promote
 from cli.replaying import replay
 from cli.sending import import_, send, simulate
 from cli.verifying import verify
@@ -19,5 +20,5 @@ def telemetry() -> None:
     """Work with the telemetry log. AWS is found by the standard AWS variables, the stream by PREFIX."""
 
 
-for command in (replay, tail, send, simulate, import_, archive, doctor, leases, dead_letters, verify, continue_, keys):
+for command in (replay, tail, send, simulate, import_, archive, doctor, leases, dead_letters, verify, promote, continue_, keys):
     telemetry.add_command(command)

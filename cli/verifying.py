@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
@@ -19,7 +20,8 @@ from cli.parameters import Generation, Sensor, Time, TypedTime
 from cli.showing import say_gaps
 from operations.differences import Difference, Scope
 from operations.spilled import LINE_BYTES
-from operations.verifying import Stored, Verification, WholeLog, named
+from operations.verified import Verified, write_verified
+from operations.verifying import WHOLE, Stored, Verification, WholeLog, named
 from projections.dynamodb_scan import AwsTables
 from projections.generations import Pointer, check_stream
 from projections.zones import UTC_ZONE
@@ -44,6 +46,8 @@ class Proof(NamedTuple):
     tables: Stored
     log: Callable[[], WholeLog]
     """The log up to now."""
+    keep: Callable[[Verified], object] = lambda _: None
+    """Take note that all of it is equal."""
 
 
 @contextmanager
@@ -53,7 +57,8 @@ def proof(generation: int | None) -> Iterator[Proof]:
         kinesis, dynamodb = kinesis_client(settings), dynamodb_client(settings)
         pointer = check_stream(kinesis, dynamodb, names)
         judged = replace(pointer.names(settings.prefix), generation=generation or pointer.generation)
-        yield Proof(judged, AwsTables(dynamodb, judged), lambda: _log(settings, pointer, look_at(kinesis, names.stream)))
+        keep = partial(write_verified, dynamodb, names)
+        yield Proof(judged, AwsTables(dynamodb, judged), lambda: _log(settings, pointer, look_at(kinesis, names.stream)), keep)
 
 
 def _log(settings: Settings, pointer: Pointer, stretch: Stretch) -> WholeLog:
@@ -88,12 +93,15 @@ def verify(
     scope = Scope(frozenset(sensors), frozenset(shards), since_us)
     with proof(generation) as found:
         _say_cost(found, tmp)
+        positions = {shard_id: row.position for shard_id, row in found.tables.progress().items()}
         began_s = time.monotonic()
         differences, run = _differences(found, scope, tmp)
         if differences:
             click.echo(f"{len(differences)} suspects: looking at them again.", err=True)
             again, run = _differences(found, scope, tmp)
             differences = named(differences, again)
+        if run.complete and not differences and scope == WHOLE:
+            found.keep(Verified(found.names.generation, now_us, positions))
     _say(found, differences, run, time.monotonic() - began_s)
     if not run.complete:
         sys.exit(GAP)

@@ -62,6 +62,8 @@ class Asked:
     """What an operator typed, and the `next` that this promote, and no other, writes."""
 
     next: Next
+    unproved: str = ""
+    """Why the generation is not known to be equal to the log; empty when it is, or when that may be so."""
     forget_unarchived: bool = False
     """Readings may go that the log has lost behind the end of a shard."""
     forget_before: bool = False
@@ -85,6 +87,7 @@ class Outcome:
 
     ending: Ending
     why: str = ""
+    """In sentences for who typed it."""
     forgotten: int = 0
 
 
@@ -99,11 +102,12 @@ def promote(asked: Asked) -> PromoteSteps[Outcome]:
         name = wanted if other is None else pointer.generation
         return Outcome(Ending.REFUSED, f"g{name} has no tables here: telemetry rebuild --generation {name} makes them.")
     found = lacking(live, other, (yield from _ask(lambda world: world.listed())))
-    if why := _lost(found, asked) or _far_behind(live, other, wanted):
+    if why := asked.unproved or _lost(found, asked) or _far_behind(live, other, wanted):
         return Outcome(Ending.REFUSED, why)
     marked = replace(pointer, next=asked.next)
     if not (yield from _replaced(pointer, marked)):
         return Outcome(Ending.REFUSED, "Somebody else has moved the pointer meanwhile: see telemetry doctor, and try again.")
+    yield from _say(f"g{pointer.generation} stands still until g{wanted} is as far: {PATIENCE_S:g} s at most.")
     return (yield from _switch(asked, marked))
 
 
@@ -159,7 +163,9 @@ def _switch(asked: Asked, marked: Pointer) -> PromoteSteps[Outcome]:
 
 def _made_live(asked: Asked, marked: Pointer, found: Lacking) -> PromoteSteps[Outcome]:
     if (yield from _replaced(marked, replace(marked, generation=asked.next.generation, next=None))):
-        return Outcome(Ending.LIVE, forgotten=found.readings)
+        old = marked.generation
+        why = f"g{old} is filled by nobody now; the way back: telemetry rebuild --generation {old}, then telemetry promote g{old}."
+        return Outcome(Ending.LIVE, why, found.readings)
     return Outcome(Ending.TAKEN_BACK, "Somebody else has moved the pointer, or taken this promote back.")
 
 
