@@ -164,7 +164,7 @@ def _switch(asked: Asked, marked: Pointer) -> PromoteSteps[Outcome]:
 def _made_live(asked: Asked, marked: Pointer, found: Lacking) -> PromoteSteps[Outcome]:
     if (yield from _replaced(marked, replace(marked, generation=asked.next.generation, next=None))):
         old = marked.generation
-        why = f"g{old} is filled by nobody now; the way back: telemetry rebuild --generation {old}, then telemetry promote g{old}."
+        why = f"g{old} is filled by nobody now. The way back: telemetry rebuild --generation {old}, telemetry promote g{old}."
         return Outcome(Ending.LIVE, why, found.readings)
     return Outcome(Ending.TAKEN_BACK, "Somebody else has moved the pointer, or taken this promote back.")
 
