@@ -77,6 +77,18 @@ def test_nothing_is_checkpointed_that_is_not_flushed() -> None:
     assert not stores.rows
 
 
+def test_while_a_promote_waits_all_is_made_durable_with_each_delivery() -> None:
+    """However lazy the policy; a delivery without news writes nothing."""
+    stores, hurry = MemoryStores(), [False, True, True]
+    processor = ShardRecordProcessor(lambda _: (projector(policy=LAZY), stores), lambda *_: True, hurried=lambda: hurry.pop(0))
+    answers = said(
+        processor, START, delivery(1, behind_ms=1), delivery(2, behind_ms=1), acknowledge(2), process_records({}, behind_ms=1)
+    )
+    assert answers.count(checkpoint(2)) == 1
+    row = stores.rows[SHARD.shard_id, PROGRESS]
+    assert (row.progress.flushed.position, row.stats.count, row.progress.beat) == (2, 2, 1)
+
+
 def test_a_position_is_checkpointed_once() -> None:
     """Idle ticks and a shutdown without news ask for nothing."""
     answers = said(on(MemoryStores()), START, delivery(1), acknowledge(1), process_records({}), SHUTDOWN_REQUESTED, LEASE_LOST)

@@ -1,11 +1,12 @@
-"""A pointer, a stream and progress rows in memory, as a promote sees them; and what happens while it waits."""
+"""A pointer, a stream and progress rows in memory, as a promote sees them; and what clients may not see of one."""
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 from operations.lacking import Progress
-from operations.promoting import Asked, World
-from projections.effects import Question
+from operations.promoting import Asked
+from producer_api.shared import SHARED_AGE_S_MAX
 from projections.fold import Stats
 from projections.generations import LogStream, Next, Pointer
 from projections.retention import Gap
@@ -29,6 +30,36 @@ def row(
 def asked(generation: int = 2, whose: str = "ours", **forget: bool) -> Asked:
     """What was typed."""
     return Asked(Next(generation, "2026-11-26T12:00:00Z", whose), **forget)
+
+
+class Answer(NamedTuple):
+    """What a client was told by a process of the API."""
+
+    process: int
+    asked_s: float
+    answered_s: float
+    generation: int
+    count: int
+
+
+def went_back(answers: Collection[Answer]) -> list[tuple[Answer, Answer]]:
+    """Each answer that counts less than one that was there before it was asked for, with that one.
+
+    Two processes share what they read for a moment, so answers of one generation may cross by as much.
+    """
+    found: list[tuple[Answer, Answer]] = []
+    before = sorted(answers, key=lambda one: one.answered_s)
+    most: dict[tuple[int, int], list[Answer]] = {}
+    known = 0
+    for one in sorted(answers, key=lambda one: one.asked_s):
+        while known < len(before) and before[known].answered_s <= one.asked_s:
+            other, known = before[known], known + 1
+            most.setdefault((other.process, other.generation), []).append(other)
+        for (process, generation), others in most.items():
+            strict = process == one.process or generation != one.generation
+            until_s = one.asked_s - (0 if strict else SHARED_AGE_S_MAX)
+            found += ((other, one) for other in others if other.answered_s <= until_s and other.count > one.count)
+    return found
 
 
 class MemoryWorld:
@@ -114,6 +145,3 @@ class Interrupted(MemoryWorld):
     def _ask(self) -> None:
         if error := next(self._errors, None):
             raise error
-
-
-type Asking = Question[World]
