@@ -49,16 +49,17 @@ def went_back(answers: Collection[Answer]) -> list[tuple[Answer, Answer]]:
     """
     found: list[tuple[Answer, Answer]] = []
     before = sorted(answers, key=lambda one: one.answered_s)
-    most: dict[tuple[int, int], list[Answer]] = {}
-    known = 0
-    for one in sorted(answers, key=lambda one: one.asked_s):
-        while known < len(before) and before[known].answered_s <= one.asked_s:
-            other, known = before[known], known + 1
-            most.setdefault((other.process, other.generation), []).append(other)
-        for (process, generation), others in most.items():
-            strict = process == one.process or generation != one.generation
-            until_s = one.asked_s - (0 if strict else SHARED_AGE_S_MAX)
-            found += ((other, one) for other in others if other.answered_s <= until_s and other.count > one.count)
+    for lag_s in (0.0, SHARED_AGE_S_MAX):
+        most: dict[tuple[int, int], Answer] = {}
+        known = 0
+        for one in sorted(answers, key=lambda one: one.asked_s):
+            while known < len(before) and before[known].answered_s <= one.asked_s - lag_s:
+                whose = before[known].process, before[known].generation
+                most[whose] = max(most.get(whose, before[known]), before[known], key=lambda answer: answer.count)
+                known += 1
+            for (process, generation), other in most.items():
+                if other.count > one.count and (lag_s or process == one.process or generation != one.generation):
+                    found.append((other, one))
     return found
 
 
