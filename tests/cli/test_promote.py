@@ -112,7 +112,7 @@ def test_what_makes_no_sense_is_a_question_of_usage(typed: Typed, room: Room, wo
 def test_a_generation_without_tables_is_said(typed: Typed) -> None:
     """With what makes them."""
     answer = typed("g7")
-    text = "Error: g7 has no tables here: telemetry rebuild --generation 7 makes them.\n"
+    text = "Error: g7 has no tables here, or was dropped: telemetry generations shows which there are.\n"
     assert (answer.exit_code, answer.stderr) == (1, text)
 
 

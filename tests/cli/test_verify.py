@@ -42,9 +42,7 @@ def missing() -> list[Gap]:
 
 
 @pytest.fixture
-def typed(
-    monkeypatch: pytest.MonkeyPatch, stores: MemoryStores, gaps: list[Gap], missing: list[Gap], tmp_path: Path
-) -> Typed:
+def typed(monkeypatch: pytest.MonkeyPatch, stores: MemoryStores, gaps: list[Gap], missing: list[Gap], tmp_path: Path) -> Typed:
     @contextmanager
     def proof(generation: int | None) -> Iterator[Proof]:
         log = WholeLog(PARTS, gaps[0] if gaps else None)
@@ -76,7 +74,7 @@ def test_what_is_equal_is_kept_for_promote(
     @contextmanager
     def proof(generation: int | None) -> Iterator[Proof]:
         log = WholeLog(PARTS, gaps[0] if gaps else None)
-        yield Proof(ResourceNames("t", generation or 1), Tables(stores), lambda: log, kept.append)
+        yield Proof(ResourceNames("t", generation or 1), Tables(stores), lambda: (log, ()), kept.append)
 
     monkeypatch.setattr("cli.verifying.proof", proof)
 

@@ -5,11 +5,14 @@ from dataclasses import replace
 
 import pytest
 
+from infra.setup import set_up
 from operations.promoting import Ending, World
 from operations.switching import AwsWorld, promote_or_take_back
 from projections.dynamodb import AwsStores
 from projections.generations import Next
+from projections.register import mark_dropped
 from projections.rows import PROGRESS, Row
+from telemetry.errors import NotRebuilt
 from telemetry.shards import list_shards
 from tests.support.promoting import LIVE, MemoryWorld, asked, row
 from tests.support.stack import Stack, new_stack
@@ -54,6 +57,24 @@ def test_the_pointer_is_replaced_by_who_knows_it(world: World) -> None:
     assert rows
     assert {shard_id: (one.position, one.stats.count) for shard_id, one in rows.items()} == {LIVE: (5, 5)}
     assert world.progress(2) is None
+
+
+def test_what_was_dropped_is_not_made_live(filled: Stack) -> None:
+    """Its tables may be there for a while; and what a promote has marked is not dropped any more."""
+    world = AwsWorld(filled.kinesis, filled.dynamodb, filled.names, print)
+    later = replace(filled.names, generation=2)
+    set_up(filled.kinesis, filled.dynamodb, later, shards=1)
+    assert world.progress(2) == {}
+    marked = replace(world.pointer(), next=asked().next)
+    assert world.replace(world.pointer(), marked)
+    with pytest.raises(NotRebuilt):
+        mark_dropped(filled.dynamodb, later, 1)
+    assert world.replace(marked, replace(marked, next=None))
+    mark_dropped(filled.dynamodb, later, 1)
+    outcome = promote_or_take_back(world, asked())
+    assert (outcome.ending, world.pointer().generation, world.pointer().next) == (Ending.REFUSED, 1, None)
+    for table in later.of_generation:
+        filled.dynamodb.delete_table(TableName=table)
 
 
 def test_time_passes(world: World) -> None:
