@@ -52,6 +52,20 @@ def test_the_pointer_is_read_once_a_second_however_much_is_written() -> None:
     assert (subject.reads, subject.sleeps) == (3, 0)
 
 
+def test_a_delivery_is_begun_by_a_newer_pointer_than_its_writes_need() -> None:
+    """So that what takes less than half a second is done before it would be looked at again. AWS being away keeps nobody."""
+    subject = Subject()
+    for _ in range(16):
+        subject.following.begin()
+        subject.following.leave()
+        subject.now_s += 0.125
+    assert subject.reads == 4
+    subject.becomes(COMING)
+    subject.meanwhile = lambda: subject.sleeps == 2 and subject.becomes(POINTER)
+    subject.following.begin()
+    assert subject.sleeps == 2
+
+
 def test_writes_wait_while_a_promote_is_under_way_and_go_on_when_it_is_taken_back() -> None:
     """Within a second of its mark, and as soon as the mark is gone."""
     subject = Subject()
@@ -112,6 +126,7 @@ def test_aws_being_away_is_no_reason_to_hurry_and_one_to_write_nothing() -> None
 
     following = Following(away, 2, pinned=True)
     assert not following.hurried()
+    following.begin()
     with pytest.raises(EndpointConnectionError):
         following.leave()
     with pytest.raises(NotSetUp):
