@@ -61,6 +61,7 @@ class Filler:
         return shard.shard_id not in self._ended and over.issuperset(shard.parents)
 
     def _go_on(self, shard: Shard) -> None:
+        self._following.begin()
         projector = self._projectors.get(shard.shard_id) or self._begin(shard)
         page: Any = self._kinesis.get_records(ShardIterator=self._iterators[shard.shard_id])
         records = [
