@@ -13,7 +13,8 @@ from cli.parameters import Generation
 from operations.continuing import WATCHED_S
 from operations.dropping import drop as drop_generation
 from operations.generations import LOOK_EVERY_S, Watch, look, watched
-from operations.stages import Stage, State, shards_named
+from operations.lacking import shards_named
+from operations.stages import Stage, State
 from projections.generations import check_stream
 from replay.progress import duration
 from telemetry.aws import dynamodb_client, kinesis_client
