@@ -19,7 +19,7 @@ from telemetry.aws import dynamodb_client, kinesis_client
 from telemetry.shards import Shard, ShardMap, list_shards
 from tests.support.stack import Stack
 
-_PAUSE_S = 0.1
+_PAUSE_S = 0.2
 
 
 class Filler:
