@@ -55,7 +55,7 @@ def test_it_works_on_its_generation_until_that_is_dropped(stack: Stack, second: 
     assert pointer
     world = PinnedWorld(stack.settings, second, pointer)
     assert world.observe().leases == {}
-    mark_dropped(stack.dynamodb, second, 1)
+    mark_dropped(stack.dynamodb, second, 1_800_000_000_000_000)
     with pytest.raises(Dropped):
         world.observe()
     with pytest.raises(Dropped):
