@@ -58,8 +58,9 @@ def fill(
     """Fold all that the source has into the tables; `tell` is called after each page.
 
     A shard ends in the tables where the source says that it did, and is flushed everywhere else. Events in a shard that is not
-    their sensor's are sent home when they are met, as the consumer does it, for the log may have lost what it sent. Where
-    `strays` is given they are put there instead, for `send_home` to look at: it must be a filling that nobody will go on with.
+    their sensor's are sent home when they are met, as the consumer does it, unless the live generation surely did
+    (`projections/strays.py`). Where no generation is live `strays` may be given, and they are put there for `send_home` to look
+    at: only for tables that are thrown away if this filling dies, since it passes over strays before they are sent.
     Raises what the source raises, and StoreUnavailable.
     """
     policy = FlushPolicy.filling(shards_at_once)
@@ -80,7 +81,7 @@ def send_home(strays: Sequence[Stray], stores: Stores) -> int:
         found = stores.search_packs({bucket: by_bucket[bucket] for bucket in buckets}, Believed("", 0), 0)
         for bucket in buckets:
             by_bucket[bucket] -= found[bucket].found
-    missing = (event for told, event in events.items() if told.token.decode() in by_bucket[bucket_of(told.reading)])
+    missing = (stray.event for told, stray in events.items() if told.token.decode() in by_bucket[bucket_of(told.reading)])
     for chunk in batched(missing, ITEMS_AT_ONCE, strict=False):
         stores.append_again(chunk)
         sent += len(chunk)
