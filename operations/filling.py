@@ -40,6 +40,8 @@ class Filled:
     """Counted in all shards together, also before this filling began."""
     records: int = 0
     """Read by this one."""
+    reached_ms: dict[str, int] = field(default_factory=dict)
+    """Up to when each shard that is being read was folded: by arrival, in ms since 1970."""
     ended: set[str] = field(default_factory=set)
     """Shards that have ended in the tables. With the others somebody else goes on."""
     gaps: dict[str, Gap] = field(default_factory=dict)
@@ -55,7 +57,7 @@ def fill(
     shards_at_once: int = SHARDS_AT_ONCE,
     clock_s: Callable[[], float] = time.time,
 ) -> Filled:
-    """Fold all that the source has into the tables; `tell` is called after each page.
+    """Fold all that the source has into the tables; `tell` is called after each page, and after each call of the stores.
 
     A shard ends in the tables where the source says that it did, and is flushed everywhere else. Events in a shard that is not
     their sensor's are sent home when they are met, as the consumer does it, unless the live generation surely did
@@ -64,7 +66,7 @@ def fill(
     Raises what the source raises, and StoreUnavailable.
     """
     policy = FlushPolicy.filling(shards_at_once)
-    return _Filling(source, stores, strays=strays, policy=policy, clock_s=clock_s).run(shards_at_once, tell)
+    return _Filling(source, stores, tell, strays=strays, policy=policy, clock_s=clock_s).run(shards_at_once)
 
 
 def send_home(strays: Sequence[Stray], stores: Stores) -> int:
@@ -93,6 +95,7 @@ class _Filling:
         self,
         source: Source,
         stores: Stores,
+        tell: Callable[[Filled], object],
         *,
         strays: list[Stray] | None,
         policy: FlushPolicy,
@@ -100,6 +103,7 @@ class _Filling:
     ) -> None:
         self._source = _InOrder(source)
         self._stores = stores
+        self._tell = tell
         self._strays = strays
         self._policy = policy
         self._clock_s = clock_s
@@ -109,7 +113,7 @@ class _Filling:
         self._counted: dict[str, int] = {}
         """Readings, by shard."""
 
-    def run(self, shards_at_once: int, tell: Callable[[Filled], object]) -> Filled:
+    def run(self, shards_at_once: int) -> Filled:
         log = Log([self._source], at_once=shards_at_once)
         self._shards = {shard.shard_id: shard for shard in log.shards()}
         after = dict(self._begun())
@@ -118,7 +122,7 @@ class _Filling:
         for page in log.pages(after, set(self._filled.ended)):
             self._take(page)
             self._filled.readings = sum(self._counted.values())
-            tell(self._filled)
+            self._tell(self._filled)
         return self._filled
 
     def _begun(self) -> Iterator[tuple[str, Position]]:
@@ -147,8 +151,11 @@ class _Filling:
             self._filled.records += len(page.records)
         if page.reached:
             worker.cover(page.reached.arrived_ms * 1000)
+        if page.position:
+            self._filled.reached_ms[shard_id] = page.position.arrived_ms
         self._counted[shard_id] = worker.counted
         if page.ended:
+            self._filled.reached_ms.pop(shard_id, None)
             self._ask(worker.flush(ended=ended))
             del self._workers[shard_id]
             if worker.gap:
@@ -164,7 +171,7 @@ class _Filling:
         return worker
 
     def _ask[T](self, steps: Steps[T]) -> T:
-        return run(steps, self._stores)
+        return run(steps, self._stores, lambda: self._tell(self._filled))
 
 
 def _record(read: LogRecord) -> Record:

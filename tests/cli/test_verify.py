@@ -34,11 +34,19 @@ def gaps() -> list[Gap]:
 
 
 @pytest.fixture
-def typed(monkeypatch: pytest.MonkeyPatch, stores: MemoryStores, gaps: list[Gap], tmp_path: Path) -> Typed:
+def missing() -> list[Gap]:
+    """Of which streams nobody has anything; none, unless the test says so."""
+    return []
+
+
+@pytest.fixture
+def typed(
+    monkeypatch: pytest.MonkeyPatch, stores: MemoryStores, gaps: list[Gap], missing: list[Gap], tmp_path: Path
+) -> Typed:
     @contextmanager
     def proof(generation: int | None) -> Iterator[Proof]:
         log = WholeLog(PARTS, gaps[0] if gaps else None)
-        yield Proof(ResourceNames("t", generation or 1), Tables(stores), lambda: log)
+        yield Proof(ResourceNames("t", generation or 1), Tables(stores), lambda: (log, missing))
 
     monkeypatch.setattr("cli.verifying.proof", proof)
     return lambda *words: CliRunner().invoke(telemetry, ["verify", "--tmp", str(tmp_path), *words])
@@ -75,6 +83,13 @@ def test_a_log_with_a_gap_proves_nothing(typed: Typed, gaps: list[Gap], stores: 
     assert (answer.exit_code, "the log is not whole" in answer.stdout, "A gap" in answer.stderr) == (5, True, True)
     _damage(stores)
     assert typed().exit_code == 5
+
+
+def test_a_stream_that_nobody_archived_is_a_gap(typed: Typed, missing: list[Gap]) -> None:
+    """Though no shard of it is known."""
+    missing.append(Gap("the log's stream 1", 0, 1))
+    answer = typed()
+    assert (answer.exit_code, "the log's stream 1" in answer.stderr) == (5, True)
 
 
 @pytest.mark.parametrize("words", [["g0"], ["two"], ["g1000000"], ["--since", "then"], ["--sensor", ""]])
