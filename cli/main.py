@@ -10,6 +10,7 @@ from cli.keys import keys
 from cli.leasing import leases
 from cli.letters import dead_letters
 from cli.operating import continue_
+from cli.promoting import promote
 from cli.rebuilding import rebuild
 from cli.replaying import replay
 from cli.sending import import_, send, simulate
@@ -22,6 +23,6 @@ def telemetry() -> None:
 
 
 ANALYSTS = (replay, tail, send, simulate, import_, archive)
-OPERATORS = (doctor, leases, dead_letters, verify, generations, rebuild, drop, continue_, keys)
+OPERATORS = (doctor, leases, dead_letters, verify, generations, rebuild, promote, drop, continue_, keys)
 for command in (*ANALYSTS, *OPERATORS):
     telemetry.add_command(command)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
@@ -18,7 +19,8 @@ from cli.showing import say_gaps
 from cli.sources import LogAt, Origin, log_at
 from operations.differences import Difference, Scope
 from operations.spilled import LINE_BYTES
-from operations.verifying import Stored, Verification, WholeLog, named
+from operations.verified import Verified, write_verified
+from operations.verifying import WHOLE, Stored, Verification, WholeLog, named
 from projections.dynamodb_scan import AwsTables
 from projections.generations import check_stream
 from projections.zones import UTC_ZONE
@@ -41,6 +43,8 @@ class Proof(NamedTuple):
     tables: Stored
     log: Callable[[], tuple[WholeLog, Sequence[Gap]]]
     """The log up to now, and what of it is nowhere."""
+    keep: Callable[[Verified], object] = lambda _: None
+    """Take note that all of it is equal."""
 
 
 @contextmanager
@@ -51,7 +55,8 @@ def proof(generation: int | None) -> Iterator[Proof]:
         names = ResourceNames(at.settings.prefix)
         pointer = check_stream(kinesis, dynamodb, names)
         judged = replace(pointer.names(at.settings.prefix), generation=generation or pointer.generation)
-        yield Proof(judged, AwsTables(dynamodb, judged), lambda: _log(at, look_at(kinesis, names.stream)))
+        keep = partial(write_verified, dynamodb, names)
+        yield Proof(judged, AwsTables(dynamodb, judged), lambda: _log(at, look_at(kinesis, names.stream)), keep)
 
 
 def _log(at: LogAt, stretch: Stretch) -> tuple[WholeLog, Sequence[Gap]]:
@@ -82,12 +87,15 @@ def verify(
     scope = Scope(frozenset(sensors), frozenset(shards), since_us)
     with proof(generation) as found:
         _say_cost(found, tmp)
+        positions = {shard_id: row.position for shard_id, row in found.tables.progress().items()}
         began_s = time.monotonic()
         differences, run = _differences(found, scope, tmp)
         if differences:
             click.echo(f"{len(differences)} suspects: looking at them again.", err=True)
             again, run = _differences(found, scope, tmp)
             differences = named(differences, again)
+        if run.complete and not differences and scope == WHOLE:
+            found.keep(Verified(found.names.generation, now_us, positions))
     _say(found, differences, run, time.monotonic() - began_s)
     if not run.complete:
         sys.exit(GAP)

@@ -60,7 +60,8 @@ class ShardRecordProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon
     """Projects one shard. `open_shard` makes the projector and the stores once KCL has said which shard it is.
 
     `has_ended` says whether nothing follows a position in a shard and nothing ever will; it may take a while to find out.
-    KCL's shard is called as in the log, where this is the place of the stream.
+    KCL's shard is called as in the log, where this is the place of the stream. While `hurried`, all that was applied is made
+    durable with each delivery.
     """
 
     def __init__(
@@ -68,10 +69,12 @@ class ShardRecordProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon
         open_shard: Callable[[str], tuple[ShardProjector, Stores]],
         has_ended: Callable[[str, int], bool],
         place: StreamPlace = FIRST_PLACE,
+        hurried: Callable[[], bool] = lambda: False,
     ) -> None:
         self._open_shard = open_shard
         self._has_ended = has_ended
         self._place = place
+        self._hurried = hurried
         self._checkpointed = 0
         self._asked_for = 0
         """The last position a checkpoint was asked for, granted or not."""
@@ -98,6 +101,8 @@ class ShardRecordProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon
         self._said_s = time.monotonic()
         steps = self._projector.project(records, caught_up=not process_records_input.millis_behind_latest)
         self._run(steps, functools.partial(self._keep_in_touch, checkpointer))
+        if self._hurried() and self._projector.has_undurable:
+            self._run(self._projector.flush(), functools.partial(self._keep_in_touch, checkpointer))
         if self._projector.durable > self._checkpointed:
             self._checkpoint_durable(checkpointer)
         self._tell_loss()

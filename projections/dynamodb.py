@@ -60,13 +60,21 @@ _LASTING = frozenset({"AccessDenied", "ItemCollectionSizeLimitExceeded", "Resour
 
 
 class AwsStores:
-    """The tables of one projection generation, and the stream."""
+    """The tables of one projection generation, and the stream. `leave` returns when the next call may be made."""
 
-    def __init__(self, dynamodb: "DynamoDBClient", kinesis: "KinesisClient", names: ResourceNames, patience_s: float) -> None:
+    def __init__(
+        self,
+        dynamodb: "DynamoDBClient",
+        kinesis: "KinesisClient",
+        names: ResourceNames,
+        patience_s: float,
+        leave: Callable[[], object] = lambda: None,
+    ) -> None:
         self._dynamodb = dynamodb
         self._kinesis = kinesis
         self._names = names
         self._patience_s = patience_s
+        self._leave = leave
         self._calls = ThreadPoolExecutor(CALLS_AT_ONCE, "dynamodb")
 
     def close(self) -> None:
@@ -285,4 +293,4 @@ class AwsStores:
         raise StoreUnavailable(f"{self._names.stream}: events refused for {self._patience_s:g} s")
 
     def _patiently[T](self, call: Callable[[], T]) -> T:
-        return patiently(call, self._patience_s)
+        return patiently(lambda: (self._leave(), call())[1], self._patience_s)

@@ -21,6 +21,7 @@
     ├── WrongStream         the stream is not the log's last: it was made anew since the projection was filled
     │   ├── NotSetUp        nobody has said yet which stream the projection is filled from
     │   └── Dropped         a projection generation that is no more: nothing may be written into it
+    ├── PointerMoved        the pointer names other tables, or another stream, than those that are worked on
     ├── NotContinued        the log may not go on in the stream that is there, and why
     ├── NotRebuilt          a projection generation may not be filled, fed or dropped, and why
     │   └── LogLacks        the log does not hold all that the live generation has counted
@@ -172,6 +173,10 @@ class NotSetUp(WrongStream):
 
 class Dropped(WrongStream):
     """A projection generation was dropped, and its number is never used again: no worker of it may go on."""
+
+
+class PointerMoved(TelemetryError):
+    """The pointer does not name any more what is worked on. What it names now is to be taken up in its place."""
 
 
 class NotContinued(TelemetryError):
