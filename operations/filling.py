@@ -65,8 +65,10 @@ def fill(
     at: only for tables that are thrown away if this filling dies, since it passes over strays before they are sent.
     Raises what the source raises, and StoreUnavailable.
     """
-    policy = FlushPolicy.filling(shards_at_once)
-    return _Filling(source, stores, tell, strays=strays, policy=policy, clock_s=clock_s).run(shards_at_once)
+    filling = Filling(source, stores, tell, strays=strays, shards_at_once=shards_at_once, clock_s=clock_s)
+    for _ in filling.pages():
+        pass
+    return filling.filled
 
 
 def send_home(strays: Sequence[Stray], stores: Stores) -> int:
@@ -90,40 +92,45 @@ def send_home(strays: Sequence[Stray], stores: Stores) -> int:
     return sent
 
 
-class _Filling:
+class Filling:
+    """What `fill` does, page by page."""
+
     def __init__(
         self,
         source: Source,
         stores: Stores,
         tell: Callable[[Filled], object],
         *,
-        strays: list[Stray] | None,
-        policy: FlushPolicy,
-        clock_s: Callable[[], float],
+        strays: list[Stray] | None = None,
+        shards_at_once: int = SHARDS_AT_ONCE,
+        clock_s: Callable[[], float] = time.time,
     ) -> None:
         self._source = _InOrder(source)
         self._stores = stores
         self._tell = tell
         self._strays = strays
-        self._policy = policy
+        self._shards_at_once = shards_at_once
+        self._policy = FlushPolicy.filling(shards_at_once)
         self._clock_s = clock_s
-        self._filled = Filled()
+        self.filled = Filled()
+        """How far it has come."""
         self._shards: dict[str, Shard] = {}
         self._workers: dict[str, ShardProjector] = {}
         self._counted: dict[str, int] = {}
         """Readings, by shard."""
 
-    def run(self, shards_at_once: int) -> Filled:
-        log = Log([self._source], at_once=shards_at_once)
+    def pages(self) -> Iterator[None]:
+        """Fold the log; between two of its pages whoever draws them may do something else, or leave it."""
+        log = Log([self._source], at_once=self._shards_at_once)
         self._shards = {shard.shard_id: shard for shard in log.shards()}
         after = dict(self._begun())
-        self._source.ended |= self._filled.ended
-        self._filled.readings = sum(self._counted.values())
-        for page in log.pages(after, set(self._filled.ended)):
+        self._source.ended |= self.filled.ended
+        self.filled.readings = sum(self._counted.values())
+        for page in log.pages(after, set(self.filled.ended)):
             self._take(page)
-            self._filled.readings = sum(self._counted.values())
-            self._tell(self._filled)
-        return self._filled
+            self.filled.readings = sum(self._counted.values())
+            self._tell(self.filled)
+            yield
 
     def _begun(self) -> Iterator[tuple[str, Position]]:
         """How far the shards were folded that a filling before this one has begun."""
@@ -132,9 +139,9 @@ class _Filling:
             progress = row.progress
             self._counted[shard_id] = row.stats.count
             if progress.gap:
-                self._filled.gaps[shard_id] = progress.gap
+                self.filled.gaps[shard_id] = progress.gap
             if progress.ended:
-                self._filled.ended.add(shard_id)
+                self.filled.ended.add(shard_id)
             elif progress.flushed.position:
                 yield shard_id, Position(progress.flushed.position, progress.flushed.as_of_us // 1000)
 
@@ -148,20 +155,20 @@ class _Filling:
             worker.miss(Gap(page.gap.after_ms * 1000, until_us))
         if page.records:
             self._ask(worker.project(list(map(_record, page.records)), caught_up=False))
-            self._filled.records += len(page.records)
+            self.filled.records += len(page.records)
         if page.reached:
             worker.cover(page.reached.arrived_ms * 1000)
         if page.position:
-            self._filled.reached_ms[shard_id] = page.position.arrived_ms
+            self.filled.reached_ms[shard_id] = page.position.arrived_ms
         self._counted[shard_id] = worker.counted
         if page.ended:
-            self._filled.reached_ms.pop(shard_id, None)
+            self.filled.reached_ms.pop(shard_id, None)
             self._ask(worker.flush(ended=ended))
             del self._workers[shard_id]
             if worker.gap:
-                self._filled.gaps[shard_id] = worker.gap
+                self.filled.gaps[shard_id] = worker.gap
             if ended:
-                self._filled.ended.add(shard_id)
+                self.filled.ended.add(shard_id)
 
     def _begin(self, shard_id: str) -> ShardProjector:
         worker = self._workers[shard_id] = ShardProjector(
@@ -171,7 +178,7 @@ class _Filling:
         return worker
 
     def _ask[T](self, steps: Steps[T]) -> T:
-        return run(steps, self._stores, lambda: self._tell(self._filled))
+        return run(steps, self._stores, lambda: self._tell(self.filled))
 
 
 def _record(read: LogRecord) -> Record:
