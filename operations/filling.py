@@ -1,7 +1,7 @@
 """Fills the tables of a generation from a log, wherever that is read: by the consumer's own projector, with few writes.
 
-Nobody reads the tables meanwhile. A shard is folded only when all parents that the log knows have ended in these tables: else a
-child that is read further than its parent would count once more what was sent to both. What was stopped half way goes on, since
+Nobody reads the tables meanwhile. A shard is folded only when all parents that the log knows, the stream among it, have ended in
+these tables: else a child that is archived further than its parent would count once more what was sent to both. What was stopped half way goes on, since
 rows hold positions.
 
 What the rows say is what the consumer's would. Only what tells when something was written differs: positions, as-of and marks,
@@ -54,10 +54,13 @@ def fill(
     *,
     tell: Callable[[Filled], object] = lambda _: None,
     strays: list[Stray] | None = None,
+    listed: Collection[str] = (),
     shards_at_once: int = SHARDS_AT_ONCE,
     clock_s: Callable[[], float] = time.time,
 ) -> Filled:
     """Fold all that the source has into the tables; `tell` is called after each page, and after each call of the stores.
+
+    `listed` are shards that the stream still has: what follows one of which the source knows nothing waits for that, too.
 
     A shard ends in the tables where the source says that it did, and is flushed everywhere else. Events in a shard that is not
     their sensor's are sent home when they are met, as the consumer does it, unless the live generation surely did
@@ -65,7 +68,7 @@ def fill(
     at: only for tables that are thrown away if this filling dies, since it passes over strays before they are sent.
     Raises what the source raises, and StoreUnavailable.
     """
-    filling = Filling(source, stores, tell, strays=strays, shards_at_once=shards_at_once, clock_s=clock_s)
+    filling = Filling(source, stores, tell, strays=strays, listed=listed, shards_at_once=shards_at_once, clock_s=clock_s)
     for _ in filling.pages():
         pass
     return filling.filled
@@ -102,10 +105,11 @@ class Filling:
         tell: Callable[[Filled], object],
         *,
         strays: list[Stray] | None = None,
+        listed: Collection[str] = (),
         shards_at_once: int = SHARDS_AT_ONCE,
         clock_s: Callable[[], float] = time.time,
     ) -> None:
-        self._source = _InOrder(source)
+        self._source = _InOrder(source, listed)
         self._stores = stores
         self._tell = tell
         self._strays = strays
@@ -190,15 +194,15 @@ def _record(read: LogRecord) -> Record:
 class _InOrder:
     """A source that gives nothing of a shard before all of its parents have ended, and knows which have."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, listed: Collection[str]) -> None:
         self._source = source
-        self._known: frozenset[str] = frozenset()
+        self._known = frozenset(listed)
         self.ended: set[str] = set()
 
     def shards(self) -> Collection[Shard]:
         """See Source."""
         shards = self._source.shards()
-        self._known = frozenset(shard.shard_id for shard in shards)
+        self._known |= {shard.shard_id for shard in shards}
         return shards
 
     def read(self, shard: Shard, after: Position | None) -> Iterator[Page]:
