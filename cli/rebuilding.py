@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -163,6 +163,10 @@ class _Bench:
             require_whole(names.generation, (), gaps_beyond(*rows))
         return True
 
+    def listed(self, names: ResourceNames) -> Collection[str]:
+        """The shards that the stream has."""
+        return list_shards(self._kinesis, names.stream, names.place).shards
+
     def note_filled(self, names: ResourceNames, readings: int) -> None:
         """Raises Dropped when it was dropped meanwhile."""
         note_filled(self._dynamodb, names, readings)
@@ -223,7 +227,7 @@ class _Told:
 
     def fill(self, archive: ArchiveSource, stores: AwsStores) -> Filled:
         """Fill the tables."""
-        filled = fill(archive, stores, tell=self._tell)
+        filled = fill(archive, stores, tell=self._tell, listed=self._bench.listed(self._names))
         self._bench.note_filled(self._names, filled.readings)
         self._show(filled)
         return filled

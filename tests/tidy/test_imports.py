@@ -96,7 +96,7 @@ def test_the_pure_modules_import_no_clock_no_thread_and_no_client() -> None:
     values = ("decisions", "fold", "histogram", "packs", "policy", "retention", "rows", "sheets", "varints")
     writing = (
         *("effects", "entries", "decoding", "texts", "seen", "slices", "counting", "sensor_rows"),
-        *("fleet_rows", "flushing", "projector"),
+        *("fleet_rows", "flushing", "projector", "strays"),
     )
     reading = ("reads", "marks", "fleet", "zones", "calendar", "tiles", "ranges", "history", "percentiles", "sensors", "times")
     operations = (
