@@ -32,6 +32,7 @@ from projections.dynamodb import CALLS_AT_ONCE, AwsStores
 from projections.generations import check_stream
 from projections.queries import fleet_stats
 from projections.register import note_failure, note_filled
+from replay.stream import look_at
 from telemetry.aws import dynamodb_client, kinesis_client
 from telemetry.errors import TelemetryError
 from telemetry.names import ResourceNames
@@ -113,7 +114,9 @@ class _Bench:
         """Take a number, and see that its tables are there."""
         make = partial(make_tables, self._dynamodb) if self._here else None
         names = begin(self._dynamodb, self._live, generation, time.time_ns() // 1000, make)
-        if generation is None and (others := others_unfinished(look(self._kinesis, self._dynamodb, names.prefix), names.generation)):
+        if generation is None and (
+            others := others_unfinished(look(self._kinesis, self._dynamodb, names.prefix), names.generation)
+        ):
             told = ", ".join(f"g{number}" for number in others)
             click.echo(f"There are other generations too: {told} (telemetry generations; drop what nobody needs).", err=True)
         return names
@@ -173,7 +176,7 @@ class _Bench:
 
     def feed(self, names: ResourceNames) -> None:
         """From the stream, until others do."""
-        kept_since_ms = self._at.whole.surely_kept_since_ms
+        kept_since_ms = look_at(self._kinesis, names.stream).surely_kept_since_ms  # the filling may have taken days
         with feeder(self._settings, names.generation, os.environ) as (consumer, log):
             hand_over(self._kinesis, self._dynamodb, names, consumer.worker_id, kept_since_ms)
             if log:
