@@ -37,6 +37,7 @@ from telemetry.aws import dynamodb_client, kinesis_client
 from telemetry.errors import TelemetryError
 from telemetry.names import ResourceNames
 from telemetry.processes import collect_garbage_seldom
+from telemetry.retry import patiently
 from telemetry.shards import list_shards
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 
 MAX_UNITS: Final = 500
 _NOTE_EVERY_S: Final = 2.0
+_PATIENCE_S: Final = 60.0
+"""With AWS, in the middle of what may take days."""
 
 
 @click.command(
@@ -172,7 +175,7 @@ class _Bench:
 
     def note_filled(self, names: ResourceNames, readings: int) -> None:
         """Raises Dropped when it was dropped meanwhile."""
-        note_filled(self._dynamodb, names, readings)
+        patiently(partial(note_filled, self._dynamodb, names, readings), _PATIENCE_S)
 
     def feed(self, names: ResourceNames) -> None:
         """From the stream, until others do."""
@@ -185,7 +188,7 @@ class _Bench:
             attend(
                 names.generation,
                 consumer,
-                lambda: look(self._kinesis, self._dynamodb, names.prefix),
+                partial(patiently, partial(look, self._kinesis, self._dynamodb, names.prefix), _PATIENCE_S),
                 self._tell,
                 now_s=time.monotonic,
                 sleep=time.sleep,

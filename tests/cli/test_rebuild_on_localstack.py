@@ -79,18 +79,34 @@ def archive(stack: Stack, folder: Path) -> None:
     pointer = read_pointer(stack.dynamodb, stack.names)
     assert pointer
     folder.mkdir()
-    for shard in list_shards(stack.kinesis, stack.names.stream).open:
-        records = list(records_of(stack, shard))
-        chained(FolderTarget(folder), [records[:9], records[9:]], shard=shard, created=pointer.stream_created)
+    for shard in list_shards(stack.kinesis, stack.names.stream).shards.values():
+        records, created = list(records_of(stack, shard)), pointer.stream_created
+        if records:
+            chained(FolderTarget(folder), [records[:9], records[9:]], shard=shard, created=created, ended=shard.closed)
+
+
+def split(stack: Stack) -> None:
+    """The first shard; its parent is closed and has two children when this returns."""
+    first, _ = list_shards(stack.kinesis, stack.names.stream).open
+    middle = str((first.first_hash_key + first.last_hash_key) // 2)
+    stack.kinesis.split_shard(StreamName=stack.names.stream, ShardToSplit=first.shard_id, NewStartingHashKey=middle)
+
+    def is_split() -> None:
+        shards = list_shards(stack.kinesis, stack.names.stream)
+        assert (len(shards.open), shards.shards[first.shard_id].closed) == (3, True)
+
+    eventually(is_split)
 
 
 def test_a_rebuilt_generation_is_equal(
     stack: Stack, typed: Typed, started: Callable[..., subprocess.Popen[bytes]], environ: dict[str, str], log: Path
 ) -> None:
-    """The first process is killed as soon as it has a number; the second goes on, hands over to consumers that read what is not
-    archived, and ends when the generation is dropped. Its number is not used again.
+    """Of a shard that was split, and is archived to its end, and one that is archived in part. The first process is killed as soon
+    as it has a number; the second goes on, hands over to consumers that read what is not archived, and ends when the generation
+    is dropped. Its number is not used again.
     """
     put(stack, [*EARLY, *EARLY[:5]], b"{broken")
+    split(stack)
     archive(stack, Path(environ["ARCHIVE_TARGET"]))
     put(stack, LATE)
     project(stack)

@@ -8,21 +8,21 @@ from projections.decoding import Record
 from projections.dynamodb import AwsStores
 from projections.effects import run
 from projections.projector import ShardProjector
-from telemetry.log import LogRecord
+from telemetry.log import LogRecord, parents_first
 from telemetry.shards import Shard, list_shards
 from tests.support.stack import Stack
 
 
 def project(stack: Stack) -> None:
-    """What the stream holds, from where the tables are."""
+    """What the stream holds, from where the tables are, each shard after its parents."""
     stores = AwsStores(stack.dynamodb, stack.kinesis, stack.names, patience_s=10)
-    for shard in list_shards(stack.kinesis, stack.names.stream).open:
+    for shard in parents_first(list_shards(stack.kinesis, stack.names.stream).shards):
         projector = ShardProjector(shard, time.time)
         run(projector.start(), stores)
         records = [Record(one.sequence_number, one.data, one.arrived_ms) for one in records_of(stack, shard)]
         fresh = [record for record in records if record.sequence_number > projector.position]
         run(projector.project(fresh, caught_up=True), stores)
-        run(projector.flush(), stores)
+        run(projector.flush(ended=shard.closed), stores)
     stores.close()
 
 
