@@ -82,7 +82,8 @@ def archive(stack: Stack, folder: Path) -> None:
     for shard in list_shards(stack.kinesis, stack.names.stream).shards.values():
         records, created = list(records_of(stack, shard)), pointer.stream_created
         if records:
-            chained(FolderTarget(folder), [records[:9], records[9:]], shard=shard, created=created, ended=shard.closed)
+            objects = [part for part in (records[:9], records[9:]) if part]
+            chained(FolderTarget(folder), objects, shard=shard, created=created, ended=shard.closed)
 
 
 def split(stack: Stack) -> None:
@@ -101,8 +102,8 @@ def split(stack: Stack) -> None:
 def test_a_rebuilt_generation_is_equal(
     stack: Stack, typed: Typed, started: Callable[..., subprocess.Popen[bytes]], environ: dict[str, str], log: Path
 ) -> None:
-    """Of a shard that was split, and is archived to its end, and one that is archived in part. The first process is killed as soon
-    as it has a number; the second goes on, hands over to consumers that read what is not archived, and ends when the generation
+    """Of a shard that was split, and is archived to its end, and one that is archived in part. The first process is killed as
+    soon as it has a number; the second goes on, hands over to consumers that read what is not archived, and ends when the generation
     is dropped. Its number is not used again.
     """
     put(stack, [*EARLY, *EARLY[:5]], b"{broken")
