@@ -44,10 +44,8 @@ def pinned_settings(settings: Settings, generation: int) -> Settings:
     return settings.model_copy(update={"worker_id": worker_of(settings.worker_id, generation)})
 
 
-def pinned_names(
-    kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: ResourceNames, generation: int
-) -> ResourceNames:
-    """What it works on; `names` names the live generation. Raises Dropped, NotRebuilt where it has no tables, boto3's errors."""
+def pinned_names(kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: ResourceNames, generation: int) -> ResourceNames:
+    """What it works on; `names` names the live generation. Raises Dropped, NotRebuilt without tables, boto3's errors."""
     own = replace(names, generation=generation)
     require_kept(dynamodb, own)
     if observe_if_there(kinesis, dynamodb, own) is None:

@@ -1,7 +1,7 @@
 """Where each projection generation is on its way: told from what is there, kept nowhere. Pure.
 
-filling → lagging → ready → live → standby → dropped, or failed with its reason. A generation is ready when everything it needs to
-become live is only being asked to (`telemetry promote`), and on standby when it was filled and nobody feeds it any more.
+filling → lagging → ready → live → standby → dropped, or failed with its reason. A generation is ready when it only has to be
+promoted (`telemetry promote`), and on standby when it was filled and nobody feeds it any more.
 """
 
 from collections.abc import Collection, Mapping
@@ -104,8 +104,7 @@ def gaps_beyond(live: Mapping[str, Row], own: Mapping[str, Row]) -> list[str]:
 
 
 def _stage(seen: Seen, live: Mapping[str, Row]) -> tuple[Stage, str]:
-    number, known = seen.number, seen.registered
-    again = f"telemetry rebuild --generation {number}"
+    known, again = seen.registered, f"telemetry rebuild --generation {seen.number}"
     if known and known.dropped_us is not None:
         return Stage.DROPPED, f"at {rfc3339(known.dropped_us)}"
     if not seen.tables:
@@ -116,7 +115,12 @@ def _stage(seen: Seen, live: Mapping[str, Row]) -> tuple[Stage, str]:
         return _fed(seen, live)
     if seen.filling:
         return Stage.FILLING, "from the archive"
-    if known and known.failure:
+    return _left(seen, again)
+
+
+def _left(seen: Seen, again: str) -> tuple[Stage, str]:
+    """Of one that nobody is seen to work on; `again` is the command that goes on."""
+    if (known := seen.registered) and known.failure:
         return Stage.FAILED, f"{known.failure.rstrip('.')}. {again} goes on"
     if not seen.leased:
         return Stage.FILLING, f"nobody is seen at work: {again} goes on"

@@ -112,7 +112,7 @@ def test_a_dry_run_changes_nothing(typed: Typed, bench: Bench) -> None:
     ],
 )
 def test_what_ends_it_is_one_sentence(
-    typed: Typed, bench: Bench, step: str, error: BaseException, status: int, said: str
+    typed: Typed, bench: Bench, *, step: str, error: BaseException, status: int, said: str
 ) -> None:
     """And kept beside the generation, once that has a number; what a person ends has not failed."""
     bench.fails[step] = error

@@ -40,7 +40,10 @@ def test_nobody_guesses_before_there_is_something_to_guess_from(readings: int, o
 def test_afterwards_the_state_says_what_is_waited_for() -> None:
     """A generation that is behind by less than a second is not behind."""
     lagging = State(2, Stage.LAGGING, "furthest behind: shardId-7", 5_000, 40_000_000, 2)
-    assert rebuild_line(lagging) == "g2  lagging  5,000 readings  2 shards  behind live 40 s  held back: furthest behind: shardId-7"
+    assert (
+        rebuild_line(lagging)
+        == "g2  lagging  5,000 readings  2 shards  behind live 40 s  held back: furthest behind: shardId-7"
+    )
     ready = State(2, Stage.READY, "telemetry promote g2 makes it live", 5_000, 999_999, 2)
     assert rebuild_line(ready) == "g2  ready  5,000 readings  2 shards  held back: telemetry promote g2 makes it live"
     assert rebuild_line(State(2, Stage.LIVE, "", 1, None, 1)) == "g2  live  1 readings  1 shard"

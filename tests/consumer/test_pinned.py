@@ -16,15 +16,15 @@ from tests.support.stack import Stack
 
 
 @pytest.mark.parametrize(("words", "generation"), [([], None), (["--generation", "2"], 2), (["--generation=999999"], 999_999)])
-def test_the_command_line_names_a_generation(
-    monkeypatch: pytest.MonkeyPatch, words: list[str], generation: int | None
-) -> None:
+def test_the_command_line_names_a_generation(monkeypatch: pytest.MonkeyPatch, words: list[str], generation: int | None) -> None:
     """Without it the live one is worked on."""
     monkeypatch.setattr(sys, "argv", ["consumer", *words])
     assert asked_generation() == generation
 
 
-@pytest.mark.parametrize("words", [["--generation", "0"], ["--generation", "g2"], ["--generation", "²"], ["--generation"], ["2"]])
+@pytest.mark.parametrize(
+    "words", [["--generation", "0"], ["--generation", "g2"], ["--generation", "²"], ["--generation"], ["2"]]
+)
 def test_what_cannot_be_meant_is_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
 ) -> None:
@@ -55,7 +55,7 @@ def test_it_works_on_its_generation_until_that_is_dropped(stack: Stack, second: 
     assert pointer
     world = PinnedWorld(stack.settings, second, pointer)
     assert world.observe().leases == {}
-    mark_dropped(stack.dynamodb, second, 1)
+    mark_dropped(stack.dynamodb, second, 1_800_000_000_000_000)
     with pytest.raises(Dropped):
         world.observe()
     with pytest.raises(Dropped):

@@ -1,4 +1,4 @@
-"""Leases made anew from a generation's rows: which there are is a decision; what KCL's table then holds is tried on LocalStack."""
+"""Leases made anew from a generation's rows: which there are, and what KCL's table on LocalStack then holds."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime

@@ -1,6 +1,6 @@
 """What a rebuild asks for before it begins."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -61,7 +61,7 @@ def test_a_log_that_lacks_something_is_refused() -> None:
     """With what it lacks, and how to say that this is meant."""
     require_whole(2, [])
     for asked in ((["a", "b"], []), ([], ["a", "b"])):
-        with pytest.raises(LogLacks, match="g2 would not hold.*a and b.*ARCHIVE_TARGET.*--forget-before"):
+        with pytest.raises(LogLacks, match=r"g2 would not hold.*a and b.*ARCHIVE_TARGET.*--forget-before"):
             require_whole(2, *asked)
 
 
@@ -96,7 +96,7 @@ class Tables:
 
 
 @pytest.fixture
-def tables(monkeypatch: pytest.MonkeyPatch) -> Iterator[Tables]:
+def tables(monkeypatch: pytest.MonkeyPatch) -> Tables:
     tables = Tables()
     monkeypatch.setattr("operations.rebuilding.take", tables.take)
     monkeypatch.setattr("operations.rebuilding.require_kept", tables.require_kept)
@@ -104,7 +104,7 @@ def tables(monkeypatch: pytest.MonkeyPatch) -> Iterator[Tables]:
     monkeypatch.setattr(
         "operations.rebuilding.missing_tables", lambda _, names: [] if names.generation in tables.there else [names.stats]
     )
-    yield tables
+    return tables
 
 
 NAMES = ResourceNames("t", 1)
@@ -155,7 +155,7 @@ def observed(beat: str, owner: str | None = "w") -> Observation:
 def test_a_worker_that_lives_is_in_the_way() -> None:
     """Two would only be in each other's way, and leases are made anew while nobody reads them."""
     looks = iter([observed("1"), observed("2")])
-    with pytest.raises(NotRebuilt, match="feeds g2 already: w. Stop it"):
+    with pytest.raises(NotRebuilt, match=r"feeds g2 already: w\. Stop it"):
         require_nobody(lambda: next(looks), lambda: None, 2)
 
 

@@ -72,7 +72,9 @@ def test_each_kind_of_write_is_charged_what_it_took(dynamodb: Any, units: Units)
     told = {"ReturnConsumedCapacity": "TOTAL"}
     with Stubber(dynamodb) as stub:
         batch: Any = {"RequestItems": {"t": [{"PutRequest": {"Item": ITEM}}] * 3}}
-        stub.add_response("batch_write_item", {"ConsumedCapacity": [{"TableName": "t", "CapacityUnits": 7.0}]}, {**batch, **told})
+        stub.add_response(
+            "batch_write_item", {"ConsumedCapacity": [{"TableName": "t", "CapacityUnits": 7.0}]}, {**batch, **told}
+        )
         dynamodb.batch_write_item(**batch)
         assert units.taken == 7
         stub.add_response("batch_write_item", {}, {**batch, **told})

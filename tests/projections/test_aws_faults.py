@@ -221,10 +221,13 @@ def test_errors_that_may_pass_are_tried_again(stores_on: Opened, error: Exceptio
     assert len(client.asked) == 3
 
 
-@pytest.mark.parametrize(
-    "question",
-    ["find", "find newest", "store", "load", "store rows", "store progress", "sight", "sight again", "letters", "append"],
+QUESTIONS = (
+    *("find", "find newest", "store", "load", "store rows", "store progress", "sight", "sight again"),
+    *("letters", "load live progress", "append"),
 )
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
 def test_patience_ends_in_store_unavailable(stores_on: Opened, question: str) -> None:
     """What does not pass within the patience is raised as StoreUnavailable, never returned as if done."""
     client = Scripted(client_error("InternalServerError"))
@@ -247,10 +250,7 @@ def test_what_stays_undone_ends_in_store_unavailable(stores_on: Opened, question
         ask(stores_on(Scripted(undone), patience_s=0.02), question)
 
 
-@pytest.mark.parametrize(
-    "question",
-    ["find", "find newest", "store", "load", "store rows", "store progress", "sight", "sight again", "letters", "append"],
-)
+@pytest.mark.parametrize("question", QUESTIONS)
 @pytest.mark.parametrize("code", ["ValidationException", "AccessDeniedException"])
 def test_lasting_errors_are_raised_at_once(stores_on: Opened, question: str, code: str) -> None:
     """Our own mistakes and missing rights are not tried twice."""
@@ -280,6 +280,8 @@ def ask(stores: AwsStores, question: str) -> None:
             stores.sight(SHARD.shard_id, [Sighting("one", 3600, new=False)])
         case "letters":
             stores.store_dead_letters(letters_of(1))
+        case "load live progress":
+            stores.load_live_progress(SHARD.shard_id)
         case "append":
             stores.append_again([("a", b"1")])
 

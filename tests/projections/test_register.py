@@ -53,7 +53,9 @@ def test_one_that_was_begun_goes_on() -> None:
         (None, GENERATION_MAX, register(), "another PREFIX"),
     ],
 )
-def test_a_number_that_may_not_be_filled_is_refused(asked: int | None, live: int, known: dict[int, Registered], said: str) -> None:
+def test_a_number_that_may_not_be_filled_is_refused(
+    asked: int | None, live: int, known: dict[int, Registered], said: str
+) -> None:
     """With the number to take."""
     with pytest.raises(NotRebuilt, match=said):
         chosen(asked, live, known)
@@ -115,4 +117,3 @@ def test_what_is_live_or_being_promoted_is_not_dropped(stack: Stack, names: Reso
     assert names.generation not in read_register(stack.dynamodb, names)
     assert 1 not in read_register(stack.dynamodb, names)
     stack.dynamodb.delete_item(TableName=names.generations, Key={"name": {"S": "verified#g1"}})
-
