@@ -15,7 +15,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from telemetry.errors import StreamMissing, TelemetryError
+from telemetry.errors import LogLacks, StreamMissing, TelemetryError
 from telemetry.settings import Settings
 
 FOUND = 1
@@ -33,12 +33,12 @@ INTERRUPTED = 130
 
 @contextmanager
 def told(settings: Settings | None = None, status: int = 1) -> Iterator[None]:
-    """Whatever fails inside ends the command with one sentence and a status, Ctrl-C with 130."""
+    """Whatever fails inside ends the command with one sentence and a status: Ctrl-C with 130, what the log lacks with 5."""
     try:
         yield
     except (TelemetryError, ClientError, BotoCoreError, OSError) as error:
         click.ClickException(sentence(error, settings)).show()
-        sys.exit(status)
+        sys.exit(GAP if isinstance(error, LogLacks) else status)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 

@@ -5,10 +5,13 @@ import click
 from cli.archiving import archive
 from cli.checking import doctor
 from cli.following import tail
+from cli.generations import drop, generations
 from cli.keys import keys
 from cli.leasing import leases
 from cli.letters import dead_letters
 from cli.operating import continue_
+from cli.promoting import promote
+from cli.rebuilding import rebuild
 from cli.replaying import replay
 from cli.sending import import_, send, simulate
 from cli.verifying import verify
@@ -19,5 +22,7 @@ def telemetry() -> None:
     """Work with the telemetry log. AWS is found by the standard AWS variables, the stream by PREFIX."""
 
 
-for command in (replay, tail, send, simulate, import_, archive, doctor, leases, dead_letters, verify, continue_, keys):
+ANALYSTS = (replay, tail, send, simulate, import_, archive)
+OPERATORS = (doctor, leases, dead_letters, verify, generations, rebuild, promote, drop, continue_, keys)
+for command in (*ANALYSTS, *OPERATORS):
     telemetry.add_command(command)

@@ -17,6 +17,8 @@ from telemetry.reading import rfc3339
 
 _EVERY_S: Final = 0.5
 _ERASE_LINE: Final = "\r\x1b[K"
+_SAY_EVERY_S: Final = 30.0
+"""Into a file."""
 _GAPS_MAX: Final = 5
 
 
@@ -38,6 +40,27 @@ class Ticker:
         """The line gives way to what is said last."""
         if self.wanted:
             click.echo(_ERASE_LINE, nl=False, err=True)
+
+
+class Lines:
+    """A line that changes, on a terminal; elsewhere one of its own whenever its gist is another, and now and then."""
+
+    def __init__(self) -> None:
+        self._ticker = Ticker()
+        self._gist: object = None
+        self._said_s = 0.0
+
+    def show(self, gist: object, line: Callable[[], str]) -> None:
+        """The line as it would be now."""
+        self._ticker.show(lambda _: line())
+        now_s = time.monotonic()
+        if not self._ticker.wanted and (gist != self._gist or now_s - self._said_s >= _SAY_EVERY_S):
+            self._gist, self._said_s = gist, now_s
+            click.echo(line(), err=True)
+
+    def clear(self) -> None:
+        """The line gives way to what is said next."""
+        self._ticker.clear()
 
 
 class Shown:

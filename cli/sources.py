@@ -141,15 +141,15 @@ class LogAt:
 
 
 @contextmanager
-def log_at(origin: Origin) -> Iterator[LogAt]:
-    """What there is of the log. Whatever fails there or inside ends the command with one sentence."""
+def log_at(origin: Origin, status: int = 1) -> Iterator[LogAt]:
+    """What there is of the log. Whatever fails there or inside ends the command with one sentence, and this status."""
     if origin is Origin.ARCHIVE:
-        with told():
+        with told(status=status):
             settings = Settings.from_environment(os.environ)
-        with told(settings):
+        with told(settings, status):
             yield _archived(settings)
         return
-    with contact() as (settings, names, whole):
+    with contact(status) as (settings, names, whole):
         streams = _streams(settings, names, whole)
         reads_archive = origin is Origin.AUTO and settings.archive_target
         archive = open_for_reading(settings, _PATIENCE_S) if reads_archive else None

@@ -2,36 +2,35 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final, NamedTuple
 
 import click
 
-from archive.opening import open_target
-from archive.source import ArchiveSource
-from cli.contact import contact
+from archive.wanted import EVERYTHING
 from cli.failures import DIFFERENT, GAP
 from cli.parameters import Generation, Sensor, Time, TypedTime
 from cli.showing import say_gaps
+from cli.sources import LogAt, Origin, log_at
 from operations.differences import Difference, Scope
 from operations.spilled import LINE_BYTES
-from operations.verifying import Stored, Verification, WholeLog, named
+from operations.verified import Verified, write_verified
+from operations.verifying import WHOLE, Stored, Verification, WholeLog, named
 from projections.dynamodb_scan import AwsTables
-from projections.generations import Pointer, check_stream
+from projections.generations import check_stream
 from projections.zones import UTC_ZONE
 from replay.progress import duration
-from replay.stream import StreamSource, Stretch, look_at
+from replay.stream import Stretch, look_at
 from telemetry.aws import dynamodb_client, kinesis_client
-from telemetry.log import SHARDS_AT_ONCE, Log, Page, Source
+from telemetry.log import Gap, Log, Page
 from telemetry.names import ResourceNames
-from telemetry.settings import Settings
 from telemetry.shards import Shard
 
-_READ_TIMEOUT_S: Final = 30
 _READINGS_A_S: Final = 12_000
 """About, of one process and a core, where the log comes as fast."""
 _SHOWN_MAX: Final = 100
@@ -42,27 +41,27 @@ class Proof(NamedTuple):
 
     names: ResourceNames
     tables: Stored
-    log: Callable[[], WholeLog]
-    """The log up to now."""
+    log: Callable[[], tuple[WholeLog, Sequence[Gap]]]
+    """The log up to now, and what of it is nowhere."""
+    keep: Callable[[Verified], object] = lambda _: None
+    """Take note that all of it is equal."""
 
 
 @contextmanager
 def proof(generation: int | None) -> Iterator[Proof]:
     """The tables of a generation, the live one by default, and the log: the archive where there is one, then the stream."""
-    with contact(GAP) as (settings, names, _):
-        kinesis, dynamodb = kinesis_client(settings), dynamodb_client(settings)
+    with log_at(Origin.AUTO, GAP) as at:
+        kinesis, dynamodb = kinesis_client(at.settings), dynamodb_client(at.settings)
+        names = ResourceNames(at.settings.prefix)
         pointer = check_stream(kinesis, dynamodb, names)
-        judged = replace(pointer.names(settings.prefix), generation=generation or pointer.generation)
-        yield Proof(judged, AwsTables(dynamodb, judged), lambda: _log(settings, pointer, look_at(kinesis, names.stream)))
+        judged = replace(pointer.names(at.settings.prefix), generation=generation or pointer.generation)
+        keep = partial(write_verified, dynamodb, names)
+        yield Proof(judged, AwsTables(dynamodb, judged), lambda: _log(at, look_at(kinesis, names.stream)), keep)
 
 
-def _log(settings: Settings, pointer: Pointer, stretch: Stretch) -> WholeLog:
-    kinesis = kinesis_client(settings, attempts=1, pool=SHARDS_AT_ONCE, read_timeout_s=_READ_TIMEOUT_S)
-    stream = StreamSource(kinesis, ResourceNames(settings.prefix).stream, stretch, place=pointer.place)
-    sources: list[Source] = [stream]
-    if settings.archive_target:
-        sources.insert(0, ArchiveSource(open_target(settings), [one.created for one in pointer.streams]))
-    return Log(sources)
+def _log(at: LogAt, stretch: Stretch) -> tuple[WholeLog, Sequence[Gap]]:
+    sources = at.sources(stretch, EVERYTHING)
+    return Log(sources.all), sources.missing
 
 
 @click.command(
@@ -88,12 +87,15 @@ def verify(
     scope = Scope(frozenset(sensors), frozenset(shards), since_us)
     with proof(generation) as found:
         _say_cost(found, tmp)
+        positions = {shard_id: row.position for shard_id, row in found.tables.progress().items()}
         began_s = time.monotonic()
         differences, run = _differences(found, scope, tmp)
         if differences:
             click.echo(f"{len(differences)} suspects: looking at them again.", err=True)
             again, run = _differences(found, scope, tmp)
             differences = named(differences, again)
+        if run.complete and not differences and scope == WHOLE:
+            found.keep(Verified(found.names.generation, now_us, positions))
     _say(found, differences, run, time.monotonic() - began_s)
     if not run.complete:
         sys.exit(GAP)
@@ -103,20 +105,25 @@ def verify(
 
 def _differences(found: Proof, scope: Scope, tmp: Path | None) -> tuple[list[Difference], Verification]:
     with TemporaryDirectory(prefix="telemetry-verify-", dir=tmp) as folder:
-        run = Verification(found.tables, _Late(found.log), Path(folder), scope)
-        return list(run.differences()), run
+        log = _Late(found.log)
+        run = Verification(found.tables, log, Path(folder), scope)
+        differences = list(run.differences())
+        run.gaps += log.missing
+        return differences, run
 
 
 class _Late:
     """The log as it is when it is first asked for, which is after the tables were read."""
 
-    def __init__(self, log: Callable[[], WholeLog]) -> None:
+    def __init__(self, log: Callable[[], tuple[WholeLog, Sequence[Gap]]]) -> None:
         self._make = log
+        self.missing: Sequence[Gap] = ()
+        """What of it is nowhere."""
         self._log: WholeLog | None = None
 
     def shards(self) -> Iterable[Shard]:
         """See WholeLog."""
-        self._log = self._make()
+        self._log, self.missing = self._make()
         return self._log.shards()
 
     def pages(self) -> Iterable[Page]:

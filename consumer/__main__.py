@@ -1,4 +1,7 @@
-"""`python -m consumer`: the worker. Runs KCL's daemon under supervision until SIGTERM or SIGINT."""
+"""`python -m consumer`: the worker. Runs KCL's daemon under supervision until SIGTERM or SIGINT.
+
+On the live generation, or with `--generation N` on that one.
+"""
 
 import contextlib
 import fcntl
@@ -22,6 +25,7 @@ from consumer.leader import remove_own_lock
 from consumer.leases import make_leases, rewind_leases
 from consumer.metrics import SupervisorMetrics, served
 from consumer.oversight import AwsWorld, Oversight
+from consumer.pinned import PinnedWorld, asked_generation, pinned_names, pinned_settings
 from consumer.properties import patience
 from consumer.status import StatusFile, worker_path
 from consumer.supervisor import supervise
@@ -38,13 +42,15 @@ from telemetry.settings import Settings
 log = structlog.get_logger(__name__)
 
 
-def main() -> None:
-    """Work until told to stop."""
+def main(generation: int | None = None) -> None:
+    """Work until told to stop: on this generation, or on the live one."""
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stopping.set())
     try:
         settings = Settings.from_environment(os.environ)
+        if generation:
+            settings = pinned_settings(settings, generation)
         configure_logs(settings.log_level, process="supervisor")
         if not shutil.which(settings.java):
             sys.exit(f"JAVA={settings.java!r} is not a program: install Java 17 or newer, or set JAVA to its path.")
@@ -61,23 +67,25 @@ def main() -> None:
 
             def start(folder: Path) -> Daemon:
                 # Prepared before every run: the stream may have been made anew, or the pointer moved, since the last.
-                names, pointer, shards = _prepare(settings)
-                oversight.world = AwsWorld(settings, names, pointer)
-                return Daemon(settings, names, folder, os.environ, shards=shards)
+                names, pointer, shards = _prepare(settings, generation)
+                oversight.world = (PinnedWorld if generation else AwsWorld)(settings, names, pointer)
+                return Daemon(settings, names, folder, os.environ, shards=shards, pinned=generation is not None)
 
             supervise(start, oversight, stopping)
     except TelemetryError as error:
         sys.exit(str(error))
 
 
-def _prepare(settings: Settings) -> tuple[ResourceNames, Pointer, int]:
+def _prepare(settings: Settings, generation: int | None) -> tuple[ResourceNames, Pointer, int]:
     """Check that stream and tables belong together, make the first leases, and remove what the last daemon left.
 
-    Returns what the pointer names, the pointer, and how many shards are open.
+    Returns what it is to work on, the pointer, and how many shards are open.
     """
     kinesis, dynamodb = kinesis_client(settings), dynamodb_client(settings)
     pointer = check_stream(kinesis, dynamodb, ResourceNames(settings.prefix))
     names = pointer.names(settings.prefix)
+    if generation:
+        names = pinned_names(kinesis, dynamodb, names, generation)
     seen = observe(kinesis, dynamodb, names)
     made = make_leases(dynamodb, names.application, seen, settings.worker_id)
     log.info("leases_made", shards=made)
@@ -127,4 +135,4 @@ def _opened(path: Path) -> TextIO:
 
 
 if __name__ == "__main__":
-    main()
+    main(asked_generation())

@@ -3,9 +3,11 @@
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from consumer.certainty import Certainty
+from consumer.following import Following
 from consumer.processor import ShardRecordProcessor
 from projections.dynamodb import CALLS_AT_ONCE, AwsStores
 from projections.effects import Stores
@@ -27,6 +29,8 @@ GENERATION_VARIABLE = "PROJECTION_GENERATION"
 """Set by the supervisor for its children: the generation whose tables they fill."""
 STREAM_VARIABLE = "LOG_STREAM"
 """And which of the log's streams they read, counted from 1."""
+PINNED_VARIABLE = "PROJECTION_PINNED"
+"""`1` when that generation is to be filled whether it is live or not."""
 
 
 def record_processor(environ: Mapping[str, str]) -> ShardRecordProcessor:
@@ -35,12 +39,15 @@ def record_processor(environ: Mapping[str, str]) -> ShardRecordProcessor:
     configure_logs(settings.log_level, process="consumer")
     collect_garbage_seldom()
 
-    kinesis, dynamodb = kinesis_client(settings), dynamodb_client(settings, pool=CALLS_AT_ONCE, validate=False)
+    # One attempt: the stores try again by themselves, and ask before each try whether they still may.
+    kinesis, dynamodb = kinesis_client(settings), dynamodb_client(settings, attempts=1, pool=CALLS_AT_ONCE, validate=False)
     names = _names(settings, environ, dynamodb)
+    pinned = environ.get(PINNED_VARIABLE) == "1"
+    following = Following(partial(read_pointer, dynamodb, names), names.generation, pinned=pinned)
     certainty = Certainty(kinesis, dynamodb, names, settings.store_retry_s)
 
     def open_shard(shard_id: str) -> tuple[ShardProjector, Stores]:
-        stores = AwsStores(dynamodb, kinesis, names, settings.store_retry_s)
+        stores = AwsStores(dynamodb, kinesis, names, settings.store_retry_s, following.leave)
         projector = ShardProjector(
             certainty.find(shard_id),
             time.time,
@@ -50,7 +57,7 @@ def record_processor(environ: Mapping[str, str]) -> ShardRecordProcessor:
         )
         return projector, stores
 
-    return ShardRecordProcessor(open_shard, certainty.has_ended, names.place)
+    return ShardRecordProcessor(open_shard, certainty.has_ended, names.place, following)
 
 
 def _names(settings: Settings, environ: Mapping[str, str], dynamodb: "DynamoDBClient") -> ResourceNames:

@@ -12,7 +12,7 @@ from pathlib import Path
 import amazon_kclpy
 
 from consumer.child import PROCESSORS_VARIABLE
-from consumer.composition import GENERATION_VARIABLE, STREAM_VARIABLE
+from consumer.composition import GENERATION_VARIABLE, PINNED_VARIABLE, STREAM_VARIABLE
 from consumer.properties import SHUTDOWN_GRACE_S, heap_mb, render_properties
 from telemetry.names import ResourceNames
 from telemetry.processes import end_with_parent
@@ -28,11 +28,19 @@ _BEYOND_GRACE_S = 5
 class Daemon:
     """One run of the daemon, with its files in `folder`, whose path must not hold a space (KCL splits commands at them).
 
-    `shards` is how many there are: when all others are gone, it holds every one of them.
+    `shards` is how many there are: when all others are gone, it holds every one of them. `pinned` is one to a generation that
+    need not be live.
     """
 
     def __init__(
-        self, settings: Settings, names: ResourceNames, folder: Path, environ: Mapping[str, str], *, shards: int = 1
+        self,
+        settings: Settings,
+        names: ResourceNames,
+        folder: Path,
+        environ: Mapping[str, str],
+        *,
+        shards: int = 1,
+        pinned: bool = False,
     ) -> None:
         self._processors = folder / "processors"
         self._processors.mkdir()
@@ -63,6 +71,7 @@ class Daemon:
                 **environ,
                 GENERATION_VARIABLE: str(names.generation),
                 STREAM_VARIABLE: str(names.place.number),
+                PINNED_VARIABLE: str(int(pinned)),
                 PROCESSORS_VARIABLE: str(self._processors),
             },
             stdin=subprocess.DEVNULL,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from operations.handover import OLDEST, SHARD_END, lease_item
 from operations.observation import Observation
 from projections.rows import PROGRESS, Row
 from telemetry.shards import Shard
@@ -48,7 +49,7 @@ def take_lease(dynamodb: "DynamoDBClient", table: str, shard_id: str, owner: str
                 ":new": {"S": worker_id},
                 ":old": {"S": owner},
                 ":one": {"N": "1"},
-                ":ended": {"S": "SHARD_END"},
+                ":ended": {"S": SHARD_END},
             },
         )
     except ClientError as error:
@@ -83,10 +84,10 @@ def _rewind_lease(dynamodb: "DynamoDBClient", table: str, shard_id: str, counter
             UpdateExpression="SET checkpoint = :oldest, checkpointSubSequenceNumber = :none",
             ConditionExpression="leaseCounter = :seen AND NOT checkpoint IN (:ended, :oldest)",
             ExpressionAttributeValues={
-                ":oldest": {"S": "TRIM_HORIZON"},
+                ":oldest": {"S": OLDEST},
                 ":none": {"N": "0"},
                 ":seen": {"N": str(counter)},
-                ":ended": {"S": "SHARD_END"},
+                ":ended": {"S": SHARD_END},
             },
         )
     except ClientError as error:
@@ -97,21 +98,11 @@ def _rewind_lease(dynamodb: "DynamoDBClient", table: str, shard_id: str, counter
 
 
 def _make_lease(dynamodb: "DynamoDBClient", table: str, shard: Shard, worker_id: str, progress: Row) -> bool:
-    parents: Any = {"parentShardId": {"SS": shard.kinesis_parents}} if shard.kinesis_parents else {}
+    checkpoint = str(progress.progress.flushed.position or OLDEST)
     try:
         dynamodb.put_item(
             TableName=table,
-            Item={
-                **_key(shard.shard_id),
-                "leaseOwner": {"S": worker_id},
-                "checkpoint": {"S": str(progress.progress.flushed.position or "TRIM_HORIZON")},
-                "checkpointSubSequenceNumber": {"N": "0"},
-                "leaseCounter": {"N": "0"},
-                "ownerSwitchesSinceCheckpoint": {"N": "0"},
-                "startingHashKey": {"S": str(shard.first_hash_key)},
-                "endingHashKey": {"S": str(shard.last_hash_key)},
-                **parents,
-            },
+            Item=lease_item(shard, checkpoint, worker_id),
             ConditionExpression="attribute_not_exists(leaseKey)",
         )
     except ClientError as error:

@@ -20,11 +20,13 @@ from consumer.status import StatusFile
 from consumer.watch import Patience, Verdict, Watch
 from operations.observation import Observation, observe
 from operations.restarts import Restart
-from projections.generations import Pointer, check_stream
+from projections.generations import Pointer, check_stream, read_pointer
 from telemetry.aws import dynamodb_client, kinesis_client
-from telemetry.errors import StoreUnavailable
+from telemetry.errors import PointerMoved, StoreUnavailable
 from telemetry.names import ResourceNames
 from telemetry.settings import Settings
+
+_FOLLOW_EVERY_S = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -32,11 +34,14 @@ log = structlog.get_logger(__name__)
 class World(Protocol):
     """What there is to see, and what may be done about it. Every method raises boto3's errors."""
 
+    def follow(self) -> None:
+        """Raises PointerMoved when the daemon works on what the pointer does not name any more."""
+
     def observe(self) -> Observation:
         """Look at everything once.
 
-        Raises StoreUnavailable when there is nothing any more that the daemon could work on, and WrongStream when no new daemon
-        could either.
+        Raises StoreUnavailable when there is nothing any more that the daemon could work on, WrongStream when no new daemon
+        could either, and PointerMoved as `follow` does.
         """
 
     def remove_leader(self, seen: Observation) -> bool:
@@ -50,18 +55,31 @@ class World(Protocol):
 
 
 class AwsWorld:
-    """The world of one worker, on the generation and the stream that the pointer spoke of when its daemon was started."""
+    """The world of one worker, on the generation and the stream that the pointer spoke of when its daemon was started.
 
-    def __init__(self, settings: Settings, names: ResourceNames, pointer: Pointer) -> None:
+    Where that is `pinned` to a generation, the live one may be another.
+    """
+
+    def __init__(self, settings: Settings, names: ResourceNames, pointer: Pointer, *, pinned: bool = False) -> None:
         # One attempt: a look that fails is followed by the next one.
         self._kinesis, self._dynamodb = kinesis_client(settings, attempts=1), dynamodb_client(settings, attempts=1)
-        self._names, self._worker_id, self._pointer = names, settings.worker_id, pointer
+        self._names, self._worker_id, self._pointer, self._pinned = names, settings.worker_id, pointer, pinned
+
+    def follow(self) -> None:
+        """Raises PointerMoved when the daemon works on what the pointer does not name any more."""
+        if pointer := read_pointer(self._dynamodb, self._names):
+            self._follow(pointer)
 
     def observe(self) -> Observation:
         """Look at everything once, if stream and pointer are still those of the daemon."""
-        if (pointer := check_stream(self._kinesis, self._dynamodb, self._names)) != self._pointer:
-            raise StoreUnavailable(f"{self._names.generations} was at {self._pointer} and is now at {pointer}")
+        self._follow(check_stream(self._kinesis, self._dynamodb, self._names))
         return observe(self._kinesis, self._dynamodb, self._names)
+
+    def _follow(self, pointer: Pointer) -> None:
+        ours = self._pointer
+        if pointer.streams != ours.streams or (pointer.generation != ours.generation and not self._pinned):
+            now, before = ((one.generation, one.place.number) for one in (pointer, ours))
+            raise PointerMoved(f"the pointer names generation and stream {now} now, and named {before} before")
 
     def remove_leader(self, seen: Observation) -> bool:
         """Remove the lock of the leader seen, unless it has changed since."""
@@ -98,13 +116,13 @@ class Oversight:
         self._lag = LagTold()
         self.world: World | None = None
         """Set once stream and tables are known to belong together."""
-        self._next_look_s = 0.0
+        self._next_look_s = self._next_follow_s = 0.0
         self._worked = self._at_work = False
         self._blind = False
 
     def worked(self) -> bool:
         """Whether a shard has moved since the daemon was started, up to this moment. Raises WrongStream."""
-        with contextlib.suppress(StoreUnavailable):  # the next start says so
+        with contextlib.suppress(StoreUnavailable, PointerMoved):  # the next start says so, or takes up what the pointer names
             self._see()
         return self._worked
 
@@ -122,7 +140,8 @@ class Oversight:
             self._history.add(Restart(time.time_ns() // 1000, details["reason"]))
 
     def look(self) -> str | None:
-        """Look when it is time to. Why the daemon must be started anew, or None. Raises WrongStream."""
+        """Look when it is time to. Why the daemon must be started anew, or None. Raises WrongStream, and PointerMoved."""
+        self._follow()
         if self._clock_s() < self._next_look_s:
             return None
         try:
@@ -134,6 +153,15 @@ class Oversight:
         seen, verdict = judged
         self._tell_progress(verdict)
         return self._mend(seen, verdict) or verdict.restart
+
+    def _follow(self) -> None:
+        """Look at the pointer, more often than at all the rest: what is live now should have workers at once."""
+        now_s = self._clock_s()
+        if self.world is None or now_s < self._next_follow_s:
+            return
+        self._next_follow_s = now_s + _FOLLOW_EVERY_S
+        with contextlib.suppress(ClientError, BotoCoreError):  # the next look at everything says so
+            self.world.follow()
 
     def _see(self) -> tuple[Observation, Verdict] | None:
         self._next_look_s = self._clock_s() + self._every_s

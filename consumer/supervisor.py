@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
-from telemetry.errors import NotSetUp, StoreUnavailable, WrongStream
+from telemetry.errors import NotSetUp, PointerMoved, StoreUnavailable, WrongStream
 from telemetry.retry import error_code
 
 log = structlog.get_logger(__name__)
@@ -53,10 +53,10 @@ class Overseer(Protocol):
         """A run is about to begin."""
 
     def look(self) -> str | None:
-        """Why the run must be ended by force, or None. Raises WrongStream when no other may follow."""
+        """Why the run must be ended by force, or None. Raises WrongStream when no other may follow, and PointerMoved."""
 
     def tell(self, phase: str, **details: Any) -> None:
-        """Take note of a phase: starting, waiting, restarting or refusing with its `reason`, stopping."""
+        """Take note of a phase: starting, waiting, restarting or refusing with its `reason`, following, stopping."""
 
 
 def supervise(start: Callable[[Path], Run], overseer: Overseer, stopping: threading.Event) -> None:
@@ -64,6 +64,8 @@ def supervise(start: Callable[[Path], Run], overseer: Overseer, stopping: thread
 
     `start` is given an empty folder for the files of each run. When AWS keeps it from starting, that counts as a run that
     ended; its other errors end the supervision. A run that projected something ends the series of failures before it.
+
+    A pointer that names other tables, or another stream, is no failure: what it names now is taken up at once.
 
     A stream made again while the daemon runs ends both, as it does at a start: no restart would make the positions right. A
     pointer that is not there yet is waited for, like a store that is away: a task may start before the set-up has run, and ECS
@@ -80,6 +82,9 @@ def supervise(start: Callable[[Path], Run], overseer: Overseer, stopping: thread
             except NotSetUp as missing:
                 overseer.tell("waiting", why=str(missing))
                 stopping.wait(_BACKOFF_MAX_S)
+                continue
+            except PointerMoved as moved:
+                overseer.tell("following", why=str(moved))
                 continue
             pause_s = min(_BACKOFF_MAX_S, _BACKOFF_FIRST_S * 2 ** min(failures - 1, _DOUBLINGS_MAX))
             overseer.tell("restarting", reason=reason, failures=failures, pause_s=pause_s)
@@ -110,8 +115,8 @@ def _one_run(start: Callable[[Path], Run], overseer: Overseer, stopping: threadi
                 return "asked to stop"
             try:
                 reason = _dead_processor(daemon) or overseer.look()
-            except WrongStream:
-                # At once: what its processors hold may come from the other stream.
+            except (WrongStream, PointerMoved):
+                # At once: what its processors hold may come from the other stream, and other tables have it without them.
                 daemon.kill()
                 raise
             if reason:

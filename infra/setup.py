@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from projections.generations import Pointer, make_pointer, read_pointer, stream_created
+from projections.register import require_kept
 from telemetry.aws import dynamodb_client, kinesis_client
-from telemetry.errors import InvalidSettings, StoreUnavailable, StreamMissing
+from telemetry.errors import Dropped, InvalidSettings, StoreUnavailable, StreamMissing
 from telemetry.names import GENERATION_MAX, ResourceNames
 from telemetry.settings import Settings
 from telemetry.streams import StreamPlace
@@ -77,15 +78,20 @@ def make_missing(
 ) -> str:
     """The same without the pointer, for who writes that himself. When the stream was created, as `stream_created` gives it."""
     definition = load_definition(names)
-    tables = definition["tables"].values()
     _make_stream(kinesis, definition["stream"], shards)
-    for table in tables:
-        _make_table(dynamodb, table)
+    make_tables(dynamodb, names)
     _wait(names.stream, partial(_stream_status, kinesis, names.stream))
-    for table in tables:
-        _wait(table["name"], partial(_table_status, dynamodb, table["name"]))
     _keep_for(kinesis, names.stream, definition["stream"]["retention_hours"])
     return stream_created(kinesis, names)
+
+
+def make_tables(dynamodb: "DynamoDBClient", names: ResourceNames) -> None:
+    """Make the tables that are missing; returns when all of them can be used."""
+    tables = load_definition(names)["tables"].values()
+    for table in tables:
+        _make_table(dynamodb, table)
+    for table in tables:
+        _wait(table["name"], partial(_table_status, dynamodb, table["name"]))
 
 
 def _pointer(dynamodb: "DynamoDBClient", names: ResourceNames) -> Pointer | None:
@@ -167,6 +173,11 @@ def main() -> None:
         sys.exit(str(error))
     kinesis, dynamodb = kinesis_client(settings), dynamodb_client(settings)
     names = names_now(kinesis, dynamodb, settings.prefix, asked.generation)
+    if asked.generation and _pointer(dynamodb, names):
+        try:
+            require_kept(dynamodb, names)
+        except Dropped as dropped:
+            sys.exit(str(dropped))
     if asked.pointer:
         try:
             make_pointer(dynamodb, names, stream_created(kinesis, names))

@@ -15,12 +15,15 @@ from archive.opening import open_target
 from operations.doctor import Finding, LettersSeen, Section, State, StreamSeen, TableSeen, clock, consumer, stream, tables
 from operations.machine import look_at_java, look_at_ports
 from operations.observation import observe
+from operations.promoting import LEFT_AFTER_S
 from operations.surroundings import archive, java, ports
 from projections.dynamodb_letters import AwsLetters
 from projections.generations import Pointer, read_pointer
 from telemetry.aws import dynamodb_client, kinesis_client
 from telemetry.errors import TelemetryError
+from telemetry.limits import MICRO
 from telemetry.names import ResourceNames
+from telemetry.reading import parse_timestamp
 from telemetry.retry import clock_off, patiently
 from telemetry.settings import Settings
 from telemetry.shards import ShardMap, list_shards
@@ -105,6 +108,7 @@ class Checkup:
             name=self._names.stream,
             created=summary and f"{summary['StreamCreationTimestamp'].timestamp():.3f}",
             pointed=self._pointer.stream_created if self._pointer else None,
+            promoting=left_promote(self._pointer, time.time_ns() // 1000) if self._pointer else None,
             retention_h=summary["RetentionPeriodHours"] if summary else 0,
             wanted_h=self._definition(self._names)["stream"]["retention_hours"],
             shards_open=summary["OpenShardCount"] if summary else 0,
@@ -167,6 +171,13 @@ class Checkup:
     @property
     def _retention_s(self) -> int:
         return int(self._summary["RetentionPeriodHours"]) * _HOUR_S
+
+
+def left_promote(pointer: Pointer, now_us: int) -> str | None:
+    """Which promote left its mark on a pointer, where that is older than any that is under way. Pure."""
+    if pointer.next is None or now_us - parse_timestamp(pointer.next.since) < LEFT_AFTER_S * MICRO:
+        return None
+    return f"of g{pointer.next.generation} began at {pointer.next.since}"
 
 
 def exit_status(sections: list[Section], *, found: int, unseen: int) -> int:

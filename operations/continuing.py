@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from operations.movement import everybody, place, signs
-from operations.observation import Observation, observe
+from operations.observation import Observation, observe_if_there
 from projections.generations import Pointer, read_pointer, replace_pointer, retention_s, stream_created
 from telemetry.errors import NotContinued, NotSetUp
 from telemetry.names import ResourceNames
@@ -119,9 +119,9 @@ def continue_log(
         return found
 
     first = check()
-    before = _observe(kinesis, dynamodb, pointer.names(prefix))
+    before = observe_if_there(kinesis, dynamodb, pointer.names(prefix))
     sleep(watched_s)
-    after = _observe(kinesis, dynamodb, pointer.names(prefix))
+    after = observe_if_there(kinesis, dynamodb, pointer.names(prefix))
     if before and after and (moved := at_work(before, after)):
         raise NotContinued(f"Somebody is at work on the stream before: {', '.join(moved)}. Stop the consumers first.")
     if (found := check()).created != first.created:
@@ -173,13 +173,3 @@ def _shard_holds_records(kinesis: "KinesisClient", stream: str, shard_id: str) -
         if not (iterator := page.get("NextShardIterator")) or not page["MillisBehindLatest"]:
             return False
     return True
-
-
-def _observe(kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: ResourceNames) -> Observation | None:
-    """What those who read the stream before leave behind; None where their tables are gone."""
-    try:
-        return observe(kinesis, dynamodb, names)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ResourceNotFoundException":
-            raise
-        return None

@@ -112,6 +112,8 @@ class StreamSeen:
     retention_h: int
     wanted_h: int
     shards_open: int
+    promoting: str | None = None
+    """Which promote began a while ago, and marks the pointer still."""
 
 
 def stream(seen: StreamSeen, *, local: bool) -> Section:
@@ -128,6 +130,12 @@ def stream(seen: StreamSeen, *, local: bool) -> Section:
                 f"{seen.name} was created at {seen.created}, but the log's last stream at {seen.pointed}.",
                 "Its positions begin anew: old ones would swallow new readings, so nothing works on it.",
                 ".venv/bin/telemetry continue (docs/runbook.md, The stream was lost)",
+            )
+        if seen.promoting:
+            yield Finding(
+                f"A promote {seen.promoting} and has not come to an end.",
+                "The live generation's consumers write nothing meanwhile.",
+                ".venv/bin/telemetry promote --take-back",
             )
         if seen.created and seen.retention_h < seen.wanted_h:
             yield Finding(

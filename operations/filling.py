@@ -1,8 +1,8 @@
 """Fills the tables of a generation from a log, wherever that is read: by the consumer's own projector, with few writes.
 
-Nobody reads the tables meanwhile. A shard is folded only when all parents that the log knows have ended in these tables: else a
-child that is read further than its parent would count once more what was sent to both. What was stopped half way goes on, since
-rows hold positions.
+Nobody reads the tables meanwhile. A shard is folded only when all parents that the log knows, the stream among it, have ended
+in these tables: else a child that is archived further than its parent would count once more what was sent to both. What was
+stopped half way goes on, since rows hold positions.
 
 What the rows say is what the consumer's would. Only what tells when something was written differs: positions, as-of and marks,
 the beat, and the bounds of packs.
@@ -40,6 +40,8 @@ class Filled:
     """Counted in all shards together, also before this filling began."""
     records: int = 0
     """Read by this one."""
+    reached_ms: dict[str, int] = field(default_factory=dict)
+    """Up to when each shard that is being read was folded: by arrival, in ms since 1970."""
     ended: set[str] = field(default_factory=set)
     """Shards that have ended in the tables. With the others somebody else goes on."""
     gaps: dict[str, Gap] = field(default_factory=dict)
@@ -52,18 +54,24 @@ def fill(
     *,
     tell: Callable[[Filled], object] = lambda _: None,
     strays: list[Stray] | None = None,
+    listed: Collection[str] = (),
     shards_at_once: int = SHARDS_AT_ONCE,
     clock_s: Callable[[], float] = time.time,
 ) -> Filled:
-    """Fold all that the source has into the tables; `tell` is called after each page.
+    """Fold all that the source has into the tables; `tell` is called after each page, and after each call of the stores.
+
+    `listed` are shards that the stream still has: what follows one of which the source knows nothing waits for that, too.
 
     A shard ends in the tables where the source says that it did, and is flushed everywhere else. Events in a shard that is not
-    their sensor's are sent home when they are met, as the consumer does it, for the log may have lost what it sent. Where
-    `strays` is given they are put there instead, for `send_home` to look at: it must be a filling that nobody will go on with.
+    their sensor's are sent home when they are met, as the consumer does it, unless the live generation surely did
+    (`projections/strays.py`). Where no generation is live `strays` may be given, and they are put there for `send_home` to look
+    at: only for tables that are thrown away if this filling dies, since it passes over strays before they are sent.
     Raises what the source raises, and StoreUnavailable.
     """
-    policy = FlushPolicy.filling(shards_at_once)
-    return _Filling(source, stores, strays=strays, policy=policy, clock_s=clock_s).run(shards_at_once, tell)
+    filling = Filling(source, stores, tell, strays=strays, listed=listed, shards_at_once=shards_at_once, clock_s=clock_s)
+    for _ in filling.pages():
+        pass
+    return filling.filled
 
 
 def send_home(strays: Sequence[Stray], stores: Stores) -> int:
@@ -80,45 +88,53 @@ def send_home(strays: Sequence[Stray], stores: Stores) -> int:
         found = stores.search_packs({bucket: by_bucket[bucket] for bucket in buckets}, Believed("", 0), 0)
         for bucket in buckets:
             by_bucket[bucket] -= found[bucket].found
-    missing = (event for told, event in events.items() if told.token.decode() in by_bucket[bucket_of(told.reading)])
+    missing = (stray.event for told, stray in events.items() if told.token.decode() in by_bucket[bucket_of(told.reading)])
     for chunk in batched(missing, ITEMS_AT_ONCE, strict=False):
         stores.append_again(chunk)
         sent += len(chunk)
     return sent
 
 
-class _Filling:
+class Filling:
+    """What `fill` does, page by page."""
+
     def __init__(
         self,
         source: Source,
         stores: Stores,
+        tell: Callable[[Filled], object],
         *,
-        strays: list[Stray] | None,
-        policy: FlushPolicy,
-        clock_s: Callable[[], float],
+        strays: list[Stray] | None = None,
+        listed: Collection[str] = (),
+        shards_at_once: int = SHARDS_AT_ONCE,
+        clock_s: Callable[[], float] = time.time,
     ) -> None:
-        self._source = _InOrder(source)
+        self._source = _InOrder(source, listed)
         self._stores = stores
+        self._tell = tell
         self._strays = strays
-        self._policy = policy
+        self._shards_at_once = shards_at_once
+        self._policy = FlushPolicy.filling(shards_at_once)
         self._clock_s = clock_s
-        self._filled = Filled()
+        self.filled = Filled()
+        """How far it has come."""
         self._shards: dict[str, Shard] = {}
         self._workers: dict[str, ShardProjector] = {}
         self._counted: dict[str, int] = {}
         """Readings, by shard."""
 
-    def run(self, shards_at_once: int, tell: Callable[[Filled], object]) -> Filled:
-        log = Log([self._source], at_once=shards_at_once)
+    def pages(self) -> Iterator[None]:
+        """Fold the log; between two of its pages whoever draws them may do something else, or leave it."""
+        log = Log([self._source], at_once=self._shards_at_once)
         self._shards = {shard.shard_id: shard for shard in log.shards()}
         after = dict(self._begun())
-        self._source.ended |= self._filled.ended
-        self._filled.readings = sum(self._counted.values())
-        for page in log.pages(after, set(self._filled.ended)):
+        self._source.ended |= self.filled.ended
+        self.filled.readings = sum(self._counted.values())
+        for page in log.pages(after, set(self.filled.ended)):
             self._take(page)
-            self._filled.readings = sum(self._counted.values())
-            tell(self._filled)
-        return self._filled
+            self.filled.readings = sum(self._counted.values())
+            self._tell(self.filled)
+            yield
 
     def _begun(self) -> Iterator[tuple[str, Position]]:
         """How far the shards were folded that a filling before this one has begun."""
@@ -127,9 +143,9 @@ class _Filling:
             progress = row.progress
             self._counted[shard_id] = row.stats.count
             if progress.gap:
-                self._filled.gaps[shard_id] = progress.gap
+                self.filled.gaps[shard_id] = progress.gap
             if progress.ended:
-                self._filled.ended.add(shard_id)
+                self.filled.ended.add(shard_id)
             elif progress.flushed.position:
                 yield shard_id, Position(progress.flushed.position, progress.flushed.as_of_us // 1000)
 
@@ -143,17 +159,20 @@ class _Filling:
             worker.miss(Gap(page.gap.after_ms * 1000, until_us))
         if page.records:
             self._ask(worker.project(list(map(_record, page.records)), caught_up=False))
-            self._filled.records += len(page.records)
+            self.filled.records += len(page.records)
         if page.reached:
             worker.cover(page.reached.arrived_ms * 1000)
+        if page.position:
+            self.filled.reached_ms[shard_id] = page.position.arrived_ms
         self._counted[shard_id] = worker.counted
         if page.ended:
+            self.filled.reached_ms.pop(shard_id, None)
             self._ask(worker.flush(ended=ended))
             del self._workers[shard_id]
             if worker.gap:
-                self._filled.gaps[shard_id] = worker.gap
+                self.filled.gaps[shard_id] = worker.gap
             if ended:
-                self._filled.ended.add(shard_id)
+                self.filled.ended.add(shard_id)
 
     def _begin(self, shard_id: str) -> ShardProjector:
         worker = self._workers[shard_id] = ShardProjector(
@@ -163,7 +182,7 @@ class _Filling:
         return worker
 
     def _ask[T](self, steps: Steps[T]) -> T:
-        return run(steps, self._stores)
+        return run(steps, self._stores, lambda: self._tell(self.filled))
 
 
 def _record(read: LogRecord) -> Record:
@@ -175,15 +194,15 @@ def _record(read: LogRecord) -> Record:
 class _InOrder:
     """A source that gives nothing of a shard before all of its parents have ended, and knows which have."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, listed: Collection[str]) -> None:
         self._source = source
-        self._known: frozenset[str] = frozenset()
+        self._known = frozenset(listed)
         self.ended: set[str] = set()
 
     def shards(self) -> Collection[Shard]:
         """See Source."""
         shards = self._source.shards()
-        self._known = frozenset(shard.shard_id for shard in shards)
+        self._known |= {shard.shard_id for shard in shards}
         return shards
 
     def read(self, shard: Shard, after: Position | None) -> Iterator[Page]:

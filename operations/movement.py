@@ -42,3 +42,25 @@ def place(seen: Observation, shard_id: str) -> Hashable:
     """What changes while a shard is projected or, when idle, every ten seconds (`FlushPolicy.renew_every_s`)."""
     row = seen.progress.get(shard_id)
     return row and (row.position, row.progress.beat)
+
+
+class Living:
+    """Who lives, told from one look after another: whoever was seen to give a sign of life, no longer than `patience_s` ago."""
+
+    def __init__(self, patience_s: float) -> None:
+        self._patience_s = patience_s
+        self._before: Observation | None = None
+        self._moved_s: dict[str, float] = {}
+
+    def see(self, seen: Observation, now_s: float) -> set[str]:
+        """Take in a look. Nobody is known to live at the first one; `now_s` is by a clock that nobody sets."""
+        if before := self._before:
+            self._moved_s |= {worker: now_s for worker in everybody(seen) if _gave_a_sign(before, seen, worker)}
+        self._before = seen
+        return {worker for worker, at_s in self._moved_s.items() if now_s - at_s <= self._patience_s}
+
+
+def _gave_a_sign(before: Observation, after: Observation, worker: str) -> bool:
+    """A lease that a worker gained or lost tells nothing: others give them to it, and take them from it."""
+    known = signs(before, worker)
+    return any(name in known and known[name] != state for name, state in signs(after, worker).items())

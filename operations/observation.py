@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from botocore.exceptions import ClientError
+
 from projections.queries import fleet_stats
 from projections.rows import Row
 from telemetry.names import ResourceNames
@@ -109,6 +111,16 @@ def observe(
     lock: Any = dynamodb.get_item(TableName=names.coordinator, Key=LEADER_KEY, ConsistentRead=True).get("Item", {})
     rows = fleet_stats(dynamodb, names).shards if progress is None else progress
     return Observation(list_shards(kinesis, names.stream, names.place), leases, workers, _leader(lock), rows)
+
+
+def observe_if_there(kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: ResourceNames) -> Observation | None:
+    """The same; None where tables are missing, or the stream."""
+    try:
+        return observe(kinesis, dynamodb, names)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+        return None
 
 
 # KCL's tables also hold what is none of these: a newer one keeps workers and leader beside the leases, and marks of its own.

@@ -237,7 +237,7 @@ async def _open(settings: Settings, outcomes: Outcomes, told: Metrics) -> Servic
     await asyncio.wait([asyncio.create_task(stream.look())], timeout=READ_S_MAX)
     stream.require_ours()
     fleet = LiveFleet(dynamodb, live)
-    looks = Shared(fleet.read, _STATS_SHARED_S)
+    looks = Shared(fleet.read, _STATS_SHARED_S, lambda look: look.passes)
     at_once = ThreadPoolExecutor(CALLS_AT_ONCE, "calls")
     asking = Asking(looks, dynamodb, live.names, Shared(shards, _SHARDS_SHARED_S), at_once)
     sight = Shared(Watcher(kinesis, dynamodb, live).look, SHARED_S)

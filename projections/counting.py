@@ -5,7 +5,7 @@ from functools import partial
 from itertools import batched
 
 from projections.decisions import Refusal
-from projections.decoding import Candidate, Stray
+from projections.decoding import Candidate
 from projections.effects import ITEMS_AT_ONCE, DeadLetter, Steps, Stores, ask
 from projections.fleet_rows import FleetRows, SliceFold
 from projections.fold import Fold
@@ -14,6 +14,7 @@ from projections.seen import Seen
 from projections.sensor_rows import Hour, SensorRows
 from projections.sheets import MINUTE_US
 from projections.slices import Slice
+from projections.strays import send_home
 from telemetry.letter_marks import LetterMark
 
 
@@ -24,8 +25,8 @@ def count(piece: Slice, seen: Seen, sensors: SensorRows, fleet: FleetRows) -> St
         yield from ask(partial(_store_dead_letters, letters))
     for marks in batched(piece.marks, ITEMS_AT_ONCE, strict=False):
         yield from ask(partial(_mark_letters, marks))
-    for strays in batched(piece.strays, ITEMS_AT_ONCE, strict=False):
-        yield from ask(partial(_append_again, strays))
+    if piece.strays:
+        yield from send_home(seen.shard_id, piece.strays)
     if folded := _decide(piece, in_packs, seen, sensors, fleet):
         fleet.fold(folded, seen.unflushed)
     seen.trim()
@@ -95,7 +96,3 @@ def _store_dead_letters(letters: Sequence[DeadLetter], stores: Stores) -> None:
 
 def _mark_letters(marks: Sequence[LetterMark], stores: Stores) -> None:
     stores.mark_letters(marks)
-
-
-def _append_again(events: Sequence[Stray], stores: Stores) -> None:
-    stores.append_again(events)

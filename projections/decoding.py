@@ -61,6 +61,13 @@ class Stray(NamedTuple):
 
     sensor_id: str
     line: bytes
+    sequence_number: int
+    """Of the record it stands in."""
+
+    @property
+    def event(self) -> tuple[str, bytes]:
+        """Partition key and line, as it is put on the stream once more."""
+        return self.sensor_id, self.line
 
 
 class Decoder:
@@ -88,7 +95,7 @@ class Decoder:
             if homes[sensor_id] if sensor_id in homes else self._at_home(sensor_id):
                 yield Candidate(sequence_number, number, arrived_at_ms, reading, token)
             else:
-                yield Stray(sensor_id, self._line(record, number))
+                yield Stray(sensor_id, self._line(record, number), sequence_number)
 
     def _in_our_own_form(self, record: Record) -> list[Told] | None:
         """What all lines of a record hold when our encoder may have written it; None for all others."""
@@ -122,7 +129,7 @@ class Decoder:
             if homes[sensor_id] if sensor_id in homes else self._at_home(sensor_id):
                 yield Candidate(sequence_number, number, arrived_at_ms, reading, token)
             else:
-                yield Stray(sensor_id, data)
+                yield Stray(sensor_id, data, sequence_number)
         if bad > LETTERS_MAX:
             first = letters.pop()
             reason = f"{bad} of its lines are no events, the first of them line {first.origin.line}: {first.reason}{breaks_off}"

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from projections.effects import Believed, DeadLetter, Sighting
+from projections.generations import read_pointer
 from projections.items import (
     directory_key,
     first_sighting,
-    gap_value,
     pack_item,
     read_pack_end,
     read_pack_key,
@@ -24,6 +24,7 @@ from projections.items import (
     row_item,
     row_key,
     row_statement,
+    unmoved,
 )
 from projections.letters import calls_of, dead_letter_items, mark_item
 from projections.packs import Bucket, Pack, Search, search
@@ -39,6 +40,7 @@ from telemetry.limits import (
 )
 from telemetry.names import ResourceNames
 from telemetry.retry import patiently, tries
+from telemetry.streams import number_of
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -58,13 +60,21 @@ _LASTING = frozenset({"AccessDenied", "ItemCollectionSizeLimitExceeded", "Resour
 
 
 class AwsStores:
-    """The tables of one projection generation, and the stream."""
+    """The tables of one projection generation, and the stream. `leave` returns when the next call may be made."""
 
-    def __init__(self, dynamodb: "DynamoDBClient", kinesis: "KinesisClient", names: ResourceNames, patience_s: float) -> None:
+    def __init__(
+        self,
+        dynamodb: "DynamoDBClient",
+        kinesis: "KinesisClient",
+        names: ResourceNames,
+        patience_s: float,
+        leave: Callable[[], object] = lambda: None,
+    ) -> None:
         self._dynamodb = dynamodb
         self._kinesis = kinesis
         self._names = names
         self._patience_s = patience_s
+        self._leave = leave
         self._calls = ThreadPoolExecutor(CALLS_AT_ONCE, "dynamodb")
 
     def close(self) -> None:
@@ -135,6 +145,14 @@ class AwsStores:
                 )
             )
 
+    def load_live_progress(self, shard_id: str) -> Row | None:
+        """Read the pointer, then the row in the tables that it names, if they are there."""
+        pointer = self._patiently(partial(read_pointer, self._dynamodb, self._names))
+        if pointer is None or number_of(shard_id) < pointer.place.number:
+            return None
+        items = self._get(pointer.names(self._names.prefix).stats, [row_key(shard_id, PROGRESS)])
+        return next((row for _, row in map(read_row, items)), None)
+
     def append_again(self, events: Sequence[tuple[str, bytes]]) -> None:
         """Put events (partition key, line) on the stream once more, each under its own key."""
         for chunk in batched(events, PUT_RECORDS_BYTES_MAX // EVENT_BYTES_MAX // 2, strict=False):
@@ -203,17 +221,8 @@ class AwsStores:
         raise StoreUnavailable(f"{self._names.stats}: statements left undone for {self._patience_s:g} s")
 
     def _put_progress(self, shard_id: str, row: Row, known: Row) -> bool:
-        beat, gap = known.version
-        values: Any = {":beat": {"N": str(beat)}, **({":gap": gap_value(gap)} if gap else {})}
-        values = {name: value for name, value in values.items() if beat or name != ":beat"}
-        call = partial(
-            self._dynamodb.put_item,
-            TableName=self._names.stats,
-            Item=row_item(shard_id, row),
-            ConditionExpression=f"{_still('beat', beat)} AND {_still('gap', gap)}",
-            **({"ExpressionAttributeValues": values} if values else {}),
-        )
-        return self._holds(call)
+        item, condition = row_item(shard_id, row), unmoved(known)
+        return self._holds(partial(self._dynamodb.put_item, TableName=self._names.stats, Item=item, **condition))
 
     def _sight_first(self, shard_id: str, sightings: Sequence[Sighting]) -> Sequence[Sighting]:
         """Put sensors into the directory; those that are there already."""
@@ -284,9 +293,4 @@ class AwsStores:
         raise StoreUnavailable(f"{self._names.stream}: events refused for {self._patience_s:g} s")
 
     def _patiently[T](self, call: Callable[[], T]) -> T:
-        return patiently(call, self._patience_s)
-
-
-def _still(name: str, known: object) -> str:
-    """The condition that an attribute is what was known of it, which may be nothing."""
-    return f"{name} = :{name}" if known else f"attribute_not_exists({name})"
+        return patiently(lambda: (self._leave(), call())[1], self._patience_s)

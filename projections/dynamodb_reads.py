@@ -33,6 +33,8 @@ CALLS_AT_ONCE = 8
 """Of all questions together that are asked at once: threads, each with a connection, for whoever asks such questions."""
 
 _INDEX = "BySeen"
+_POINTER_UNITS = 1.0
+"""It is below 4 KB; beyond that are pointers to logs that lost their stream dozens of times."""
 _PACKS_FIRST = 100
 """Of a sensor of which nothing is known: a page of readings, if it sends often."""
 _PACKS_A_PAGE_MAX = 10_000
@@ -178,6 +180,11 @@ class LiveLook:
     pointer: Pointer
     fleet: FleetStats
 
+    @property
+    def passes(self) -> bool:
+        """Whether a promote is under way, so that another generation may be live in a moment."""
+        return self.pointer.next is not None
+
 
 class LiveFleet:
     """The fleet's totals in the live generation. For one thread at a time."""
@@ -193,6 +200,7 @@ class LiveFleet:
     def read(self) -> LiveLook:
         """What it says now. Raises NotSetUp when there is no pointer."""
         pointer = self._live.pointer()
+        self.units += _POINTER_UNITS
         if pointer != self._pointer:  # rows that are final in one generation, or of one stream, say nothing in another
             self._pointer, self._fleet = pointer, FleetReader()
         reads = AwsReads(self._dynamodb, self._live.names(pointer))

@@ -104,6 +104,12 @@ class Stores(Protocol):
     def mark_letters(self, marks: Sequence[LetterMark]) -> None:
         """Keep what was decided about dead letters, whether these are there or not: of each letter the latest mark stays."""
 
+    def load_live_progress(self, shard_id: str) -> Row | None:
+        """The progress row that the live generation, perhaps another one, has of a shard; strongly consistent.
+
+        None when there is none, and of a stream that the log has lost: what was sent home there may be lost with it.
+        """
+
     def append_again(self, events: Sequence[tuple[str, bytes]]) -> None:
         """Put events (partition key, line) on the stream once more, each under its own key."""
 

@@ -5,10 +5,9 @@ silently swallow new readings (hazard H29). So everything that starts checks the
 list; the shards of one that was taken into it have names of their own (`telemetry/streams.py`).
 """
 
-import time
 from collections.abc import Collection
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kinesis import KinesisClient
 
-_POINTER_AGE_S_MAX = 1.0
 _MISSING = "A stream made anew is another: make it (python -m infra.setup), then let the log go on in it (telemetry continue)."
 
 
@@ -35,12 +33,25 @@ class LogStream:
     """The last shards of the stream before (`StreamPlace`)."""
 
 
+class Next(NamedTuple):
+    """What a promote has written down (`operations/promoting.py`). While it stands nobody writes the live generation's rows."""
+
+    generation: int
+    """That is to be live."""
+    since: str
+    """When the promote began, by the clock of who began it; for people."""
+    token: str
+    """Tells one promote from all others."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pointer:
     """The live generation, and the streams of the log, of which the last is written and read."""
 
     generation: int
     streams: tuple[LogStream, ...]
+    next: Next | None = field(default=None, compare=False)
+    """While a promote is under way. Pointers that name the same tables are equal, with it and without."""
 
     @property
     def stream_created(self) -> str:
@@ -105,25 +116,24 @@ def make_pointer(dynamodb: "DynamoDBClient", names: ResourceNames, created: str)
 
 
 def replace_pointer(dynamodb: "DynamoDBClient", names: ResourceNames, known: Pointer | None, pointer: Pointer) -> bool:
-    """Put a pointer in place of the one that is known, or of none; says whether that still was the one."""
-    unchanged: dict[str, Any] = {
-        "ConditionExpression": "attribute_not_exists(#name)",
-        "ExpressionAttributeNames": {"#name": "name"},
-    }
-    if known:
-        item = _item(known)
-        unchanged = {
-            "ConditionExpression": "generation = :generation AND stream_created = :stream_created AND "
-            + ("continued = :continued" if "continued" in item else "attribute_not_exists(continued)"),
-            "ExpressionAttributeValues": {f":{name}": value for name, value in item.items() if name != "name"},
-        }
+    """Put a pointer in place of the one that is known, or of none; says whether that still was the one, its `next` included."""
     try:
-        dynamodb.put_item(TableName=names.generations, Item=_item(pointer), **unchanged)
+        dynamodb.put_item(TableName=names.generations, Item=_item(pointer), **_unchanged(known))
     except ClientError as error:
         if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
             raise
         return False
     return True
+
+
+def _unchanged(known: Pointer | None) -> Any:
+    """The condition that the pointer is the one that is known, or that there is none."""
+    item = _item(known) if known else {}
+    attributes = ("generation", "stream_created", "continued", "next") if known else ("name",)
+    tests = (f"#{one} = :{one}" if one in item else f"attribute_not_exists(#{one})" for one in attributes)
+    condition = {"ConditionExpression": " AND ".join(tests), "ExpressionAttributeNames": {f"#{one}": one for one in attributes}}
+    values = {f":{one}": item[one] for one in attributes if one in item}
+    return condition | ({"ExpressionAttributeValues": values} if values else {})
 
 
 def check_stream(kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: ResourceNames) -> Pointer:
@@ -139,19 +149,19 @@ def check_stream(kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: Re
 
 
 class LiveNames:
-    """The live generation, following the pointer within a second. Used from threads."""
+    """The live generation. Used from threads.
+
+    The pointer is read anew each time, strongly consistent, and before the rows: an answer out of the generation before, given
+    after the pointer was moved, is of tables that stood still from then on (`docs/how-it-works.md`, "Promote").
+    """
 
     def __init__(self, dynamodb: "DynamoDBClient", names: ResourceNames) -> None:
         self._dynamodb = dynamodb
         self._names = names
-        self._live: Pointer | None = None
-        self._read_at_s = 0.0
 
     def pointer(self) -> Pointer:
         """What to read from now. Raises NotSetUp when there is no pointer."""
-        if self._live is None or time.monotonic() - self._read_at_s >= _POINTER_AGE_S_MAX:
-            self._live, self._read_at_s = _require_pointer(self._dynamodb, self._names), time.monotonic()
-        return self._live
+        return _require_pointer(self._dynamodb, self._names)
 
     def names(self, pointer: Pointer) -> ResourceNames:
         """What a pointer names."""
@@ -171,6 +181,9 @@ def _item(pointer: Pointer) -> Any:
     """
     first, *others = pointer.streams
     item = {**_KEY, "generation": {"N": str(pointer.generation)}, "stream_created": {"S": first.created}}
+    if pointer.next:
+        generation, since, token = pointer.next
+        item["next"] = {"M": {"generation": {"N": str(generation)}, "since": {"S": since}, "token": {"S": token}}}
     return item | ({"continued": {"L": [_stream_value(stream) for stream in others]}} if others else {})
 
 
@@ -181,14 +194,10 @@ def _stream_value(stream: LogStream) -> Any:
 
 def _read_item(item: Any, names: ResourceNames) -> Pointer:
     first = LogStream(names.stream, item["stream_created"]["S"])
-    others = (value["M"] for value in item.get("continued", {"L": []})["L"])
-    return Pointer(
-        int(item["generation"]["N"]),
-        (
-            first,
-            *(
-                LogStream(one["name"]["S"], one["created"]["S"], tuple(shard["S"] for shard in one["before"]["L"]))
-                for one in others
-            ),
-        ),
+    others = (
+        LogStream(one["name"]["S"], one["created"]["S"], tuple(shard["S"] for shard in one["before"]["L"]))
+        for one in (value["M"] for value in item.get("continued", {"L": []})["L"])
     )
+    promote = item["next"]["M"] if "next" in item else None
+    coming = promote and Next(int(promote["generation"]["N"]), promote["since"]["S"], promote["token"]["S"])
+    return Pointer(int(item["generation"]["N"]), (first, *others), coming)

@@ -3,7 +3,7 @@
 from functools import cache
 from itertools import chain
 from struct import Struct
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from projections import sheets, varints
 from projections.effects import Sighting
@@ -139,9 +139,13 @@ def position_value(position: int) -> "AttributeValueTypeDef":
     return {"B": position.to_bytes((position.bit_length() + 7) // 8)}
 
 
-def gap_value(gap: Gap) -> "AttributeValueTypeDef":
-    """A gap as it is stored: both its times."""
-    return {"L": [{"N": str(time_us)} for time_us in gap]}
+def unmoved(known: Row) -> Any:
+    """What a put of a progress row is conditional on: that the stored one still has the version of this one."""
+    beat, gap = known.version
+    values = ({":beat": {"N": str(beat)}} if beat else {}) | ({":gap": _gap_value(gap)} if gap else {})
+    tests = (f"{one} = :{one}" if f":{one}" in values else f"attribute_not_exists({one})" for one in ("beat", "gap"))
+    condition = {"ConditionExpression": " AND ".join(tests)}
+    return condition | ({"ExpressionAttributeValues": values} if values else {})
 
 
 def directory_key(sensor_id: str) -> "Item":
@@ -197,7 +201,7 @@ def _progress_item(progress: Progress) -> "Item":
     if progress.hash_range:
         item["hash_range"] = {"B": b"".join(key.to_bytes(_HASH_KEY_BYTES) for key in progress.hash_range)}
     if progress.gap:
-        item["gap"] = gap_value(progress.gap)
+        item["gap"] = _gap_value(progress.gap)
     return item
 
 
@@ -250,6 +254,10 @@ def _mark_item(position: str, as_of: str, mark: Mark) -> "Item":
 
 def _read_mark(item: "Item", position: str, as_of: str) -> tuple[int, int]:
     return int.from_bytes(item[position]["B"]), int(item[as_of]["N"])
+
+
+def _gap_value(gap: Gap) -> "AttributeValueTypeDef":
+    return {"L": [{"N": str(time_us)} for time_us in gap]}
 
 
 def _number(item: "Item", name: str, absent: int = 0) -> int:

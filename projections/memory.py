@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from projections.effects import Believed, DeadLetter, Origin, Sighting
 from projections.packs import Bounds, Bucket, Pack, Search, bounds, search
-from projections.rows import FLEET, TOTAL, Row, RowKey, sensor_of, time_prefix
+from projections.rows import FLEET, PROGRESS, TOTAL, Row, RowKey, sensor_of, time_prefix
 from telemetry.letter_marks import LetterMark
 from telemetry.reading import Reading
 
@@ -21,6 +21,8 @@ class MemoryStores:
         self.marks: dict[Origin, LetterMark] = {}
         """What was decided about dead letters."""
         self.appended: list[tuple[str, bytes]] = []
+        self.live: MemoryStores | None = self
+        """The generation that is live; None while nobody knows."""
 
     @property
     def readings(self) -> set[Reading]:
@@ -82,6 +84,10 @@ class MemoryStores:
             origin = Origin(*mark.letter)
             if origin not in self.marks or self.marks[origin].order < mark.order:
                 self.marks[origin] = mark
+
+    def load_live_progress(self, shard_id: str) -> Row | None:
+        """The progress row in the live generation."""
+        return self.live.rows.get((shard_id, PROGRESS)) if self.live else None
 
     def append_again(self, events: Sequence[tuple[str, bytes]]) -> None:
         """Note what would go to the stream once more."""

@@ -90,6 +90,11 @@ class ShardProjector:
         """The sequence number of the last record delivered up to which everything is durable everywhere; 0 before any."""
         return min(self._completed, self._seen.flushed)
 
+    @property
+    def has_undurable(self) -> bool:
+        """Whether anything was applied that is not durable everywhere."""
+        return self._completed > self._seen.flushed
+
     def start(self) -> Steps[None]:
         """Read the shard's progress mark. To be run once, before anything else."""
         yield from self._fleet.load([PROGRESS])

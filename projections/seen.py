@@ -23,7 +23,7 @@ class Seen:
     """The readings of one shard's log up to where its worker has come."""
 
     def __init__(self, shard_id: str, memory: Memory) -> None:
-        self._shard_id = shard_id
+        self.shard_id = shard_id
         self._memory = memory
         self.flushed = 0
         """The last record before which everything counted lies in packs."""
@@ -90,7 +90,7 @@ class Seen:
     def _look_into(self, wanted: dict[Bucket, list[Candidate]]) -> Steps[set[Candidate]]:
         """Those that lie in packs, of buckets that are not held. Their texts are held from now on, unless they are large."""
         tokens = {bucket: {candidate.token.decode() for candidate in each} for bucket, each in wanted.items()}
-        believed = Believed(self._shard_id, self.flushed)
+        believed = Believed(self.shard_id, self.flushed)
         answers = yield from ask(lambda stores: stores.search_packs(tokens, believed, self._memory.text_chars))
         found: set[Candidate] = set()
         for bucket, each in wanted.items():

@@ -19,8 +19,12 @@
     │   ├── StreamMissing   the stream is not there, or about to go
     │   └── KeysUnavailable the table of keys did not answer, and what was read of it is too old
     ├── WrongStream         the stream is not the log's last: it was made anew since the projection was filled
-    │   └── NotSetUp        nobody has said yet which stream the projection is filled from
+    │   ├── NotSetUp        nobody has said yet which stream the projection is filled from
+    │   └── Dropped         a projection generation that is no more: nothing may be written into it
+    ├── PointerMoved        the pointer names other tables, or another stream, than those that are worked on
     ├── NotContinued        the log may not go on in the stream that is there, and why
+    ├── NotRebuilt          a projection generation may not be filled, fed or dropped, and why
+    │   └── LogLacks        the log does not hold all that the live generation has counted
     ├── ArchiveUnreadable   an object of the archive is not what its readers know
     └── InvalidSettings     every bad setting with its fix
 
@@ -167,8 +171,24 @@ class NotSetUp(WrongStream):
     """The tables hold no pointer to a stream yet."""
 
 
+class Dropped(WrongStream):
+    """A projection generation was dropped, and its number is never used again: no worker of it may go on."""
+
+
+class PointerMoved(TelemetryError):
+    """The pointer does not name any more what is worked on. What it names now is to be taken up in its place."""
+
+
 class NotContinued(TelemetryError):
     """The log may not go on in the stream that is there, as things are: the text says why, and what to do."""
+
+
+class NotRebuilt(TelemetryError):
+    """A projection generation may not be filled, fed or dropped, as things are: the text says why, and what to do."""
+
+
+class LogLacks(NotRebuilt):
+    """What can be read of the log does not hold all that the live generation has counted."""
 
 
 class ArchiveUnreadable(TelemetryError):

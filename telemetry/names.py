@@ -9,6 +9,11 @@ GENERATION_MAX: Final = 999_999
 """The longest prefix and this number still make names that AWS takes."""
 
 
+def worker_of(worker_id: str, generation: int) -> str:
+    """What a worker is called that works on one generation whichever is live: its machine may have another on the live one."""
+    return f"{worker_id}-g{generation}"
+
+
 @dataclass(frozen=True, slots=True)
 class ResourceNames:
     """Names for one prefix, one projection generation, and one of the log's streams."""
@@ -67,3 +72,8 @@ class ResourceNames:
     def workers(self) -> str:
         """KCL's own: each worker's sign of life."""
         return f"{self.application}-WorkerMetricStats"
+
+    @property
+    def of_generation(self) -> tuple[str, ...]:
+        """All tables that belong to the generation alone; KCL's are those for the one stream."""
+        return self.readings, self.stats, self.dead_letters, self.application, self.coordinator, self.workers

@@ -16,6 +16,7 @@ from producer_api.live.topics import State, Topic, differences, freshness, state
 from producer_api.reading.answers import now_us
 from producer_api.reading.asking import Asking
 from producer_api.reading.shapes import ENCODER
+from projections.dynamodb_reads import LiveLook
 from telemetry.errors import TelemetryError, TooManyStreams
 from telemetry.logs import SparseLog
 from telemetry.retry import SENSELESS
@@ -104,6 +105,9 @@ class Hub:
 
     async def _told(self, topic: Topic) -> _Told:
         if told := self._topics.get(topic):
+            look = await self._asking.look()
+            if told.state.snapshot.generation != look.pointer.generation:  # nobody begins with what was live before
+                await self._tell_of(topic, told, look, with_freshness=False)
             return told
         if (task := self._beginning.get(topic)) is None:
             task = self._beginning[topic] = asyncio.create_task(self._begin(topic))
@@ -128,17 +132,21 @@ class Hub:
     async def _tell_all(self, *, with_freshness: bool) -> None:
         look = await self._asking.look()
         for topic, told in list(self._topics.items()):
-            before, told.state = told.state, await state_of(topic, look, self._asking, now_us(), told.state)
-            events = list(differences(before.snapshot, told.state.snapshot)) if told.state is not before else []
-            if with_freshness:
-                events.append(("freshness", freshness(look, topic)))
-            if events:  # written once for all, and sent at once: sending costs more than what is sent
-                _tell(told, b"".join(message_of(*event) for event in events))
+            await self._tell_of(topic, told, look, with_freshness=with_freshness)
             for stream in list(told.streams):
                 if stream.stopping():
                     told.streams.discard(stream)
                     later_s = random.uniform(0, _CLOSING_S - _LOOK_S)  # noqa: S311  as above
                     asyncio.get_running_loop().call_later(later_s, stream.unsent.put_nowait, None)
+
+    async def _tell_of(self, topic: Topic, told: _Told, look: LiveLook, *, with_freshness: bool) -> None:
+        after = await state_of(topic, look, self._asking, now_us(), told.state)
+        before, told.state = told.state, after
+        events = list(differences(before.snapshot, after.snapshot)) if after is not before else []
+        if with_freshness:
+            events.append(("freshness", freshness(look, topic)))
+        if events:  # written once for all, and sent at once: sending costs more than what is sent
+            _tell(told, b"".join(message_of(*event) for event in events))
 
 
 def message_of(name: str, data: Struct) -> bytes:

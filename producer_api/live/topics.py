@@ -95,7 +95,8 @@ async def state_of(topic: Topic, look: LiveLook, asking: Asking, now_us: int, kn
     sensors = known.sensors if known else []
     if known is None or any(_moved(one, look) for one in sensors):
         sensors = [
-            await asking.ask(("sensor", sensor_id), partial(sensor_total, sensor_id=sensor_id)) for sensor_id in topic.sensor_ids
+            await asking.ask(("sensor", sensor_id), partial(sensor_total, sensor_id=sensor_id))
+            for sensor_id in topic.sensor_ids
         ]
     last = next(windows(topic.zone, topic.interval, now_us, now_us + 1))
     if known and last == known.last and not _moved(known.measured, look) and not _closes(last, known.measured, look):
@@ -105,6 +106,8 @@ async def state_of(topic: Topic, look: LiveLook, asking: Asking, now_us: int, kn
         shapes = [window_shape(one, topic.zone, measured.marks.as_of_us) for one in measured.value if one.cell]
     if known and sensors is known.sensors and measured is known.measured and (topic.subject or not _moved(known.totals, look)):
         return known
+    if {one.generation for one in (totals, measured, *sensors)} != {look.pointer.generation}:
+        return await state_of(topic, await asking.look(), asking, now_us)  # another one has become live meanwhile
     told = totals if topic.subject is None else sensors[0]
     return State(_snapshot(topic, told, shapes, sensors, now_us), totals, sensors, measured, last)
 

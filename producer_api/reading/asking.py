@@ -116,11 +116,16 @@ class Asking:
                 return told
 
     async def _shared[T](self, key: Key, question: Question[T]) -> Told[T]:
-        task = self._under_way.get(key)
-        if task is None:
-            task = self._under_way[key] = asyncio.create_task(self._answer(str(key[0]), question))
-            task.add_done_callback(lambda _: self._under_way.pop(key))
-        return await asyncio.shield(task)
+        while True:
+            task, joined = self._under_way.get(key), True
+            if task is None:
+                task, joined = asyncio.create_task(self._answer(str(key[0]), question)), False
+                self._under_way[key] = task
+                task.add_done_callback(lambda _: self._under_way.pop(key))
+            told = await asyncio.shield(task)
+            # One that was under way may have begun in a generation that was not live any more when this was asked.
+            if not joined or told.generation == (await self._looks.get()).pointer.generation:
+                return told
 
     async def _answer[T](self, kind: str, question: Question[T]) -> Told[T]:
         look = await self._looks.get()

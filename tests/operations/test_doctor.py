@@ -143,6 +143,11 @@ STREAM = StreamSeen("s", "1.000", "1.000", 168, 168, 2)
         (replace(STREAM, pointed=None), "Nothing says yet", "infra.setup"),
         (replace(STREAM, created="2.000"), "s was created at 2.000", "telemetry continue"),
         (replace(STREAM, retention_h=24), "keeps records for 24 h", "--retention-period-hours 168"),
+        (
+            replace(STREAM, promoting="of g2 began at 12:00"),
+            "A promote of g2 began at 12:00 and has not",
+            "promote --take-back",
+        ),
     ],
 )
 def test_a_stream_that_is_not_as_it_should_be_is_said(found: StreamSeen, words: str, mend: str) -> None:

@@ -107,6 +107,16 @@ def test_with_a_shard_that_has_not_ended_somebody_else_goes_on() -> None:
     assert stores.total_rows()[child.shard_id].stats.duplicates == 1
 
 
+def test_what_follows_a_shard_that_is_not_archived_yet_waits_for_it() -> None:
+    """While the stream has it; of one that neither has nothing is known, and nothing is waited for."""
+    child = replace(SHARD, shard_id="shardId-000000000003", parents=("shardId-000000000001",))
+    target = MemoryTarget()
+    chained(target, [_archived(record(3, reading("a")))], shard=child, created=CREATED)
+    source = ArchiveSource(target, [CREATED])
+    filled = [fill(source, MemoryStores(), listed=listed).readings for listed in ((), (child.shard_id,), child.parents)]
+    assert filled == [1, 1, 0]
+
+
 def test_what_may_be_lost_stands_in_the_rows() -> None:
     """From the last record on when the log went on without the shard's end, and where the archive says so."""
     target, stores = MemoryTarget(), MemoryStores()

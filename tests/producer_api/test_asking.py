@@ -31,11 +31,12 @@ class Looks:
 
     def __init__(self, position: int) -> None:
         self.position = position
+        self.generation = 1
 
     async def get(self) -> LiveLook:
         """What it says now."""
         row = Row(PROGRESS, self.position, Stats(self.position), progress=Progress(hash_range=(0, HASH_KEY_MAX)))
-        return LiveLook(Pointer(1, (LogStream("", ""),)), FleetStats({SHARD: row}))
+        return LiveLook(Pointer(self.generation, (LogStream("", ""),)), FleetStats({SHARD: row}))
 
 
 class Question:
@@ -97,6 +98,23 @@ def test_an_answer_that_was_under_way_is_not_taken_when_it_is_older() -> None:
         return (await first).value, (await second).value
 
     assert asking(looks, steps) == (4, 5)
+    assert question.times == 2
+
+
+def test_an_answer_that_was_under_way_is_not_taken_when_another_generation_is_live() -> None:
+    """Whoever asked before may have it; who asks now may have been told more by another process."""
+    looks, question = Looks(4), Question()
+
+    async def steps(made: Asking) -> list[tuple[int, int]]:
+        first = asyncio.create_task(made.ask(("stats",), question))
+        await asyncio.to_thread(question.began.wait, 10)
+        looks.position, looks.generation = 5, 2
+        others = [asyncio.create_task(made.ask(("stats",), question)) for _ in range(3)]
+        await asyncio.sleep(0)
+        question.goes_on.set()
+        return [(told.generation, told.value) for told in (await first, *[await other for other in others])]
+
+    assert asking(looks, steps) == [(1, 4)] + [(2, 5)] * 3
     assert question.times == 2
 
 

@@ -87,6 +87,16 @@ def test_h16_unprocessed_items_are_written_again(stores_on: Opened) -> None:
     assert [request["RequestItems"] for _, request in client.asked[1:]] == [left, left]
 
 
+def test_before_each_try_it_is_asked_whether_it_may_be_made(stores_on: Opened) -> None:
+    """So that who may not write any more is not on the way with a second try."""
+    client = Scripted(client_error("InternalServerError"), {"UnprocessedItems": {}})
+    asked: list[int] = []
+    stores = AwsStores(client, client, NAMES, 5, lambda: asked.append(len(client.asked)))  # type: ignore[arg-type]
+    stores.store_packs([ONE])
+    stores.close()
+    assert asked == [0, 1]
+
+
 def letters_of(count: int, data: bytes = b"{broken") -> list[DeadLetter]:
     """Dead letters of so many lines of one record."""
     return [DeadLetter(Origin(SHARD.shard_id, 7, line), data, ReasonCode.NOT_JSON, "not JSON", 0) for line in range(count)]
@@ -211,10 +221,13 @@ def test_errors_that_may_pass_are_tried_again(stores_on: Opened, error: Exceptio
     assert len(client.asked) == 3
 
 
-@pytest.mark.parametrize(
-    "question",
-    ["find", "find newest", "store", "load", "store rows", "store progress", "sight", "sight again", "letters", "append"],
+QUESTIONS = (
+    *("find", "find newest", "store", "load", "store rows", "store progress", "sight", "sight again"),
+    *("letters", "load live progress", "append"),
 )
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
 def test_patience_ends_in_store_unavailable(stores_on: Opened, question: str) -> None:
     """What does not pass within the patience is raised as StoreUnavailable, never returned as if done."""
     client = Scripted(client_error("InternalServerError"))
@@ -237,10 +250,7 @@ def test_what_stays_undone_ends_in_store_unavailable(stores_on: Opened, question
         ask(stores_on(Scripted(undone), patience_s=0.02), question)
 
 
-@pytest.mark.parametrize(
-    "question",
-    ["find", "find newest", "store", "load", "store rows", "store progress", "sight", "sight again", "letters", "append"],
-)
+@pytest.mark.parametrize("question", QUESTIONS)
 @pytest.mark.parametrize("code", ["ValidationException", "AccessDeniedException"])
 def test_lasting_errors_are_raised_at_once(stores_on: Opened, question: str, code: str) -> None:
     """Our own mistakes and missing rights are not tried twice."""
@@ -270,6 +280,8 @@ def ask(stores: AwsStores, question: str) -> None:
             stores.sight(SHARD.shard_id, [Sighting("one", 3600, new=False)])
         case "letters":
             stores.store_dead_letters(letters_of(1))
+        case "load live progress":
+            stores.load_live_progress(SHARD.shard_id)
         case "append":
             stores.append_again([("a", b"1")])
 

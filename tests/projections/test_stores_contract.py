@@ -427,6 +427,14 @@ class TestMarks:
             subject.stores.mark_letters([mark])
 
 
+class TestLiveProgress:
+    def test_the_live_generations_row_is_found(self, subject: Subject, shard: str) -> None:
+        """As the pointer leads to it; these tables are the live ones."""
+        assert subject.stores.load_live_progress(shard) is None
+        subject.stores.store_rows(shard, [(progress_row(BIG, 1), Row(PROGRESS))])
+        assert subject.stores.load_live_progress(shard) == progress_row(BIG, 1)
+
+
 class TestAppendAgain:
     def test_events_go_to_the_stream_each_under_its_own_key(self, subject: Subject, sensor: str) -> None:
         """More events than one call takes are appended as records of one line, where their keys hash to."""

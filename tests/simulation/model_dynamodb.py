@@ -209,6 +209,10 @@ class ModelStores:
         """No operator is at work here."""
         raise Violation(f"marks: {marks}")
 
+    def load_live_progress(self, shard_id: str) -> Row | None:
+        """Of the only generation."""
+        return self._tables.rows.get((shard_id, PROGRESS))
+
     def append_again(self, events: Sequence[tuple[str, bytes]]) -> None:
         """PutRecords of strays; entries that failed are sent again."""
         if Bug.STRAYS_ARE_DROPPED in self._bugs:

@@ -27,6 +27,8 @@ home_of = cache(hash_key)
 
 NO_EVENT = b"{no event"
 """What somebody else puts on the stream."""
+_MARKED = b"telemetry.dead-letter.marked.v1"
+"""The type of what operators decide about dead letters."""
 
 
 class Line(NamedTuple):
@@ -149,7 +151,8 @@ class ModelKinesis:
 def readings_in(data: bytes) -> list[tuple[int, Reading]]:
     """The readings in a record's bytes and the numbers of their lines, by the standard library."""
     text = gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
-    return [(number, _reading(line)) for number, line in enumerate(text.splitlines()) if line != NO_EVENT]
+    lines = enumerate(text.splitlines())
+    return [(number, _reading(line)) for number, line in lines if line != NO_EVENT and _MARKED not in line]
 
 
 def _reading(line: bytes) -> Reading:

@@ -96,12 +96,12 @@ def test_the_pure_modules_import_no_clock_no_thread_and_no_client() -> None:
     values = ("decisions", "fold", "histogram", "packs", "policy", "retention", "rows", "sheets", "varints")
     writing = (
         *("effects", "entries", "decoding", "texts", "seen", "slices", "counting", "sensor_rows"),
-        *("fleet_rows", "flushing", "projector"),
+        *("fleet_rows", "flushing", "projector", "strays"),
     )
     reading = ("reads", "marks", "fleet", "zones", "calendar", "tiles", "ranges", "history", "percentiles", "sensors", "times")
     operations = (
         *("doctor", "surroundings", "leasing", "letters", "movement", "tally", "verdicts"),
-        *("differences", "judging", "judging_sensors", "recomputed", "verifying"),
+        *("differences", "judging", "judging_sensors", "lacking", "promoting", "recomputed", "stages", "verifying"),
     )
     pure = [*(f"projections/{name}.py" for name in (*values, *writing, *reading)), "producer_api/writing/commit.py"]
     pure += [f"operations/{name}.py" for name in operations]

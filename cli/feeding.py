@@ -1,0 +1,100 @@
+"""The consumer of one generation, as a process that ends with us."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from infra.local.downloads import ensure_java
+from telemetry.names import worker_of
+from telemetry.processes import end_with_parent
+from telemetry.settings import Settings
+
+_STOP_WAIT_S: Final = 40
+"""Longer than the consumer's own grace, so that nothing is cut short that still makes progress."""
+
+
+class Feeder:
+    """`python -m consumer --generation N`. What it says goes to `log`, or where we say things, when that is None."""
+
+    def __init__(self, settings: Settings, generation: int, environ: Mapping[str, str], log: Path | None) -> None:
+        self.worker_id = worker_of(settings.worker_id, generation)
+        self._generation, self._environ, self._log = generation, environ, log
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, unless it runs."""
+        if self._process and self._process.poll() is None:
+            return
+        with self._log.open("ab") if self._log else contextlib.nullcontext() as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "consumer", "--generation", str(self._generation)],
+                env=self._environ,
+                stdin=subprocess.DEVNULL,
+                stdout=log or sys.stderr,
+                stderr=log or sys.stderr,
+                start_new_session=True,  # Ctrl-C is for us, who then stop it in order
+                preexec_fn=end_with_parent,  # noqa: PLW1509  it only makes a system call
+            )
+
+    def ended(self) -> int | None:
+        """Its exit status once it has ended, None while it runs."""
+        return self._process.poll() if self._process else None
+
+    def stop(self) -> None:
+        """SIGTERM, then SIGKILL when it takes too long."""
+        if self._process is None:
+            return
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(_STOP_WAIT_S)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+
+@contextmanager
+def feeder(settings: Settings, generation: int, environ: Mapping[str, str]) -> Iterator[tuple[Feeder, Path | None]]:
+    """A consumer that is stopped when the block ends, and where it says what it does: a file where a person looks on.
+
+    The file is there afterwards only when something went wrong.
+    """
+    log = _log_file(generation) if sys.stderr.isatty() else None
+    consumer = Feeder(settings, generation, for_consumer(settings, environ), log)
+    try:
+        yield consumer, log
+    except KeyboardInterrupt:
+        consumer.stop()
+        _remove(log)
+        raise
+    finally:
+        consumer.stop()
+    _remove(log)
+
+
+def for_consumer(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+    """What it takes of our environment; on one machine also what `make run` gives to the consumer there."""
+    taken = {**environ, "METRICS_PORT": "0", "WORKER_ID": settings.worker_id}
+    if settings.aws_endpoint_url:
+        taken.setdefault("KCL_TIMING", "local")
+        taken.setdefault("JAVA", str(ensure_java()))
+    return taken
+
+
+def _log_file(generation: int) -> Path:
+    handle, name = tempfile.mkstemp(prefix=f"telemetry-consumer-g{generation}-", suffix=".log")
+    os.close(handle)
+    return Path(name)
+
+
+def _remove(log: Path | None) -> None:
+    if log:
+        log.unlink(missing_ok=True)

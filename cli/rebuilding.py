@@ -1,0 +1,256 @@
+"""What operators type to have a projection filled anew beside the live one."""
+
+import contextlib
+import os
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+
+from archive.source import ArchiveSource
+from archive.wanted import EVERYTHING
+from cli.failures import sentence
+from cli.feeding import feeder
+from cli.parameters import Generation
+from cli.rebuild_line import Filling, Rate, rebuild_line
+from cli.showing import Lines
+from cli.sources import LogAt, Origin, Sources, log_at
+from infra.setup import make_tables
+from operations.attending import attend
+from operations.continuing import WATCHED_S
+from operations.filling import Filled, fill
+from operations.generations import look, missing_tables
+from operations.observation import observe
+from operations.rebuilding import begin, choose, hand_over, lost_shards, others_unfinished, require_nobody, require_whole
+from operations.stages import Stage, State, gaps_beyond
+from operations.units import Units, pace_writes
+from projections.dynamodb import CALLS_AT_ONCE, AwsStores
+from projections.generations import check_stream
+from projections.queries import fleet_stats
+from projections.register import note_failure, note_filled
+from replay.stream import look_at
+from telemetry.aws import dynamodb_client, kinesis_client
+from telemetry.errors import TelemetryError
+from telemetry.names import ResourceNames
+from telemetry.processes import collect_garbage_seldom
+from telemetry.retry import patiently
+from telemetry.shards import list_shards
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_kinesis import KinesisClient
+
+MAX_UNITS: Final = 500
+_NOTE_EVERY_S: Final = 2.0
+_PATIENCE_S: Final = 60.0
+"""With AWS, in the middle of what may take days."""
+
+
+@click.command(
+    "rebuild",
+    epilog="Exit status: 0 the generation is live and others feed it, or a dry run, 1 failed, 2 not asked as --help says, "
+    "5 the log lacks what is counted, 130 interrupted.",
+)
+@click.option("--generation", type=Generation(), metavar="N", help="Go on with this one, or catch it up; without it a new one.")
+@click.option(
+    "--max-units",
+    type=click.IntRange(1),
+    default=MAX_UNITS,
+    show_default=True,
+    metavar="N",
+    help="At most so many write units a second while it is filled from the archive.",
+)
+@click.option("--dry-run", is_flag=True, help="Say only what would be done.")
+@click.option("--forget-before", is_flag=True, help="Go on though the log lacks some of what the live generation has counted.")
+def rebuild(generation: int | None, max_units: int, *, dry_run: bool, forget_before: bool) -> None:
+    """Fill a projection generation beside the live one: from the archive at ARCHIVE_TARGET, if that is set, then from the
+    stream, by a consumer of its own, until it is live and other consumers feed it. It may be interrupted at any time; with
+    --generation it goes on where it was stopped.
+    """
+    with log_at(Origin.AUTO) as at:
+        bench = _Bench(at)
+        if dry_run:
+            bench.say_plan(generation, max_units)
+            return
+        names = bench.begin(generation)
+        number = names.generation
+        click.echo(f"Filling g{number}. If this is stopped, telemetry rebuild --generation {number} goes on.", err=True)
+        with bench.failures(names):
+            bench.require_whole(names, forget=forget_before)
+            bench.require_nobody(names)
+            if bench.fill(names, max_units, forget=forget_before):
+                bench.require_nobody(names)  # that took its time
+            bench.feed(names)
+    click.echo(f"g{number} is live, and others feed it.")
+
+
+class _Bench:
+    """What a rebuild works with, and its steps."""
+
+    def __init__(self, at: LogAt) -> None:
+        self._at = at
+        self._settings = at.settings
+        self._kinesis: KinesisClient = kinesis_client(at.settings)
+        self._dynamodb: DynamoDBClient = dynamodb_client(at.settings)
+        self._live = check_stream(self._kinesis, self._dynamodb, ResourceNames(at.settings.prefix)).names(at.settings.prefix)
+        self._sources: Sources = at.sources(at.whole, EVERYTHING)
+        self._lines = Lines()
+
+    def say_plan(self, generation: int | None, max_units: int) -> None:
+        """What would be done."""
+        names, _ = choose(self._dynamodb, self._live, generation)
+        readings = sum(row.stats.count for row in fleet_stats(self._dynamodb, self._live).shards.values())
+        number, archive = names.generation, self._settings.archive_target
+        begin_with = f"from the archive at {archive}, at most {max_units:,} write units a second, then " if archive else ""
+        click.echo(f"g{number} would be filled beside g{self._live.generation}, which counts {readings:,} readings:")
+        click.echo(f"  {begin_with}from the stream {names.stream}.")
+        missing = missing_tables(self._dynamodb, names)
+        by = "this command makes them" if self._here else f"Terraform makes them (generations, with {number} in it)"
+        click.echo(f"  Tables that are missing: {', '.join(missing)}: {by}." if missing else "  Its tables are there.")
+        require_whole(number, self._lost(names, missing))
+
+    def begin(self, generation: int | None) -> ResourceNames:
+        """Take a number, and see that its tables are there."""
+        make = partial(make_tables, self._dynamodb) if self._here else None
+        names = begin(self._dynamodb, self._live, generation, time.time_ns() // 1000, make)
+        if generation is None and (
+            others := others_unfinished(look(self._kinesis, self._dynamodb, names.prefix), names.generation)
+        ):
+            told = ", ".join(f"g{number}" for number in others)
+            click.echo(f"There are other generations too: {told} (telemetry generations; drop what nobody needs).", err=True)
+        return names
+
+    @contextmanager
+    def failures(self, names: ResourceNames) -> Iterator[None]:
+        """Whatever fails inside is kept, so that `telemetry generations` says why it goes no further."""
+        try:
+            yield
+        except (TelemetryError, ClientError, BotoCoreError, OSError) as error:
+            self._lines.clear()
+            with contextlib.suppress(ClientError, BotoCoreError):  # what it would have kept is told all the same
+                note_failure(self._dynamodb, names, sentence(error, self._settings))
+            raise
+
+    def require_whole(self, names: ResourceNames, *, forget: bool) -> None:
+        """Raises LogLacks, unless what is missing may be forgotten."""
+        if not forget:
+            require_whole(names.generation, self._lost(names, ()))
+
+    def require_nobody(self, names: ResourceNames) -> None:
+        """Raises NotRebuilt when somebody feeds it."""
+        watched_s = WATCHED_S[self._timing]
+
+        def wait() -> None:
+            click.echo(f"Looking for {watched_s:g} s whether anybody feeds g{names.generation}.", err=True)
+            time.sleep(watched_s)
+
+        require_nobody(lambda: observe(self._kinesis, self._dynamodb, names), wait, names.generation)
+
+    def fill(self, names: ResourceNames, max_units: int, *, forget: bool) -> bool:
+        """From the archive; whether there is one. Raises LogLacks when it has a gap that may not be forgotten."""
+        self.note_filled(names, self._readings(names))
+        if (archive := self._sources.archive) is None:
+            return False
+        units = Units(max_units)
+        tables = dynamodb_client(self._settings, pool=CALLS_AT_ONCE, validate=False)
+        pace_writes(tables, units)
+        stores = AwsStores(tables, self._kinesis, names, self._settings.store_retry_s)
+        collect_garbage_seldom()
+        try:
+            _Told(self, names, units, self._readings(self._live), self._lines).fill(archive, stores)
+        finally:
+            stores.close()
+        if not forget:
+            rows = (fleet_stats(self._dynamodb, which).shards for which in (self._live, names))
+            require_whole(names.generation, (), gaps_beyond(*rows))
+        return True
+
+    def listed(self, names: ResourceNames) -> Collection[str]:
+        """The shards that the stream has."""
+        return list_shards(self._kinesis, names.stream, names.place).shards
+
+    def note_filled(self, names: ResourceNames, readings: int) -> None:
+        """Raises Dropped when it was dropped meanwhile."""
+        patiently(partial(note_filled, self._dynamodb, names, readings), _PATIENCE_S)
+
+    def feed(self, names: ResourceNames) -> None:
+        """From the stream, until others do."""
+        kept_since_ms = look_at(self._kinesis, names.stream).surely_kept_since_ms  # the filling may have taken days
+        with feeder(self._settings, names.generation, os.environ) as (consumer, log):
+            hand_over(self._kinesis, self._dynamodb, names, consumer.worker_id, kept_since_ms)
+            if log:
+                self._lines.clear()
+                click.echo(f"Its consumer's log: {log}", err=True)
+            attend(
+                names.generation,
+                consumer,
+                partial(patiently, partial(look, self._kinesis, self._dynamodb, names.prefix), _PATIENCE_S),
+                self._tell,
+                now_s=time.monotonic,
+                sleep=time.sleep,
+                patience_s=WATCHED_S[self._timing],
+            )
+        self._lines.clear()
+
+    def _tell(self, state: State) -> None:
+        self._lines.show((state.stage, state.why and state.stage is Stage.LIVE), lambda: rebuild_line(state))
+
+    def _lost(self, names: ResourceNames, missing: Sequence[str]) -> list[str]:
+        archive = self._sources.archive
+        return lost_shards(
+            fleet_stats(self._dynamodb, self._live).shards,
+            {} if missing else fleet_stats(self._dynamodb, names).shards,
+            {shard.shard_id for shard in archive.shards()} if archive else (),
+            list_shards(self._kinesis, names.stream, names.place).shards,
+            created_us=self._at.whole.created_ms * 1000,
+            kept_since_us=self._at.whole.surely_kept_since_ms * 1000,
+        )
+
+    def _readings(self, names: ResourceNames) -> int:
+        return sum(row.stats.count for row in fleet_stats(self._dynamodb, names).shards.values())
+
+    @property
+    def _here(self) -> bool:
+        """Whether AWS is one machine, where nobody else makes tables."""
+        return self._settings.aws_endpoint_url is not None
+
+    @property
+    def _timing(self) -> str:
+        return "local" if self._here else self._settings.kcl_timing
+
+
+class _Told:
+    """A filling that is told of while it goes on."""
+
+    def __init__(self, bench: _Bench, names: ResourceNames, units: Units, of: int, lines: Lines) -> None:
+        self._bench, self._names, self._units, self._of, self._lines = bench, names, units, of, lines
+        self._noted_s = time.monotonic()
+        self._readings, self._written = Rate(), Rate()
+
+    def fill(self, archive: ArchiveSource, stores: AwsStores) -> Filled:
+        """Fill the tables."""
+        filled = fill(archive, stores, tell=self._tell, listed=self._bench.listed(self._names))
+        self._bench.note_filled(self._names, filled.readings)
+        self._show(filled)
+        return filled
+
+    def _tell(self, filled: Filled) -> None:
+        now_s = time.monotonic()
+        if now_s - self._noted_s < _NOTE_EVERY_S:
+            return
+        self._noted_s = now_s
+        self._bench.note_filled(self._names, filled.readings)
+        self._show(filled)
+
+    def _show(self, filled: Filled) -> None:
+        now_s = time.monotonic()
+        rates = self._readings.note(now_s, filled.readings), self._written.note(now_s, self._units.taken)
+        filling = Filling(self._of, *rates, self._units.a_second)
+        reached_ms = filled.reached_ms.values()
+        behind_us = max(0, time.time_ns() // 1000 - min(reached_ms) * 1000) if reached_ms else None
+        state = State(self._names.generation, Stage.FILLING, "", filled.readings, behind_us, len(reached_ms))
+        self._lines.show(state.stage, lambda: rebuild_line(state, filling))

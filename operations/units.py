@@ -1,0 +1,76 @@
+"""How many write units a second a process may take of DynamoDB: one bucket for all of its writes, of all its threads.
+
+What a call took is known once it is answered. So it is charged then, and whoever wants to write waits until what was taken is
+paid for: the rate is kept exactly over time, and overshot by the calls that are under way.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+_SAVED_S: Final = 1.0
+"""So much time without a write is credited at most."""
+_WRITES: Final = ("BatchExecuteStatement", "BatchWriteItem", "PutItem", "UpdateItem")
+"""All that `projections/dynamodb.py` writes by."""
+
+
+class Units:
+    """The bucket. `now_s` is by a clock that nobody sets."""
+
+    def __init__(
+        self,
+        a_second: float,
+        now_s: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.a_second = a_second
+        self.taken = 0.0
+        """In all."""
+        self._now_s, self._sleep = now_s, sleep
+        self._paid_s = now_s()
+        """When all that was taken is paid for."""
+        self._lock = threading.Lock()
+
+    def wait(self) -> None:
+        """Return when all that was taken so far is paid for."""
+        while (pause_s := self._paid_s - self._now_s()) > 0:
+            self._sleep(pause_s)
+
+    def take(self, units: float) -> None:
+        """So many were taken."""
+        with self._lock:
+            self.taken += units
+            self._paid_s = max(self._paid_s, self._now_s() - _SAVED_S) + units / self.a_second
+
+
+def pace_writes(dynamodb: "DynamoDBClient", units: Units) -> None:
+    """Have all that a client writes wait for the bucket, and be charged to it."""
+
+    def wait(params: Mapping[str, Any], context: dict[str, Any], **_: object) -> Mapping[str, Any]:
+        units.wait()
+        context["items"] = _items(params)
+        return {**params, "ReturnConsumedCapacity": "TOTAL"}
+
+    def charge(parsed: Mapping[str, Any], context: Mapping[str, Any], **_: object) -> None:
+        units.take(_consumed(parsed.get("ConsumedCapacity")) or context["items"])
+
+    for operation in _WRITES:
+        dynamodb.meta.events.register(f"provide-client-params.dynamodb.{operation}", wait)
+        dynamodb.meta.events.register(f"after-call.dynamodb.{operation}", charge)
+
+
+def _items(params: Mapping[str, Any]) -> int:
+    """How many items a request writes: where nobody tells what that took, one unit each."""
+    if "RequestItems" in params:
+        return sum(map(len, params["RequestItems"].values()))
+    return len(params.get("Statements", "1"))
+
+
+def _consumed(told: Any) -> float:
+    """What an answer says; 0 where it says nothing, as one that refuses."""
+    each = told if isinstance(told, list) else [told] if told else []
+    return sum(float(one.get("CapacityUnits", 0)) for one in each)
