@@ -96,6 +96,11 @@ class Database:
         """Whether the pointer names a generation in no way."""
         return self.pointer.generation != number and (not self.pointer.next or self.pointer.next.generation != number)
 
+    def is_dropped(self, number: int) -> bool:
+        """Whether it was marked."""
+        known = self.register.get(number)
+        return known is not None and known.dropped_us is not None
+
     def mark_dropped(self, number: int) -> None:
         """Whatever the pointer says."""
         self.register[number] = replace(self.register.get(number) or Registered(number, taken_us=1), dropped_us=1)
@@ -123,6 +128,11 @@ class GenerationStores(ModelStores):
             raise TablesGone(f"g{number}")
         if self._database.lives[number] is not self._life:
             raise Violation(f"who worked on g{number} before it was dropped writes into tables that were made since")
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the pointer names the generation."""
+        return self._database.pointer.generation == self._life.number
 
     def load_live_progress(self, shard_id: str) -> Row | None:
         """By the pointer."""
