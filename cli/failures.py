@@ -33,7 +33,7 @@ INTERRUPTED = 130
 
 @contextmanager
 def told(settings: Settings | None = None, status: int = 1) -> Iterator[None]:
-    """Whatever fails inside ends the command with one sentence and a status, Ctrl-C with 130, a log that lacks something with 5."""
+    """Whatever fails inside ends the command with one sentence and a status: Ctrl-C with 130, what the log lacks with 5."""
     try:
         yield
     except (TelemetryError, ClientError, BotoCoreError, OSError) as error:

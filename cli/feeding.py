@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -86,8 +85,7 @@ def for_consumer(settings: Settings, environ: Mapping[str, str]) -> dict[str, st
     taken = {**environ, "METRICS_PORT": "0", "WORKER_ID": settings.worker_id}
     if settings.aws_endpoint_url:
         taken.setdefault("KCL_TIMING", "local")
-        if not shutil.which(settings.java):
-            taken["JAVA"] = str(ensure_java())
+        taken.setdefault("JAVA", str(ensure_java()))
     return taken
 
 

@@ -13,7 +13,8 @@ from cli.parameters import Generation
 from operations.continuing import WATCHED_S
 from operations.dropping import drop as drop_generation
 from operations.generations import LOOK_EVERY_S, Watch, look, watched
-from operations.stages import Stage, State, shards_named
+from operations.lacking import shards_named
+from operations.stages import Stage, State
 from projections.generations import check_stream
 from replay.progress import duration
 from telemetry.aws import dynamodb_client, kinesis_client
@@ -27,7 +28,7 @@ from telemetry.limits import MICRO
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @click.option("--watch", "follow", is_flag=True, help="Look again every second, until interrupted.")
 def generations(*, as_json: bool, follow: bool) -> None:
-    """Show every projection generation, where it is on its way, and what it waits for. Takes as long as it has to watch for that.
+    """Show every projection generation, where it is on its way, and what it waits for, once it is seen who works on it.
 
     filling, from the archive; lagging, from the stream; ready to be promoted; live; standby, fed by nobody; dropped; failed.
     """
@@ -60,13 +61,11 @@ def drop(generation: int) -> None:
         kinesis, dynamodb = kinesis_client(settings), dynamodb_client(settings)
         pointer = check_stream(kinesis, dynamodb, names)
         here = settings.aws_endpoint_url is not None
-        deleted, left = drop_generation(
-            dynamodb, settings.prefix, pointer, generation, time.time_ns() // 1000, delete=here
-        )
+        deleted, left = drop_generation(dynamodb, settings.prefix, pointer, generation, time.time_ns() // 1000, delete=here)
     if left:
         click.echo(
-            f"g{generation} is dropped: no worker goes on with it. Its tables are Terraform's to delete: take {generation} out of "
-            f"generations in infra/terraform/environment and apply ({', '.join(left)})."
+            f"g{generation} is dropped: no worker goes on with it. Its tables are Terraform's to delete: take {generation} out "
+            f"of generations in infra/terraform/environment and apply ({', '.join(left)})."
         )
         return
     click.echo(f"g{generation} is dropped; {len(deleted)} tables are deleted.")

@@ -32,10 +32,12 @@ from projections.dynamodb import CALLS_AT_ONCE, AwsStores
 from projections.generations import check_stream
 from projections.queries import fleet_stats
 from projections.register import note_failure, note_filled
+from replay.stream import look_at
 from telemetry.aws import dynamodb_client, kinesis_client
 from telemetry.errors import TelemetryError
 from telemetry.names import ResourceNames
 from telemetry.processes import collect_garbage_seldom
+from telemetry.retry import patiently
 from telemetry.shards import list_shards
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ if TYPE_CHECKING:
 
 MAX_UNITS: Final = 500
 _NOTE_EVERY_S: Final = 2.0
+_PATIENCE_S: Final = 60.0
+"""With AWS, in the middle of what may take days."""
 
 
 @click.command(
@@ -113,7 +117,9 @@ class _Bench:
         """Take a number, and see that its tables are there."""
         make = partial(make_tables, self._dynamodb) if self._here else None
         names = begin(self._dynamodb, self._live, generation, time.time_ns() // 1000, make)
-        if generation is None and (others := others_unfinished(look(self._kinesis, self._dynamodb, names.prefix), names.generation)):
+        if generation is None and (
+            others := others_unfinished(look(self._kinesis, self._dynamodb, names.prefix), names.generation)
+        ):
             told = ", ".join(f"g{number}" for number in others)
             click.echo(f"There are other generations too: {told} (telemetry generations; drop what nobody needs).", err=True)
         return names
@@ -169,11 +175,11 @@ class _Bench:
 
     def note_filled(self, names: ResourceNames, readings: int) -> None:
         """Raises Dropped when it was dropped meanwhile."""
-        note_filled(self._dynamodb, names, readings)
+        patiently(partial(note_filled, self._dynamodb, names, readings), _PATIENCE_S)
 
     def feed(self, names: ResourceNames) -> None:
         """From the stream, until others do."""
-        kept_since_ms = self._at.whole.surely_kept_since_ms
+        kept_since_ms = look_at(self._kinesis, names.stream).surely_kept_since_ms  # the filling may have taken days
         with feeder(self._settings, names.generation, os.environ) as (consumer, log):
             hand_over(self._kinesis, self._dynamodb, names, consumer.worker_id, kept_since_ms)
             if log:
@@ -182,7 +188,7 @@ class _Bench:
             attend(
                 names.generation,
                 consumer,
-                lambda: look(self._kinesis, self._dynamodb, names.prefix),
+                partial(patiently, partial(look, self._kinesis, self._dynamodb, names.prefix), _PATIENCE_S),
                 self._tell,
                 now_s=time.monotonic,
                 sleep=time.sleep,

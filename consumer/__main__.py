@@ -42,9 +42,8 @@ from telemetry.settings import Settings
 log = structlog.get_logger(__name__)
 
 
-def main() -> None:
-    """Work until told to stop."""
-    generation = asked_generation()
+def main(generation: int | None = None) -> None:
+    """Work until told to stop: on this generation, or on the live one."""
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: stopping.set())
@@ -70,7 +69,7 @@ def main() -> None:
                 # Prepared before every run: the stream may have been made anew, or the pointer moved, since the last.
                 names, pointer, shards = _prepare(settings, generation)
                 oversight.world = (PinnedWorld if generation else AwsWorld)(settings, names, pointer)
-                return Daemon(settings, names, folder, os.environ, shards=shards)
+                return Daemon(settings, names, folder, os.environ, shards=shards, pinned=generation is not None)
 
             supervise(start, oversight, stopping)
     except TelemetryError as error:
@@ -136,4 +135,4 @@ def _opened(path: Path) -> TextIO:
 
 
 if __name__ == "__main__":
-    main()
+    main(asked_generation())

@@ -57,7 +57,7 @@ def record_processor(environ: Mapping[str, str]) -> ShardRecordProcessor:
         )
         return projector, stores
 
-    return ShardRecordProcessor(open_shard, certainty.has_ended, names.place, following.hurried)
+    return ShardRecordProcessor(open_shard, certainty.has_ended, names.place, following)
 
 
 def _names(settings: Settings, environ: Mapping[str, str], dynamodb: "DynamoDBClient") -> ResourceNames:

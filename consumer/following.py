@@ -47,11 +47,21 @@ class Following:
         self._read_at_s = 0.0
         self._coming_since_s: float | None = None
 
+    def begin(self) -> None:
+        """Return when a delivery may be begun: one that is short is not cut in the middle of its writes then."""
+        try:
+            self._wait(POINTER_AGE_S_MAX / 2)
+        except (ClientError, BotoCoreError) as error:  # whoever writes asks again
+            log.warning("pointer_not_read", error=str(error))
+
     def leave(self) -> None:
         """Return when the tables may be written. Raises boto3's errors, and NotSetUp when there is no pointer."""
+        self._wait(POINTER_AGE_S_MAX)
+
+    def _wait(self, age_s_max: float) -> None:
         with self._lock:
             waits = False
-            while not self._may_write(pointer := self._fresh()):
+            while not self._may_write(pointer := self._fresh(age_s_max)):
                 if not waits:
                     waits = True
                     log.info("writes_wait", generation=self._generation, live=pointer.generation, next=pointer.next)
@@ -66,7 +76,7 @@ class Following:
             if self._pointer and self._pointer.generation == self._generation:
                 return False  # it is the live one
             try:
-                coming = self._fresh().next
+                coming = self._fresh(POINTER_AGE_S_MAX).next
             except (ClientError, BotoCoreError) as error:
                 log.warning("pointer_not_read", error=str(error))
                 return False
@@ -80,10 +90,10 @@ class Following:
     def _may_write(self, pointer: Pointer) -> bool:
         return self._pinned if pointer.generation != self._generation else pointer.next is None
 
-    def _fresh(self) -> Pointer:
-        """The pointer, by a read that began no longer ago than it may."""
+    def _fresh(self, age_s_max: float) -> Pointer:
+        """The pointer, by a read that began no longer ago."""
         now_s = self._clock_s()
-        if self._pointer is None or now_s - self._read_at_s >= POINTER_AGE_S_MAX:
+        if self._pointer is None or now_s - self._read_at_s >= age_s_max:
             self._pointer = None
             if (pointer := self._read()) is None:
                 raise NotSetUp("there is no pointer any more")

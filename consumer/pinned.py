@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from consumer.oversight import AwsWorld
-from operations.observation import Observation, observe, observe_if_there
-from projections.generations import check_stream
+from operations.observation import Observation, observe_if_there
+from projections.generations import Pointer
 from projections.register import require_kept
-from telemetry.errors import NotRebuilt, StoreUnavailable
+from telemetry.errors import NotRebuilt
 from telemetry.names import GENERATION_MAX, ResourceNames, worker_of
 from telemetry.settings import Settings
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 
 class PinnedWorld(AwsWorld):
-    """The world of such a worker: the pointer may move, as long as the log goes on in the same stream."""
+    """The world of such a worker: the pointer may name another generation, as long as the log goes on in the same stream."""
+
+    def __init__(self, settings: Settings, names: ResourceNames, pointer: Pointer) -> None:
+        super().__init__(settings, names, pointer, pinned=True)
 
     def observe(self) -> Observation:
-        """Look at everything once. Raises StoreUnavailable when the log has gone on in another stream, and Dropped."""
-        place = check_stream(self._kinesis, self._dynamodb, self._names).place
-        if place != self._names.place:
-            raise StoreUnavailable(f"the log has gone on in its stream {place.number}, from {self._names.place.number}")
+        """Look at everything once, if the generation was not dropped: else Dropped."""
         require_kept(self._dynamodb, self._names)
-        return observe(self._kinesis, self._dynamodb, self._names)
+        return super().observe()
 
 
 def asked_generation() -> int | None:
@@ -44,10 +44,8 @@ def pinned_settings(settings: Settings, generation: int) -> Settings:
     return settings.model_copy(update={"worker_id": worker_of(settings.worker_id, generation)})
 
 
-def pinned_names(
-    kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: ResourceNames, generation: int
-) -> ResourceNames:
-    """What it works on; `names` names the live generation. Raises Dropped, NotRebuilt where it has no tables, boto3's errors."""
+def pinned_names(kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: ResourceNames, generation: int) -> ResourceNames:
+    """What it works on; `names` names the live generation. Raises Dropped, NotRebuilt without tables, boto3's errors."""
     own = replace(names, generation=generation)
     require_kept(dynamodb, own)
     if observe_if_there(kinesis, dynamodb, own) is None:

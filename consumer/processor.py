@@ -8,7 +8,7 @@ import functools
 import time
 from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 from amazon_kclpy.kcl import Checkpointer, CheckpointError
@@ -56,12 +56,21 @@ def _or_exit[T](method: Callable[[Any, T], None]) -> Callable[[Any, T], None]:
     return guarded
 
 
+class Follower(Protocol):
+    """Follows the pointer (`following.py`)."""
+
+    def begin(self) -> None:
+        """Return when a delivery may be begun."""
+
+    def hurried(self) -> bool:
+        """Whether all that was applied is to be durable at once."""
+
+
 class ShardRecordProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon_kclpy has no types
     """Projects one shard. `open_shard` makes the projector and the stores once KCL has said which shard it is.
 
     `has_ended` says whether nothing follows a position in a shard and nothing ever will; it may take a while to find out.
-    KCL's shard is called as in the log, where this is the place of the stream. While `hurried`, all that was applied is made
-    durable with each delivery.
+    KCL's shard is called as in the log, where this is the place of the stream. `following` says when a delivery may be begun.
     """
 
     def __init__(
@@ -69,12 +78,12 @@ class ShardRecordProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon
         open_shard: Callable[[str], tuple[ShardProjector, Stores]],
         has_ended: Callable[[str, int], bool],
         place: StreamPlace = FIRST_PLACE,
-        hurried: Callable[[], bool] = lambda: False,
+        following: Follower | None = None,
     ) -> None:
         self._open_shard = open_shard
         self._has_ended = has_ended
         self._place = place
-        self._hurried = hurried
+        self._following = following
         self._checkpointed = 0
         self._asked_for = 0
         """The last position a checkpoint was asked for, granted or not."""
@@ -99,9 +108,11 @@ class ShardRecordProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon
         records = list(_records(process_records_input.records))
         checkpointer = process_records_input.checkpointer
         self._said_s = time.monotonic()
+        if self._following:
+            self._following.begin()
         steps = self._projector.project(records, caught_up=not process_records_input.millis_behind_latest)
         self._run(steps, functools.partial(self._keep_in_touch, checkpointer))
-        if self._hurried() and self._projector.has_undurable:
+        if self._following and self._following.hurried() and self._projector.has_undurable:
             self._run(self._projector.flush(), functools.partial(self._keep_in_touch, checkpointer))
         if self._projector.durable > self._checkpointed:
             self._checkpoint_durable(checkpointer)

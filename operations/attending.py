@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Final, Protocol
 
 from operations.generations import LOOK_EVERY_S, Look, Watch
-from operations.stages import Stage, State, shards_named
+from operations.lacking import shards_named
+from operations.stages import Stage, State
 from telemetry.errors import Dropped, NotRebuilt
 
 _NOT_YET: Final = frozenset({Stage.FILLING, Stage.STANDBY})

@@ -1,8 +1,8 @@
 """Fills the tables of a generation from a log, wherever that is read: by the consumer's own projector, with few writes.
 
-Nobody reads the tables meanwhile. A shard is folded only when all parents that the log knows, the stream among it, have ended in
-these tables: else a child that is archived further than its parent would count once more what was sent to both. What was stopped
-half way goes on, since rows hold positions.
+Nobody reads the tables meanwhile. A shard is folded only when all parents that the log knows, the stream among it, have ended
+in these tables: else a child that is archived further than its parent would count once more what was sent to both. What was
+stopped half way goes on, since rows hold positions.
 
 What the rows say is what the consumer's would. Only what tells when something was written differs: positions, as-of and marks,
 the beat, and the bounds of packs.

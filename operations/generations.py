@@ -75,6 +75,7 @@ class Watch:
             filling=filling,
             workers=living,
             progress=seen.progress,
+            listed=seen.shards.shards.keys(),
         )
 
     def _is_filling(self, number: int, beat: int, now_s: float) -> bool:

@@ -2,7 +2,7 @@
 
 What a lease of an earlier time names may have left the stream, and KCL would ask for that for ever. So a checkpoint is a
 position that was just read there, else the oldest record: rows pass over what they have. Only for shards whose turn has come,
-as in `consumer/leases.py`; those that have ended in the rows are said to have, so that KCL neither reads them nor waits for them.
+as in `consumer/leases.py`; of those that have ended in the rows it is said, so that KCL neither reads them nor waits for them.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -52,7 +52,9 @@ def new_leases(shards: ShardMap, rows: Mapping[str, Row], proved: Collection[str
             yield NewLease(shard, str(position) if position else OLDEST)
 
 
-def proved_shards(kinesis: "KinesisClient", stream: str, shards: ShardMap, rows: Mapping[str, Row], kept_since_ms: int) -> set[str]:
+def proved_shards(
+    kinesis: "KinesisClient", stream: str, shards: ShardMap, rows: Mapping[str, Row], kept_since_ms: int
+) -> set[str]:
     """The listed shards whose flushed position is read in the stream just now, and will be there for a while.
 
     `kept_since_ms`: what arrived from then on surely stays (ms since 1970). Raises StoreUnavailable and boto3's errors.

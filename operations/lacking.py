@@ -35,6 +35,8 @@ def lacking(live: Progress, other: Progress, listed: Collection[str]) -> Lacking
     for shard_id, row in sorted(live.items()):
         theirs = other.get(shard_id)
         if theirs is None:
+            if not row.position:
+                continue  # nothing of it was counted yet
             if shard_id in listed:
                 found.behind.append(shard_id)
             elif row.stats.count:

@@ -39,7 +39,7 @@ class World(Protocol):
         """Put a pointer in place of the one that is known, its `next` included; whether that still was the one."""
 
     def progress(self, generation: int) -> Progress | None:
-        """A generation's progress rows; None when it has no tables."""
+        """A generation's progress rows; None when it has no tables, or was dropped. What is `next` is not dropped any more."""
 
     def listed(self) -> Collection[str]:
         """The shards that the stream lists, by the log's names."""
@@ -100,7 +100,8 @@ def promote(asked: Asked) -> PromoteSteps[Outcome]:
     live, other = yield from _both(pointer, wanted)
     if live is None or other is None:
         name = wanted if other is None else pointer.generation
-        return Outcome(Ending.REFUSED, f"g{name} has no tables here: telemetry rebuild --generation {name} makes them.")
+        why = f"g{name} has no tables here, or was dropped: telemetry generations shows which there are."
+        return Outcome(Ending.REFUSED, why)
     found = lacking(live, other, (yield from _ask(lambda world: world.listed())))
     if why := asked.unproved or _lost(found, asked) or _far_behind(live, other, wanted):
         return Outcome(Ending.REFUSED, why)

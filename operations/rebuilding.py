@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from operations.continuing import at_work
 from operations.generations import Look, missing_tables
 from operations.handover import new_leases, proved_shards, remake_leases
+from operations.lacking import shards_named
 from operations.observation import Observation, observe
-from operations.stages import shards_named
 from projections.register import Register, chosen, read_register, require_kept, take
 from projections.rows import Row
 from telemetry.errors import LogLacks, NotRebuilt
@@ -85,7 +85,7 @@ def begin(
         missing = missing_tables(dynamodb, names)
         if missing and make_tables is None:
             raise NotRebuilt(
-                f"g{names.generation} has no tables: {shards_named(missing)}. On AWS Terraform makes them: add {names.generation} "
+                f"g{names.generation} has no tables: {', '.join(missing)}. On AWS Terraform makes them: add {names.generation} "
                 "to generations in infra/terraform/environment, apply, and try again (docs/runbook.md, Rebuild)."
             )
         # Taken before its tables are made: one that somebody else took and dropped meanwhile must not be made again.
@@ -110,7 +110,7 @@ def require_nobody(look: Callable[[], Observation], wait: Callable[[], object], 
         return  # nobody ever worked on it
     wait()
     if found := at_work(before, look()):
-        raise NotRebuilt(f"Somebody feeds g{number} already: {shards_named(found)}. Stop it first, or leave it to that.")
+        raise NotRebuilt(f"Somebody feeds g{number} already: {', '.join(found)}. Stop it first, or leave it to that.")
 
 
 def hand_over(

@@ -1,7 +1,7 @@
 """Where each projection generation is on its way: told from what is there, kept nowhere. Pure.
 
-filling → lagging → ready → live → standby → dropped, or failed with its reason. A generation is ready when everything it needs to
-become live is only being asked to (`telemetry promote`), and on standby when it was filled and nobody feeds it any more.
+filling → lagging → ready → live → standby → dropped, or failed with its reason. A generation is ready when it only has to be
+promoted (`telemetry promote`), and on standby when it was filled and nobody feeds it any more.
 """
 
 from collections.abc import Collection, Mapping
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from operations.lacking import furthest_behind, shards_named
 from projections.register import Registered
 from projections.retention import Gap
 from projections.rows import Row
@@ -17,7 +18,6 @@ from telemetry.reading import rfc3339
 
 READY_S: Final = 15
 """How far a generation may be behind the live one and be called ready: idle shards renew what they say every ten seconds."""
-_NAMED_MAX: Final = 2
 
 
 class Stage(StrEnum):
@@ -52,6 +52,8 @@ class Seen:
     """Those that live."""
     progress: Mapping[str, Row] = field(default_factory=dict)
     """Its progress rows, by shard."""
+    listed: Collection[str] = ()
+    """The shards that the stream lists, and that may so be begun still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,38 +80,18 @@ def state_of(seen: Seen, live: Mapping[str, Row]) -> State:
     stage, why = _stage(seen, live)
     counted = sum(row.stats.count for row in seen.progress.values())
     filled = seen.registered.filled if seen.registered and stage is Stage.FILLING else 0
-    behind = None if seen.live or stage is Stage.DROPPED else furthest_behind(live, seen.progress)
+    has_rows = bool(seen.progress) and not seen.live
     return State(
         number=seen.number,
         stage=stage,
         why=why,
         readings=max(counted, filled),
-        behind_us=behind[0] if behind else None,
+        behind_us=max(0, furthest_behind(live, seen.progress)[0]) if has_rows else None,
         shards=len(seen.progress),
         workers=tuple(sorted(seen.workers)),
         at_work=bool(seen.workers) or seen.filling,
-        gaps=tuple(gaps_beyond(live, seen.progress)),
+        gaps=tuple(sorted({*gaps_beyond(live, seen.progress), *_never_begun(seen, live)})) if has_rows else (),
     )
-
-
-def furthest_behind(live: Mapping[str, Row], own: Mapping[str, Row]) -> tuple[int, str] | None:
-    """By how many microseconds a generation is behind the live one, and in which shard that is; None while it has no rows.
-
-    A shard that has ended in it is not behind, nor one that the live generation has not begun.
-    """
-    behind = [
-        (max(0, row.as_of_us - own[shard_id].as_of_us), shard_id)
-        for shard_id, row in live.items()
-        if shard_id in own and not own[shard_id].progress.ended
-    ]
-    if not behind:
-        return (0, "") if own else None
-    return max(behind)
-
-
-def not_begun(live: Mapping[str, Row], own: Mapping[str, Row]) -> list[str]:
-    """Shards that the live generation has begun and the other has not."""
-    return sorted(shard_id for shard_id in live if shard_id not in own)
 
 
 def gaps_beyond(live: Mapping[str, Row], own: Mapping[str, Row]) -> list[str]:
@@ -121,16 +103,8 @@ def gaps_beyond(live: Mapping[str, Row], own: Mapping[str, Row]) -> list[str]:
     )
 
 
-def shards_named(shard_ids: Collection[str]) -> str:
-    """In words, however many these are."""
-    named = sorted(shard_ids)
-    more = f" and {len(named) - _NAMED_MAX} more" if len(named) > _NAMED_MAX else ""
-    return ", ".join(named[:_NAMED_MAX]) + more
-
-
 def _stage(seen: Seen, live: Mapping[str, Row]) -> tuple[Stage, str]:
-    number, known = seen.number, seen.registered
-    again = f"telemetry rebuild --generation {number}"
+    known, again = seen.registered, f"telemetry rebuild --generation {seen.number}"
     if known and known.dropped_us is not None:
         return Stage.DROPPED, f"at {rfc3339(known.dropped_us)}"
     if not seen.tables:
@@ -141,7 +115,12 @@ def _stage(seen: Seen, live: Mapping[str, Row]) -> tuple[Stage, str]:
         return _fed(seen, live)
     if seen.filling:
         return Stage.FILLING, "from the archive"
-    if known and known.failure:
+    return _left(seen, again)
+
+
+def _left(seen: Seen, again: str) -> tuple[Stage, str]:
+    """Of one that nobody is seen to work on; `again` is the command that goes on."""
+    if (known := seen.registered) and known.failure:
         return Stage.FAILED, f"{known.failure.rstrip('.')}. {again} goes on"
     if not seen.leased:
         return Stage.FILLING, f"nobody is seen at work: {again} goes on"
@@ -149,12 +128,18 @@ def _stage(seen: Seen, live: Mapping[str, Row]) -> tuple[Stage, str]:
 
 
 def _fed(seen: Seen, live: Mapping[str, Row]) -> tuple[Stage, str]:
-    if missing := not_begun(live, seen.progress):
+    if missing := [shard_id for shard_id in live if shard_id not in seen.progress and shard_id in seen.listed]:
         return Stage.LAGGING, f"not begun: {shards_named(missing)}"
-    behind_us, shard_id = furthest_behind(live, seen.progress) or (0, "")
+    behind_us, shard_id = furthest_behind(live, seen.progress)
     if behind_us > READY_S * MICRO:
         return Stage.LAGGING, f"furthest behind: {shard_id}"
     return Stage.READY, f"telemetry promote g{seen.number} makes it live"
+
+
+def _never_begun(seen: Seen, live: Mapping[str, Row]) -> list[str]:
+    """Shards that are gone, of which only the live generation has readings."""
+    gone = (shard_id for shard_id in live if shard_id not in seen.progress and shard_id not in seen.listed)
+    return [shard_id for shard_id in gone if live[shard_id].stats.count]
 
 
 def _holds(known: Gap | None, gap: Gap) -> bool:

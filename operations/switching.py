@@ -12,6 +12,7 @@ from operations.promoting import Asked, Ending, Outcome, World, promote, take_ba
 from projections.effects import run
 from projections.generations import LiveNames, Pointer, replace_pointer
 from projections.queries import fleet_stats
+from projections.register import read_registered
 from telemetry.errors import TelemetryError
 from telemetry.names import ResourceNames
 from telemetry.retry import patiently
@@ -42,9 +43,12 @@ class AwsWorld:
         return replace_pointer(self._dynamodb, self._names, known, pointer)
 
     def progress(self, generation: int) -> Progress | None:
-        """A generation's progress rows; None when it has no tables."""
+        """A generation's progress rows; None when it has no tables, or was dropped."""
+        names = replace(self._names, generation=generation)
+        if (registered := read_registered(self._dynamodb, names)) and registered.dropped_us is not None:
+            return None
         try:
-            return fleet_stats(self._dynamodb, replace(self._names, generation=generation)).shards
+            return fleet_stats(self._dynamodb, names).shards
         except ClientError as error:
             if error.response["Error"]["Code"] != "ResourceNotFoundException":
                 raise

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -62,7 +63,7 @@ from producer_api.problems import (
     unavailable,
     unknown_sensor,
 )
-from producer_api.reading.asking import Asking
+from producer_api.reading.asking import THREADS, Asking
 from producer_api.reading.history import history
 from producer_api.reading.paths import sensor_in_path
 from producer_api.reading.readings import one_sensors_readings
@@ -74,7 +75,7 @@ from producer_api.stream_check import StreamCheck
 from producer_api.writing.batch import record_batch
 from producer_api.writing.temperature import record_temperature
 from producer_api.writing.writer import Writer
-from projections.dynamodb_reads import LiveFleet
+from projections.dynamodb_reads import CALLS_AT_ONCE, LiveFleet
 from projections.generations import LiveNames, check_stream
 from telemetry.aws import dynamodb_client, kinesis_client
 from telemetry.errors import (
@@ -107,6 +108,8 @@ _SIGHT_LASTS_S = 20.0
 """How old what a page says of the shards may be where they cannot be seen in time: less than it takes to call one stalled."""
 _SILENCE_LASTS_S = 600.0
 """And of silent sensors, which are told to the quarter of an hour."""
+_CONNECTIONS = THREADS + CALLS_AT_ONCE + 8
+"""To the tables: of questions, of what these ask at once, and of looks at totals, stream, pipeline and keys."""
 _STREAM_PATIENCE_S = 20.0
 """How long the API waits at its start for a stream that cannot be asked, or lists no open shard yet."""
 
@@ -218,7 +221,7 @@ async def _open(settings: Settings, outcomes: Outcomes, told: Metrics) -> Servic
     """
     names = ResourceNames(settings.prefix)
     # Reads have a deadline of their own, which leaves no time for a third attempt.
-    kinesis, dynamodb = kinesis_client(settings, attempts=2), dynamodb_client(settings, attempts=2)
+    kinesis, dynamodb = kinesis_client(settings, attempts=2), dynamodb_client(settings, attempts=2, pool=_CONNECTIONS)
     writer = Writer(
         # One attempt: the writer judges every entry and retries by itself.
         kinesis_client(settings, attempts=1, pool=settings.put_in_flight_max),
@@ -235,9 +238,10 @@ async def _open(settings: Settings, outcomes: Outcomes, told: Metrics) -> Servic
     stream.require_ours()
     fleet = LiveFleet(dynamodb, live)
     looks = Shared(fleet.read, _STATS_SHARED_S, lambda look: look.passes)
-    asking = Asking(looks, dynamodb, live.names, Shared(shards, _SHARDS_SHARED_S))
+    at_once = ThreadPoolExecutor(CALLS_AT_ONCE, "calls")
+    asking = Asking(looks, dynamodb, live.names, Shared(shards, _SHARDS_SHARED_S), at_once)
     sight = Shared(Watcher(kinesis, dynamodb, live).look, SHARED_S)
-    silence = Shared(SilenceCount(dynamodb, live).look, _SILENCE_SHARED_S)
+    silence = Shared(SilenceCount(dynamodb, live, at_once).look, _SILENCE_SHARED_S)
     for_pages = ForPages(
         Lasting(sight.get, fresh_s=0, lasts_s=_SIGHT_LASTS_S),
         Lasting(silence.get, fresh_s=_SILENCE_FRESH_S, lasts_s=_SILENCE_LASTS_S),

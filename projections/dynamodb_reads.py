@@ -4,9 +4,11 @@ What one answer leaves undone (pages, UnprocessedKeys) is asked for again, never
 is not made again, beyond what the client does by itself: whoever asked can ask again.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from itertools import batched, islice
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from projections.effects import run
@@ -14,7 +16,7 @@ from projections.fleet import FleetReader, FleetStats
 from projections.generations import LiveNames, Pointer
 from projections.items import directory_key, read_directory, read_pack, read_row, row_key
 from projections.packs import Pack
-from projections.reads import Listing, Page, Silence
+from projections.reads import Listing, Page, Reads, Silence
 from projections.rows import Row, RowKey
 from telemetry.errors import StoreUnavailable
 from telemetry.limits import BATCH_GET_KEYS_MAX
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
 
     from projections.items import Item
 
+CALLS_AT_ONCE = 8
+"""Of all questions together that are asked at once: threads, each with a connection, for whoever asks such questions."""
+
 _INDEX = "BySeen"
 _POINTER_UNITS = 1.0
 """It is below 4 KB; beyond that are pointers to logs that lost their stream dozens of times."""
@@ -37,12 +42,19 @@ _PACKS_A_PAGE_MAX = 10_000
 
 
 class AwsReads:
-    """The tables of one projection generation. `patience_s` is how long they may leave keys unprocessed."""
+    """The tables of one projection generation. `patience_s` is how long they may leave keys unprocessed.
 
-    def __init__(self, dynamodb: "DynamoDBClient", names: ResourceNames, patience_s: float = 2) -> None:
+    Questions that are asked at once run on `threads`; without, one after the other.
+    """
+
+    def __init__(
+        self, dynamodb: "DynamoDBClient", names: ResourceNames, patience_s: float = 2, threads: Executor | None = None
+    ) -> None:
         self._dynamodb = dynamodb
         self._names = names
         self._patience_s = patience_s
+        self._threads = threads
+        self._counting = Lock()
         self.calls = 0
         self.units = 0.0
         """Read units consumed so far, as DynamoDB says."""
@@ -116,6 +128,14 @@ class AwsReads:
         found = map(read_directory, self._get([directory_key(sensor_id) for sensor_id in set(sensor_ids)]))
         return {listing[0]: Listing(*listing) for listing in found}
 
+    def at_once[T](self, questions: Sequence[Callable[[Reads], T]]) -> Sequence[T]:
+        """The answers to several questions. When one fails, those that have not begun by then are left."""
+
+        def ask(question: Callable[[Reads], T]) -> T:
+            return question(self)
+
+        return list(self._threads.map(ask, questions) if self._threads else map(ask, questions))
+
     def _query(self, request: Any) -> "Iterator[Item]":
         """Every item, page by page as they are drawn."""
         while True:
@@ -131,8 +151,10 @@ class AwsReads:
         return answer
 
     def _count(self, *consumed: "ConsumedCapacityTypeDef") -> None:
-        self.calls += 1
-        self.units += sum(one["CapacityUnits"] for one in consumed)
+        units = sum(one["CapacityUnits"] for one in consumed)
+        with self._counting:
+            self.calls += 1
+            self.units += units
 
     def _get(self, keys: "Sequence[Item]") -> "Iterator[Item]":
         """Items of the stats table by key, those that exist."""

@@ -6,6 +6,7 @@ All times are microseconds since 1970. Repeats are not among what windows tell: 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 from projections import histogram
@@ -104,13 +105,13 @@ def sensor_history(
     rows = yield from rows_of(sensor_scope(sensor_id), whole, _rows_max(percentiles=percentiles))
     for _, row in rows:
         hour_us = window_us(row.key.window)[0]
-        if not any(begin_us <= hour_us < end_us for begin_us, end_us in _at(cut, hour_us)):
+        if not _within(cut, hour_us):
             sums.add_stats(hour_us, row.stats)
     packs: list[Pack] = []
     for begin_us, end_us in cut:
         packs += yield from packs_of(sensor_id, begin_us, end_us, PACKED_READINGS_MAX - readings_in(packs))
     for reading in {one for pack in packs for one in pack.readings}:
-        if any(begin_us <= reading.measured_at_us < end_us for begin_us, end_us in _at(cut, reading.measured_at_us)):
+        if _within(cut, reading.measured_at_us):
             sums.fold(reading.measured_at_us).add(reading)
     return Answer(sums.measured(), marks, digest_of(rows, packs))
 
@@ -132,10 +133,10 @@ def _cut_hours(edges: Sequence[int]) -> list[tuple[int, int]]:
     return found
 
 
-def _at(stretches: Sequence[tuple[int, int]], time_us: int) -> Sequence[tuple[int, int]]:
-    """The stretch that may hold an instant: the last that begins at it or before."""
-    after = bisect_right(stretches, time_us, key=lambda stretch: stretch[0])
-    return stretches[max(after - 1, 0) : after]
+def _within(stretches: Sequence[tuple[int, int]], time_us: int) -> bool:
+    """Whether an instant lies in one of these, which are in order: it would be the last that begins at it or before."""
+    after = bisect_right(stretches, time_us, key=itemgetter(0))
+    return after > 0 and time_us < stretches[after - 1][1]
 
 
 class _Sums:

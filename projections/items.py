@@ -1,7 +1,7 @@
 """DynamoDB items: how readings and rows are written down. Pure; `dynamodb.py` moves them."""
 
 from functools import cache
-from itertools import batched, chain
+from itertools import chain
 from struct import Struct
 from typing import TYPE_CHECKING, Any, Final
 
@@ -117,14 +117,17 @@ def read_row(item: "Item") -> tuple[str, Row]:
     position, as_of_us = _read_mark(item, "position", "as_of")
     if key.is_sheet:
         return shard_id, Row(key, position, as_of_us=as_of_us, sheet=sheets.decode(item["cells"]["B"]))
-    readings = _read_extremes(item, sensor_of(key))
+    minimum, maximum, first, latest = _read_extremes(item, sensor_of(key))
     stats = Stats(
         count=_number(item, "count"),
         sum_micro=_number(item, "sum"),
         sum_squares=_number(item, "squares"),
+        minimum=minimum,
+        maximum=maximum,
+        first=first,
+        latest=latest,
         duplicates=_number(item, "duplicates"),
         histogram=item["histogram"]["B"],
-        **readings,
     )
     progress = _read_progress(item) if key == PROGRESS else NO_PROGRESS
     sensor = _read_sensor(item) if key.scope != FLEET else NO_SENSOR
@@ -161,9 +164,9 @@ def read_directory(item: "Item") -> tuple[str, int, frozenset[str]]:
     return item["window"]["S"], int(item["seen"]["N"]), frozenset(item["shards"]["SS"])
 
 
-_EXTREMES: Final = ("minimum", "maximum", "first", "latest")
 _ABSENT: Final = (-1, 0)
-_NUMBERS: Final = Struct(f">{2 * len(_EXTREMES)}q")
+_NUMBERS: Final = Struct(">8q")
+"""Time and temperature of the coldest, the hottest, the first and the latest."""
 
 
 def _extremes_item(stats: Stats, *, with_ids: bool) -> "Item":
@@ -180,11 +183,10 @@ def _extremes_item(stats: Stats, *, with_ids: bool) -> "Item":
     return item
 
 
-def _read_extremes(item: "Item", sensor_id: str) -> dict[str, Reading]:
-    pairs = batched(_NUMBERS.unpack(item["extremes"]["B"]), 2, strict=True)
-    present = [(name, pair) for name, pair in zip(_EXTREMES, pairs, strict=True) if pair != _ABSENT]
-    ids = [one["S"] for one in item["who"]["L"]] if "who" in item else [sensor_id] * len(present)
-    return {name: Reading(time_us, who, micro) for (name, (time_us, micro)), who in zip(present, ids, strict=True)}
+def _read_extremes(item: "Item", sensor_id: str) -> "list[Reading | None]":
+    numbers = iter(_NUMBERS.unpack(item["extremes"]["B"]))
+    ids = [one["S"] for one in reversed(item["who"]["L"])] if "who" in item else [sensor_id] * 4
+    return [Reading(time_us, ids.pop(), micro) if time_us >= 0 else None for time_us, micro in zip(numbers, numbers, strict=True)]
 
 
 def _progress_item(progress: Progress) -> "Item":
@@ -233,7 +235,12 @@ def _sensor_item(sensor: Sensor) -> "Item":
     return item
 
 
+_SENSOR_NAMES: Final = {"past", "born", "last_seen"}
+
+
 def _read_sensor(item: "Item") -> Sensor:
+    if not _SENSOR_NAMES & item.keys():  # as most hours
+        return NO_SENSOR
     return Sensor(
         past_us=_number(item, "past", -1),
         born=int.from_bytes(item["born"]["B"]) if "born" in item else 0,

@@ -1,11 +1,11 @@
 """The reads of stores in memory: the twin of `dynamodb_reads.py` under the same contract tests."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import accumulate
 
 from projections.memory import MemoryStores
 from projections.packs import Pack, bounds
-from projections.reads import Listing, Page, Silence
+from projections.reads import Listing, Page, Reads, Silence
 from projections.rows import Row, RowKey, directory_scope
 
 
@@ -48,6 +48,10 @@ class MemoryReads:
         """What the directory says of these sensors."""
         found = self._stores.directory
         return {sensor_id: Listing(sensor_id, *found[sensor_id]) for sensor_id in sensor_ids if sensor_id in found}
+
+    def at_once[T](self, questions: Sequence[Callable[[Reads], T]]) -> Sequence[T]:
+        """The answers to several questions."""
+        return [question(self) for question in questions]
 
     def _part(self, scope: str) -> list[Listing]:
         found = self._stores.directory.items()

@@ -77,6 +77,12 @@ class Reads(Protocol):
     def listings(self, sensor_ids: Collection[str]) -> Mapping[str, Listing]:
         """What the directory says of these sensors; those it does not know are left out."""
 
+    def at_once[T](self, questions: Sequence[Callable[["Reads"], T]]) -> Sequence[T]:
+        """The answers to several questions, in their order, none of which waits for another: each is of a moment of its own.
+
+        One that fails fails them all. None may ask several at once itself.
+        """
+
 
 type ReadSteps[T] = Steps[T, Reads]
 
@@ -85,3 +91,8 @@ def look[T](question: Callable[[Reads], T]) -> ReadSteps[T]:
     """Yield one question and return its answer: `rows = yield from look(lambda reads: reads.rows(keys))`."""
     answer: T = yield question
     return answer
+
+
+def look_at_once[T](questions: Sequence[Callable[[Reads], T]]) -> ReadSteps[Sequence[T]]:
+    """Yield several questions as one, of which none needs another's answer, and return the answers in their order."""
+    return (yield from look(lambda reads: reads.at_once(questions)))

@@ -1,8 +1,8 @@
 """The register of projection generations: which numbers were taken, and which of them were dropped.
 
-One item for each stands beside the pointer (`generations.py`), named `g2` and so on. Numbers only go up, and one that was dropped
-is never taken again: a worker of it that comes back late would write into another one's tables. So no item is ever removed, and
-a drop marks it before anything is deleted.
+One item for each stands beside the pointer (`generations.py`), named `g2` and so on. Numbers only go up, and one that was
+dropped is never taken again: a worker of it that comes back late would write into another one's tables. So no item is ever
+removed, and a drop marks it before anything is deleted.
 """
 
 import re
@@ -48,8 +48,8 @@ type Register = Mapping[int, Registered]
 def chosen(asked: int | None, live: int, register: Register, *, has_tables: bool = False) -> int:
     """The number of the generation to be filled: the next one, or that which was asked for. Pure.
 
-    `has_tables`: whether the one that was asked for has tables, which an installation may have made without the register. Raises
-    NotRebuilt when that number may not be filled.
+    `has_tables`: whether the one that was asked for has tables, which an installation may have made without the register.
+    Raises NotRebuilt when that number may not be filled.
     """
     following = max(live, *register, 0) + 1
     if asked is None:

@@ -4,6 +4,7 @@ Each row belongs to one shard, named at the end of its window; readers merge the
 """
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from projections import sheets
@@ -12,7 +13,7 @@ from projections.retention import Gap
 from projections.sheets import Sheet
 from telemetry.errors import ReasonCode
 from telemetry.limits import MICRO
-from telemetry.reading import Reading, parse_timestamp, sortable_time
+from telemetry.reading import Reading, sortable_time
 from telemetry.shards import hash_key
 
 FLEET: Final = "all"
@@ -157,12 +158,18 @@ def sensor_total(sensor_id: str) -> RowKey:
     return RowKey(sensor_scope(sensor_id), TOTAL)
 
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_LENGTH_US: Final = {"minute": HOUR_US // 60, "hour": HOUR_US, "day": 24 * HOUR_US, "sheet": 24 * HOUR_US}
+
+
 def window_us(window: str) -> tuple[int, int]:
     """When a window that is not the total begins, and when the next one does: microseconds since 1970."""
     kind, _, text = window.partition("#")
-    length_us = {"minute": HOUR_US // 60, "hour": HOUR_US, "day": 24 * HOUR_US, "sheet": 24 * HOUR_US}[kind]
-    begin_us = parse_timestamp(text + "2026-11-23T00:00Z"[len(text) :])
-    return begin_us, begin_us + length_us
+    # Our own writing, read by the thousand: nothing of it needs the care that senders' times do.
+    begin = datetime.fromisoformat(text + "2026-11-23T00:00Z"[len(text) :])
+    begin_us = (begin - _EPOCH) // _MICROSECOND
+    return begin_us, begin_us + _LENGTH_US[kind]
 
 
 def hour_window(hour: int) -> str:

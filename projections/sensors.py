@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from projections.fleet import FleetReader
 from projections.fold import Stats, merge
 from projections.marks import Answer, Which, digest, row_version
-from projections.reads import ROWS_MAX, Listing, Page, Reads, ReadSteps, Silence, look
+from projections.reads import ROWS_MAX, Listing, Page, Reads, ReadSteps, Silence, look, look_at_once
 from projections.rows import DIRECTORY_SCOPES, Row, RowKey, sensor_total
 
 
@@ -83,17 +83,21 @@ def silence(gone_s: int, silent_s: int, most: int) -> ReadSteps[Silent]:
     Seconds since 1970, as the directory has them. Eventually consistent. It costs no more in a fleet of a million that is well.
     """
     silent = gone = 0
-    for scope in DIRECTORY_SCOPES:
-        after: Silence | None = None
-        while True:
-            if gone > most:  # enough of those are known: on to the others
-                after = max(after or Silence(gone_s, ""), Silence(gone_s, ""))
-            items, more = yield from look(_seen_after(scope, after))
-            gone += sum(one.seen_s < gone_s for one in items)
-            silent += sum(gone_s <= one.seen_s < silent_s for one in items)
-            if not more or items[-1].seen_s >= (gone_s if silent > most else silent_s):
-                break
-            after = items[-1]
+    # The parts that may hold more, and after whom.
+    left: dict[str, Silence | None] = dict.fromkeys(DIRECTORY_SCOPES)
+    while left:
+        pages = yield from look_at_once([_seen_after(scope, after) for scope, after in left.items()])
+        for page in pages:
+            gone += sum(one.seen_s < gone_s for one in page.items)
+            silent += sum(gone_s <= one.seen_s < silent_s for one in page.items)
+        if silent > most and gone > most:
+            break
+        # Once enough of a kind are known, on to the others.
+        end_s = gone_s if silent > most else silent_s
+        lasts = {scope: page.items[-1] for scope, page in zip(left, pages, strict=True) if page.more}
+        left = {
+            scope: max(last, Silence(gone_s, "")) if gone > most else last for scope, last in lasts.items() if last.seen_s < end_s
+        }
     return Silent(min(silent, most + 1), min(gone, most + 1))
 
 
@@ -110,17 +114,17 @@ def _merged[T: Listing | Silence](
 ) -> ReadSteps[Page[T]]:
     """The first `limit` of what all parts of the directory hold. `page` asks for a few of a part, after the last one had.
 
-    A part is asked for twice its share, and again once that is used up.
+    Each part is asked for twice its share, all of them at once, and again once that is used up.
     """
     few = 2 * -(-limit // len(DIRECTORY_SCOPES))
     parts = [_Part[T](scope) for scope in DIRECTORY_SCOPES]
     found: list[T] = []
     while len(found) < limit:
-        for part in parts:
-            if part.more and not part.waiting:
-                items, part.more = yield from look(page(part.scope, part.last, few))
+        if asked := [part for part in parts if part.more and not part.waiting]:
+            pages = yield from look_at_once([page(part.scope, part.last, few) for part in asked])
+            for part, (items, more) in zip(asked, pages, strict=True):
                 part.waiting.extend(items)
-                part.last = items[-1] if items else None
+                part.last, part.more = items[-1] if items else None, more
         if not (waiting := [part.waiting for part in parts if part.waiting]):
             break
         found.append(min(waiting, key=itemgetter(0)).popleft())

@@ -86,7 +86,7 @@ def decode(data: bytes) -> Sheet:
                 Cell(
                     count,
                     total >> 1 ^ -(total & 1),
-                    squares >> 1 ^ -(squares & 1),
+                    squares >> 1,  # which are never negative
                     minimum >> 1 ^ -(minimum & 1),
                     maximum >> 1 ^ -(maximum & 1),
                 )

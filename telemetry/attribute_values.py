@@ -4,7 +4,8 @@ botocore walks each of them member by member along its model, which takes longer
 what its own serializer and parser do of JSON, and nothing else differently.
 """
 
-from base64 import b64decode, b64encode
+from base64 import b64encode
+from binascii import a2b_base64
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -53,11 +54,11 @@ class AttributeValueParser(JSONParser):
     """Reads answers."""
 
     def _handle_structure(self, shape: Any, value: Any) -> Any:
-        return _walk(value, b64decode) if shape.name == _SHAPE else super()._handle_structure(shape, value)  # type: ignore[misc]
+        return _walk(value, a2b_base64) if shape.name == _SHAPE else super()._handle_structure(shape, value)  # type: ignore[misc]
 
     def _handle_map(self, shape: Any, value: Mapping[str, Any]) -> Any:
         if shape.value.name == _SHAPE:
-            return {name: _walk(one, b64decode) for name, one in value.items()}
+            return {name: _walk(one, a2b_base64) for name, one in value.items()}
         return super()._handle_map(shape, value)  # type: ignore[misc]
 
 

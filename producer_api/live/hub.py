@@ -12,10 +12,11 @@ from typing import Final
 from botocore.exceptions import BotoCoreError, ClientError
 from msgspec import Struct
 
-from producer_api.live.topics import Snapshot, Topic, differences, freshness, snapshot_of, stands_at
+from producer_api.live.topics import State, Topic, differences, freshness, state_of
 from producer_api.reading.answers import now_us
 from producer_api.reading.asking import Asking
 from producer_api.reading.shapes import ENCODER
+from projections.dynamodb_reads import LiveLook
 from telemetry.errors import TelemetryError, TooManyStreams
 from telemetry.logs import SparseLog
 from telemetry.retry import SENSELESS
@@ -41,9 +42,9 @@ class Stream:
     unsent_bytes: int = 0
 
     def tell(self, message: bytes) -> None:
-        """Send a message; one who does not take what was sent is left."""
+        """Send a message, which may be of any size; one who has not taken what was sent before is left."""
+        self.unsent.put_nowait(message if self.unsent_bytes < UNSENT_BYTES_MAX else None)
         self.unsent_bytes += len(message)
-        self.unsent.put_nowait(message if self.unsent_bytes <= UNSENT_BYTES_MAX else None)
 
     async def messages(self) -> AsyncIterator[bytes]:
         """What was told, until the end."""
@@ -57,8 +58,7 @@ class _Told:
     """A topic, who listens, and what they know."""
 
     streams: set[Stream]
-    snapshot: Snapshot
-    stands_at: object
+    state: State
 
 
 class Hub:
@@ -78,7 +78,7 @@ class Hub:
 
     async def snapshot(self, topic: Topic) -> bytes:
         """The message that a stream begins with."""
-        return message_of("snapshot", (await self._told(topic)).snapshot)
+        return message_of("snapshot", (await self._told(topic)).state.snapshot)
 
     async def listen(self, topic: Topic, stopping: Callable[[], bool]) -> AsyncIterator[bytes]:
         """The state, and what changes from then on. Raises TooManyStreams, and what asking raises, before the first message."""
@@ -86,8 +86,7 @@ class Hub:
             raise TooManyStreams
         told, stream = await self._told(topic), Stream(stopping)
         # Nothing is awaited in between: what is told from now on follows this state.
-        stream.tell(message_of("snapshot", told.snapshot))
-        stream.unsent_bytes = 0
+        stream.tell(message_of("snapshot", told.state.snapshot))
         self._topics[topic] = told
         told.streams.add(stream)
         if self._looking is None or self._looking.done():
@@ -106,6 +105,9 @@ class Hub:
 
     async def _told(self, topic: Topic) -> _Told:
         if told := self._topics.get(topic):
+            look = await self._asking.look()
+            if told.state.snapshot.generation != look.pointer.generation:  # nobody begins with what was live before
+                await self._tell_of(topic, told, look, with_freshness=False)
             return told
         if (task := self._beginning.get(topic)) is None:
             task = self._beginning[topic] = asyncio.create_task(self._begin(topic))
@@ -113,8 +115,7 @@ class Hub:
         return await asyncio.shield(task)
 
     async def _begin(self, topic: Topic) -> _Told:
-        look, now = await self._asking.look(), now_us()
-        return _Told(set(), await snapshot_of(topic, look, self._asking, now), stands_at(look, topic, now))
+        return _Told(set(), await state_of(topic, await self._asking.look(), self._asking, now_us()))
 
     async def _look_on(self) -> None:
         """While anybody listens."""
@@ -131,20 +132,21 @@ class Hub:
     async def _tell_all(self, *, with_freshness: bool) -> None:
         look = await self._asking.look()
         for topic, told in list(self._topics.items()):
-            now = now_us()
-            if (stands := stands_at(look, topic, now)) != told.stands_at:
-                after = await snapshot_of(topic, look, self._asking, now)
-                messages = [message_of(*event) for event in differences(told.snapshot, after)]
-                told.snapshot, told.stands_at = after, stands
-                for message in messages:
-                    _tell(told, message)
-            if with_freshness:
-                _tell(told, message_of("freshness", freshness(look, topic)))
+            await self._tell_of(topic, told, look, with_freshness=with_freshness)
             for stream in list(told.streams):
                 if stream.stopping():
                     told.streams.discard(stream)
                     later_s = random.uniform(0, _CLOSING_S - _LOOK_S)  # noqa: S311  as above
                     asyncio.get_running_loop().call_later(later_s, stream.unsent.put_nowait, None)
+
+    async def _tell_of(self, topic: Topic, told: _Told, look: LiveLook, *, with_freshness: bool) -> None:
+        after = await state_of(topic, look, self._asking, now_us(), told.state)
+        before, told.state = told.state, after
+        events = list(differences(before.snapshot, after.snapshot)) if after is not before else []
+        if with_freshness:
+            events.append(("freshness", freshness(look, topic)))
+        if events:  # written once for all, and sent at once: sending costs more than what is sent
+            _tell(told, b"".join(message_of(*event) for event in events))
 
 
 def message_of(name: str, data: Struct) -> bytes:

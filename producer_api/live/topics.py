@@ -1,9 +1,10 @@
 """What live streams are about: the whole state of a topic, and what differs between one moment's and the next one's."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,10 +14,10 @@ from producer_api.reading.asking import Asking, Told
 from producer_api.reading.common import Stretch
 from producer_api.reading.shapes import DetailShape, SensorShape, WindowShape
 from producer_api.reading.telling import detail_shape, sensor_shape, window_shape
-from projections.calendar import Interval, windows
+from projections.calendar import Interval, Window, windows
 from projections.dynamodb_reads import LiveLook
 from projections.fold import Stats
-from projections.history import fleet_history, sensor_history
+from projections.history import Measured, fleet_history, sensor_history
 from projections.marks import Answer, Which
 from projections.ranges import sensor_total
 from projections.zones import Zone
@@ -73,14 +74,47 @@ type Event = tuple[str, Struct]
 """A name and what it says."""
 
 
-async def snapshot_of(topic: Topic, look: LiveLook, asking: Asking, now_us: int) -> Snapshot:
-    """A topic's state at a look. Raises what asking raises."""
-    subject, whole = topic.subject, Stretch(None, None, topic.zone, {})
+@dataclass(frozen=True, slots=True)
+class State:
+    """A topic's state at a look, and what was read for it, so that a later one reads only what may differ."""
+
+    snapshot: Snapshot
+    totals: Told[Stats]
+    sensors: Sequence[Told[Stats]]
+    measured: Told[Sequence[Measured]]
+    last: Window
+    """The window that was now."""
+
+
+async def state_of(topic: Topic, look: LiveLook, asking: Asking, now_us: int, known: State | None = None) -> State:
+    """A topic's state at a look: `known` itself when nothing may differ from that. Raises what asking raises.
+
+    What was read is read again once the mark that it stands on has moved.
+    """
     totals = Told(Answer(look.fleet.stats, look.fleet.marks(Which.TOTALS)), look.pointer.generation)
-    sensors: list[Told[Stats]] = [
-        await asking.ask(("sensor", sensor_id), partial(sensor_total, sensor_id=sensor_id)) for sensor_id in topic.sensor_ids
-    ]
-    told = totals if subject is None else sensors[0]
+    sensors = known.sensors if known else []
+    if known is None or any(_moved(one, look) for one in sensors):
+        sensors = [
+            await asking.ask(("sensor", sensor_id), partial(sensor_total, sensor_id=sensor_id))
+            for sensor_id in topic.sensor_ids
+        ]
+    last = next(windows(topic.zone, topic.interval, now_us, now_us + 1))
+    if known and last == known.last and not _moved(known.measured, look) and not _closes(last, known.measured, look):
+        measured, shapes = known.measured, known.snapshot.windows
+    else:
+        measured = await _last_windows(topic, asking, now_us)
+        shapes = [window_shape(one, topic.zone, measured.marks.as_of_us) for one in measured.value if one.cell]
+    if known and sensors is known.sensors and measured is known.measured and (topic.subject or not _moved(known.totals, look)):
+        return known
+    if {one.generation for one in (totals, measured, *sensors)} != {look.pointer.generation}:
+        return await state_of(topic, await asking.look(), asking, now_us)  # another one has become live meanwhile
+    told = totals if topic.subject is None else sensors[0]
+    return State(_snapshot(topic, told, shapes, sensors, now_us), totals, sensors, measured, last)
+
+
+def _snapshot(
+    topic: Topic, told: Told[Stats], shapes: list[WindowShape], sensors: Sequence[Told[Stats]], now_us: int
+) -> Snapshot:
     return Snapshot(
         generation=told.generation,
         as_of=as_of_text(told.marks.as_of_us),
@@ -88,8 +122,8 @@ async def snapshot_of(topic: Topic, look: LiveLook, asking: Asking, now_us: int)
         version=VERSION,
         interval=topic.interval.value,
         tz=topic.zone.name,
-        stats=detail_shape(told, whole),
-        windows=await _last_windows(topic, asking, now_us),
+        stats=detail_shape(told, Stretch(None, None, topic.zone, {})),
+        windows=shapes,
         sensors=[sensor_shape(name, one.value, now_us) for name, one in zip(topic.sensor_ids, sensors, strict=True)],
     )
 
@@ -118,14 +152,21 @@ def freshness(look: LiveLook, topic: Topic) -> Freshness:
     return Freshness(as_of_text(as_of_us), None if as_of_us is None else lag_ms(as_of_us), VERSION)
 
 
-def stands_at(look: LiveLook, topic: Topic, now_us: int) -> object:
-    """What tells whether a topic's state may differ from that at another look: its marks, and which window is the last."""
-    which = (Which.TOTALS, Which.WINDOWS) if topic.subject is None else (Which.TOTALS, Which.EVERYTHING)
-    marks = [look.fleet.marks(one) for one in (*which, *((Which.EVERYTHING,) if topic.sensor_ids else ()))]
-    positions = tuple(tuple((shard_id, mark.position) for shard_id, mark in one.shards.items()) for one in marks)
-    last = next(windows(topic.zone, topic.interval, now_us, now_us + 1))
-    over = tuple(one.as_of_us is not None and one.as_of_us >= last.start_us for one in marks)
-    return look.pointer, positions, last, over
+def _moved(told: Told[Any], look: LiveLook) -> bool:
+    """Whether the mark that something was told at stands elsewhere at a look."""
+    there, here = told.marks.shards, look.fleet.marks(told.marks.which).shards
+    return (
+        told.generation != look.pointer.generation
+        or here.keys() != there.keys()
+        or any(here[shard_id].position != mark.position for shard_id, mark in there.items())
+    )
+
+
+def _closes(last: Window, told: Told[Any], look: LiveLook) -> bool:
+    """Whether the window before the last one is over by now, and was not when it was told."""
+    as_of = (look.fleet.marks(told.marks.which).as_of_us, told.marks.as_of_us)
+    over, was_over = (one is not None and one >= last.start_us for one in as_of)
+    return over != was_over
 
 
 def _figures(stats: DetailShape) -> DetailShape:
@@ -137,8 +178,8 @@ def _measured(sensor: SensorShape | None) -> object:
     return sensor and replace(sensor, silent_for_s=None)
 
 
-async def _last_windows(topic: Topic, asking: Asking, now_us: int) -> list[WindowShape]:
-    """The last ones up to the one that is now; those without readings left out."""
+async def _last_windows(topic: Topic, asking: Asking, now_us: int) -> Told[Sequence[Measured]]:
+    """The last ones up to the one that is now."""
     begin_us = max(now_us - topic.points * _LONGEST_US[topic.interval], 0)
     found = list(windows(topic.zone, topic.interval, begin_us, now_us + 1))[-topic.points :]
     edges = [found[0].start_us, *(one.end_us for one in found)]
@@ -146,5 +187,4 @@ async def _last_windows(topic: Topic, asking: Asking, now_us: int) -> list[Windo
         steps = partial(fleet_history, edges=edges)
     else:
         steps = partial(sensor_history, sensor_id=topic.subject, edges=edges)
-    told = await asking.ask(("live", topic, edges[0], edges[-1]), steps)
-    return [window_shape(one, topic.zone, told.marks.as_of_us) for one in told.value if one.cell]
+    return await asking.ask(("live", topic, edges[0], edges[-1]), steps)

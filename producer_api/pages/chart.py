@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from producer_api.live.topics import VERSION, Topic, snapshot_of
+from producer_api.live.topics import VERSION, Topic, state_of
 from producer_api.pages.view import LATELY, Range, View
 from producer_api.reading.answers import as_of_text
 from producer_api.reading.asking import Asking
@@ -55,7 +55,7 @@ async def chart_of(sensor_id: str | None, view: View, look: LiveLook, asking: As
     interval = view.interval or (lately.interval if lately else None)
     if view.points is not None and interval is not None and not view.percentiles:
         topic = Topic((sensor_id,) if sensor_id is not None else (), interval, view.points, view.zone)
-        told = await snapshot_of(topic, look, asking, now_us)
+        told = (await state_of(topic, look, asking, now_us)).snapshot
         return _chart(
             sensor_id,
             view,

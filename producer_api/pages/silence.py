@@ -1,6 +1,7 @@
 """How many sensors have been silent for a while, counted now and then for all pages. Blocking; for one thread."""
 
 import time
+from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Final
 
 from producer_api.pages.wording import SILENT_COUNTED_MAX
@@ -28,12 +29,14 @@ def gone_s(now_s: int) -> int:
 class SilenceCount:
     """Counts the silent sensors of the live generation."""
 
-    def __init__(self, dynamodb: "DynamoDBClient", live: LiveNames) -> None:
+    def __init__(self, dynamodb: "DynamoDBClient", live: LiveNames, at_once: Executor) -> None:
+        """`at_once` are threads to ask all parts of the directory on."""
         self._dynamodb = dynamodb
         self._live = live
+        self._at_once = at_once
 
     def look(self) -> Silent:
         """Count them. Raises boto3's errors, and NotSetUp when there is no pointer."""
         now_s = int(time.time())
-        reads = AwsReads(self._dynamodb, self._live.names(self._live.pointer()))
+        reads = AwsReads(self._dynamodb, self._live.names(self._live.pointer()), threads=self._at_once)
         return run(silence(gone_s(now_s), now_s - SILENT_AFTER_S - _SEEN_WITHIN_S, SILENT_COUNTED_MAX), reads)

@@ -6,7 +6,7 @@ Marks are read first, rows after, so an answer holds all that its marks say (con
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -82,11 +82,14 @@ class Asking:
         dynamodb: "DynamoDBClient",
         names: Callable[[Pointer], ResourceNames],
         shards: Shared[ShardMap],
+        at_once: Executor,
     ) -> None:
+        """`at_once` are threads for what one question asks at once, CALLS_AT_ONCE of them; they end with it."""
         self._looks = looks
         self._dynamodb = dynamodb
         self._names = names
         self._shards = shards
+        self._at_once = at_once
         self._threads = ThreadPoolExecutor(THREADS, "questions")
         self._under_way: dict[Hashable, asyncio.Task[Told[Any]]] = {}
         self.read_units = defaultdict[str, float](float)
@@ -126,7 +129,7 @@ class Asking:
 
     async def _answer[T](self, kind: str, question: Question[T]) -> Told[T]:
         look = await self._looks.get()
-        reads = AwsReads(self._dynamodb, self._names(look.pointer))
+        reads = AwsReads(self._dynamodb, self._names(look.pointer), threads=self._at_once)
         thread = asyncio.get_running_loop().run_in_executor(self._threads, lambda: run(question(KnownFleet(look.fleet)), reads))
         try:
             return Told(await asyncio.wait_for(thread, READ_S_MAX), look.pointer.generation)
@@ -159,7 +162,8 @@ class Asking:
 
     def close(self) -> None:
         """Take no more questions."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._at_once):
+            threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _check_kept(marks: Marks, positions: Sequence[Position], stream: int) -> None:

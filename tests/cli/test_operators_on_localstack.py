@@ -1,7 +1,6 @@
 """Operators' commands on stream and tables of LocalStack, which the projector fills within the test's process."""
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -9,13 +8,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import telemetry
-from projections.decoding import Record
-from projections.dynamodb import AwsStores
-from projections.effects import run
-from projections.projector import ShardProjector
 from telemetry.events import encode_event
-from telemetry.shards import Shard, list_shards
 from tests.projections.logs import reading
+from tests.support.projected import project
 from tests.support.stack import Stack
 
 type Typed = Callable[..., Result]
@@ -29,34 +24,13 @@ def typed(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Typed:
     return lambda *words: CliRunner(env={**stack.environ, "PORT": "0"}).invoke(telemetry, words)
 
 
-def _project(stack: Stack) -> None:
-    """What the stream holds, from where the tables are."""
-    stores = AwsStores(stack.dynamodb, stack.kinesis, stack.names, patience_s=10)
-    for shard in list_shards(stack.kinesis, stack.names.stream).open:
-        projector = ShardProjector(shard, time.time)
-        run(projector.start(), stores)
-        run(projector.project(_records(stack, shard, projector.position), caught_up=True), stores)
-        run(projector.flush(), stores)
-    stores.close()
-
-
-def _records(stack: Stack, shard: Shard, after: int) -> list[Record]:
-    asked: Any = {"StreamName": stack.names.stream, "ShardId": shard.shard_id, "ShardIteratorType": "TRIM_HORIZON"}
-    page = stack.kinesis.get_records(ShardIterator=stack.kinesis.get_shard_iterator(**asked)["ShardIterator"])
-    return [
-        Record(int(one["SequenceNumber"]), one["Data"], int(one["ApproximateArrivalTimestamp"].timestamp() * 1000))
-        for one in page["Records"]
-        if int(one["SequenceNumber"]) > after
-    ]
-
-
 def test_operators_decide_and_prove(stack: Stack, typed: Typed) -> None:
     """A letter is retried in vain, and discarded; tables are equal to the log, before and after; a damaged row is named."""
     found = [reading(f"s-{number % 7}", 60 * number, number) for number in range(READINGS)]
     records: Any = [{"PartitionKey": one.sensor_id, "Data": encode_event(one, 0)} for one in (*found, *found[:5])]
     records.append({"PartitionKey": "broken", "Data": b"{broken"})
     stack.kinesis.put_records(StreamName=stack.names.stream, Records=records)
-    _project(stack)
+    project(stack)
     answer = typed("verify")
     assert answer.exit_code == 0, answer.output
     assert answer.stdout.startswith(f"Equal: generation 1, {READINGS + 5} readings")
@@ -65,7 +39,7 @@ def test_operators_decide_and_prove(stack: Stack, typed: Typed) -> None:
     assert typed("dead-letters", "retry").exit_code == 4
     assert "not-json" in typed("dead-letters").stdout
     assert typed("dead-letters", "discard", letter["place"], "--because", "a test", "--by", "ada").exit_code == 0
-    _project(stack)
+    project(stack)
     assert "discarded by ada" in typed("dead-letters", "show", letter["place"], "--hex").stdout
     assert typed("verify").exit_code == 0
     told = json.loads(typed("doctor", "--json").stdout)

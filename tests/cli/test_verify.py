@@ -1,5 +1,6 @@
 """What `telemetry verify` says, and how it exits, on tables and a log in memory."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -10,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from cli.main import telemetry
 from cli.verifying import Proof
+from operations.verified import Verified
 from projections.memory import MemoryStores
 from projections.rows import PROGRESS
 from telemetry.log import Gap
@@ -40,9 +42,7 @@ def missing() -> list[Gap]:
 
 
 @pytest.fixture
-def typed(
-    monkeypatch: pytest.MonkeyPatch, stores: MemoryStores, gaps: list[Gap], missing: list[Gap], tmp_path: Path
-) -> Typed:
+def typed(monkeypatch: pytest.MonkeyPatch, stores: MemoryStores, gaps: list[Gap], missing: list[Gap], tmp_path: Path) -> Typed:
     @contextmanager
     def proof(generation: int | None) -> Iterator[Proof]:
         log = WholeLog(PARTS, gaps[0] if gaps else None)
@@ -63,6 +63,36 @@ def test_what_is_equal_is_said(typed: Typed, tmp_path: Path) -> None:
     assert (answer.exit_code, answer.stdout.startswith("Equal: generation 3, 3 readings")) == (0, True)
     assert answer.stderr.startswith("About 3 readings")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_equal_is_kept_for_promote(
+    monkeypatch: pytest.MonkeyPatch, stores: MemoryStores, gaps: list[Gap], tmp_path: Path
+) -> None:
+    """With the place of each shard when it began; not of a part, nor of what differs or has a gap."""
+    kept: list[Verified] = []
+
+    @contextmanager
+    def proof(generation: int | None) -> Iterator[Proof]:
+        log = WholeLog(PARTS, gaps[0] if gaps else None)
+        yield Proof(ResourceNames("t", generation or 1), Tables(stores), lambda: (log, ()), kept.append)
+
+    monkeypatch.setattr("cli.verifying.proof", proof)
+
+    def typed(*words: str) -> int:
+        return CliRunner().invoke(telemetry, ["verify", "--tmp", str(tmp_path), *words]).exit_code
+
+    assert typed("g2", "--sensor", "a") == typed("g2", "--since", "-1d") == typed("g2", "--shard", SHARD.shard_id) == 0
+    assert kept == []
+    assert typed("g2") == 0
+    (found,) = kept
+    assert (found.generation, found.positions) == (2, {SHARD.shard_id: 2})
+    assert abs(found.at_us / 1e6 - time.time()) < 60
+    gaps.append(Gap(SHARD.shard_id, 1, 2))
+    assert typed("g2") == 5
+    gaps.clear()
+    _damage(stores)
+    assert typed("g2") == 4
+    assert kept == [found]
 
 
 def test_what_differs_is_named(typed: Typed, stores: MemoryStores) -> None:

@@ -77,6 +77,31 @@ def test_nothing_is_checkpointed_that_is_not_flushed() -> None:
     assert not stores.rows
 
 
+class Hurry:
+    """Follows a pointer that a promote has marked for its generation, from the second delivery on."""
+
+    def __init__(self) -> None:
+        self.began = 0
+
+    def begin(self) -> None:
+        self.began += 1
+
+    def hurried(self) -> bool:
+        return self.began > 1
+
+
+def test_while_a_promote_waits_all_is_made_durable_with_each_delivery() -> None:
+    """However lazy the policy; a delivery without news writes nothing, and each is begun when it may be."""
+    stores, hurry = MemoryStores(), Hurry()
+    processor = ShardRecordProcessor(lambda _: (projector(policy=LAZY), stores), lambda *_: True, following=hurry)
+    answers = said(
+        processor, START, delivery(1, behind_ms=1), delivery(2, behind_ms=1), acknowledge(2), process_records({}, behind_ms=1)
+    )
+    assert (answers.count(checkpoint(2)), hurry.began) == (1, 3)
+    row = stores.rows[SHARD.shard_id, PROGRESS]
+    assert (row.progress.flushed.position, row.stats.count, row.progress.beat) == (2, 2, 1)
+
+
 def test_a_position_is_checkpointed_once() -> None:
     """Idle ticks and a shutdown without news ask for nothing."""
     answers = said(on(MemoryStores()), START, delivery(1), acknowledge(1), process_records({}), SHUTDOWN_REQUESTED, LEASE_LOST)

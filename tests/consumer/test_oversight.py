@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from consumer.watch import Patience
 from operations.observation import Leader, Lease, Observation
 from operations.restarts import Restart
 from projections.rows import PROGRESS, Row
-from telemetry.errors import StreamMissing, TelemetryError, WrongStream
+from telemetry.errors import PointerMoved, StreamMissing, TelemetryError, WrongStream
 from telemetry.settings import Settings
 from telemetry.shards import Shard, ShardMap
 
@@ -33,11 +34,20 @@ class StoryWorld:
         self.looks = 0
         self.away = False
         self.gone: TelemetryError | None = None
+        self.moved: PointerMoved | None = None
+        self.pointers = 0
         self.stuck = False
         self.stuck_at = 0
         self.leader_is_back = self.helpless = False
         self.leases = {"one": "me"}
         self.remade: list[str] = []
+
+    def follow(self) -> None:
+        self.pointers += 1
+        if self.away:
+            raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
+        if self.moved:
+            raise self.moved
 
     def observe(self) -> Observation:
         if self.gone:
@@ -104,6 +114,23 @@ def test_it_looks_when_it_is_time_and_not_before(subject: Subject) -> None:
         subject.clock.now_s += 0.125
         subject.oversight.look()
     assert subject.world.looks == 2
+
+
+def test_the_pointer_is_looked_at_every_second(subject: Subject) -> None:
+    """However seldom it looks at all the rest; one that has moved is told to whoever asked."""
+    with StatusFile(subject.path, "me") as status:
+        seldom = Oversight("me", replace(PATIENCE, look_every_s=10), status, subject.clock)
+        seldom.world = subject.world
+        seldom.begin()
+        for _ in range(72):
+            subject.clock.now_s += 0.125
+            assert seldom.look() is None
+        assert (subject.world.pointers, subject.world.looks) == (9, 0)
+        subject.world.moved = PointerMoved("to another generation")
+        subject.clock.now_s += 1
+        with pytest.raises(PointerMoved):
+            seldom.look()
+    assert subject.oversight.worked()
 
 
 def test_h09_a_dead_leaders_lock_is_removed_and_our_daemon_takes_its_place(subject: Subject) -> None:

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from consumer.supervisor import supervise
-from telemetry.errors import NotSetUp, StreamMissing, WrongStream
+from telemetry.errors import NotSetUp, PointerMoved, StreamMissing, WrongStream
 
 
 class Stopping(threading.Event):
@@ -61,6 +61,8 @@ class Overseer:
         self._worked_now = False
         self.phases: list[tuple[str, dict[str, Any]]] = []
         self.wrong = False
+        self.moves = 0
+        """How often the pointer is still to move."""
         self._worked = iter(worked)
         self._reasons = iter(reasons)
 
@@ -73,6 +75,9 @@ class Overseer:
     def look(self) -> str | None:
         if self.wrong:
             raise WrongStream("made again")
+        if self.moves:
+            self.moves -= 1
+            raise PointerMoved("to generation 2")
         return next(self._reasons, None)
 
     def tell(self, phase: str, **details: Any) -> None:
@@ -150,6 +155,18 @@ def test_h06_a_record_processor_that_died_ends_the_run_at_once() -> None:
     supervise(start, overseer, Stopping(waits_max=2))
     assert runs[0].calls == ["kill"]
     assert overseer.phases[1][1]["reason"] == "record processor 4712 died"
+
+
+def test_a_pointer_that_moved_is_followed_at_once() -> None:
+    """Without a pause, and it is no restart: nothing has failed."""
+    runs, start = runs_of(lambda: FakeRun(status=None))
+    overseer, stopping = Overseer(), Stopping(waits_max=4)
+    overseer.moves = 2
+    supervise(start, overseer, stopping)
+    assert [run.calls for run in runs] == [["kill"], ["kill"], ["stop"]]
+    assert [phase for phase, _ in overseer.phases] == ["starting", "following"] * 2 + ["starting", "stopping"]
+    assert overseer.phases[1][1] == {"why": "to generation 2"}
+    assert set(stopping.waits) == {0.1}
 
 
 def test_the_phases_of_a_run_are_told() -> None:

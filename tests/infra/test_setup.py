@@ -3,12 +3,14 @@
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from infra.setup import load_definition, set_up
+from infra.setup import load_definition, main, set_up
 from projections.generations import check_stream, read_pointer
+from projections.register import mark_dropped
 from telemetry.names import ResourceNames
 from telemetry.settings import Settings
 from telemetry.streams import StreamPlace
@@ -122,6 +124,18 @@ def test_an_interrupted_set_up_is_completed(own_stack: Stack, missing: list[str]
     for table in tables.values():
         assert own_stack.dynamodb.describe_table(TableName=table["name"])["Table"]["TableStatus"] == "ACTIVE"
     assert check_stream(own_stack.kinesis, own_stack.dynamodb, own_stack.names).generation == 1
+
+
+def test_a_dropped_number_is_not_made_again(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker of it that comes back late would write into its tables."""
+    names = replace(stack.names, generation=9)
+    mark_dropped(stack.dynamodb, names, 1_800_000_000_000_000)
+    for name, value in stack.environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "argv", ["infra.setup", "--generation", "9"])
+    with pytest.raises(SystemExit, match="g9 was dropped"):
+        main()
+    assert names.stats not in stack.dynamodb.get_paginator("list_tables").paginate().build_full_result()["TableNames"]
 
 
 def test_the_pointer_is_made(stack: Stack) -> None:

@@ -18,6 +18,7 @@ EARLY, LATE, WIDE = Gap(100, 200), Gap(150, 250), Gap(50, 300)
         (row(5), row(5, flushed=4), Lacking(behind=[LIVE])),
         (row(5), row(4), Lacking(behind=[LIVE])),
         (row(5), None, Lacking(behind=[LIVE])),
+        (row(0), None, Lacking()),
         (row(5, ended=True), row(5, ended=True), Lacking()),
         # The log has lost what came after the third record.
         (row(5, ended=True), row(3, ended=True), Lacking(unarchived={LIVE: 2})),

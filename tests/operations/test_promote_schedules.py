@@ -1,14 +1,13 @@
 """Promotes at any moment, on one clock: consumers whose writes land late, two API processes, promoters that sleep or die.
 
-Every choice comes from one seed. Whoever was once answered from the new generation is never answered from the old one again,
-by whatever process, and never a smaller count.
+Every choice comes from one seed. Whoever was told a count is never told a smaller one out of another generation, by whatever
+process.
 """
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from random import Random
-from typing import NamedTuple
 
 from consumer.following import POINTER_AGE_S_MAX
 from operations.lacking import Progress
@@ -16,7 +15,7 @@ from operations.promoting import SEEN_S, STILL_S, Ending, Outcome, promote
 from producer_api.shared import SHARED_AGE_S_MAX
 from projections.generations import Pointer
 from projections.rows import Row
-from tests.support.promoting import LIVE, POINTER, asked, row
+from tests.support.promoting import LIVE, POINTER, Answer, asked, row, went_back
 
 SEEDS = 150
 UNTIL_S = 90.0
@@ -25,15 +24,6 @@ LATE_S = 1.9
 """A call is given up after two seconds (`telemetry/aws.py`)."""
 
 type Delays = Iterator[float]
-
-
-class Answer(NamedTuple):
-    """What a client was told."""
-
-    asked_s: float
-    answered_s: float
-    generation: int
-    count: int
 
 
 @dataclass
@@ -105,7 +95,7 @@ class Schedule:
                     yield 0.01
                 if look.serves(asked_s):
                     break
-            self.answers.append(Answer(asked_s, self.at_s, look.generation, look.count))
+            self.answers.append(Answer(process, asked_s, self.at_s, look.generation, look.count))
             yield self.rng.uniform(0, 0.4)
 
     def read(self, look: Look) -> Delays:
@@ -165,17 +155,6 @@ class Schedule:
 
     def say(self, text: str) -> None:
         """See World."""
-
-
-def went_back(answers: list[Answer]) -> list[tuple[Answer, Answer]]:
-    """Answers of which the second was asked for after the first was there, and is of the old generation or counts less."""
-    return [
-        (one, other)
-        for one in answers
-        for other in answers
-        if other.asked_s >= one.answered_s
-        and ((one.generation, other.generation) == (2, 1) or (one.generation < other.generation and other.count < one.count))
-    ]
 
 
 def test_no_schedule_tells_anybody_less_than_before() -> None:

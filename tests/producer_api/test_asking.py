@@ -3,6 +3,8 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, cast
 
 import pytest
@@ -15,8 +17,9 @@ from projections.generations import LogStream, Pointer
 from projections.marks import Answer, Which
 from projections.ranges import Fleet
 from projections.reads import ReadSteps
-from projections.rows import PROGRESS, Progress, Row
-from telemetry.errors import NotYetCounted, Unanswerable
+from projections.rows import DIRECTORY_SCOPES, PROGRESS, Progress, Row
+from projections.sensors import SensorPage, sensors
+from telemetry.errors import NotYetCounted, StoreUnavailable, Unanswerable
 from telemetry.limits import HASH_KEY_MAX
 from telemetry.names import ResourceNames
 
@@ -28,11 +31,12 @@ class Looks:
 
     def __init__(self, position: int) -> None:
         self.position = position
+        self.generation = 1
 
     async def get(self) -> LiveLook:
         """What it says now."""
         row = Row(PROGRESS, self.position, Stats(self.position), progress=Progress(hash_range=(0, HASH_KEY_MAX)))
-        return LiveLook(Pointer(1, (LogStream("", ""),)), FleetStats({SHARD: row}))
+        return LiveLook(Pointer(self.generation, (LogStream("", ""),)), FleetStats({SHARD: row}))
 
 
 class Question:
@@ -50,11 +54,12 @@ class Question:
         return Answer(marks.shards[SHARD].position, marks)
 
 
-def asking(looks: Looks, steps: Callable[[Asking], Any]) -> Any:
+def asking(looks: Looks, steps: Callable[[Asking], Any], dynamodb: Any = None) -> Any:
     """What comes of steps that ask."""
 
     async def run() -> Any:
-        made = Asking(cast("Any", looks), cast("Any", None), lambda _: ResourceNames("t"), cast("Any", None))
+        threads = ThreadPoolExecutor(4)
+        made = Asking(cast("Any", looks), dynamodb, lambda _: ResourceNames("t"), cast("Any", None), threads)
         try:
             return await steps(made)
         finally:
@@ -94,6 +99,50 @@ def test_an_answer_that_was_under_way_is_not_taken_when_it_is_older() -> None:
 
     assert asking(looks, steps) == (4, 5)
     assert question.times == 2
+
+
+def test_an_answer_that_was_under_way_is_not_taken_when_another_generation_is_live() -> None:
+    """Whoever asked before may have it; who asks now may have been told more by another process."""
+    looks, question = Looks(4), Question()
+
+    async def steps(made: Asking) -> list[tuple[int, int]]:
+        first = asyncio.create_task(made.ask(("stats",), question))
+        await asyncio.to_thread(question.began.wait, 10)
+        looks.position, looks.generation = 5, 2
+        others = [asyncio.create_task(made.ask(("stats",), question)) for _ in range(3)]
+        await asyncio.sleep(0)
+        question.goes_on.set()
+        return [(told.generation, told.value) for told in (await first, *[await other for other in others])]
+
+    assert asking(looks, steps) == [(1, 4)] + [(2, 5)] * 3
+    assert question.times == 2
+
+
+class Directory:
+    """Tables of which one part of the directory does not answer until it is let go on; the others are empty."""
+
+    def __init__(self) -> None:
+        self.goes_on = threading.Event()
+
+    def query(self, ExpressionAttributeValues: Any, **_: Any) -> Any:  # noqa: N803  boto3's names
+        """As boto3's client has it."""
+        if ExpressionAttributeValues[":hash"] == {"S": DIRECTORY_SCOPES[7]}:
+            assert self.goes_on.wait(10)
+        return {"Items": [], "ConsumedCapacity": {"CapacityUnits": 0.5}}
+
+
+def test_a_part_of_the_directory_that_does_not_answer_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor told without it: the question has the deadline that all have."""
+    monkeypatch.setattr("producer_api.reading.asking.READ_S_MAX", 0.2)
+    tables, question = Directory(), partial(sensors, limit=5)
+
+    async def steps(made: Asking) -> SensorPage[str]:
+        with pytest.raises(StoreUnavailable, match=r"no answer within 0\.2 s"):
+            await made.ask(("sensors",), question)
+        tables.goes_on.set()
+        return (await made.ask(("sensors",), question)).value
+
+    assert asking(Looks(4), steps, tables) == SensorPage([], None)
 
 
 class Continued:

@@ -87,6 +87,16 @@ def test_h16_unprocessed_items_are_written_again(stores_on: Opened) -> None:
     assert [request["RequestItems"] for _, request in client.asked[1:]] == [left, left]
 
 
+def test_before_each_try_it_is_asked_whether_it_may_be_made(stores_on: Opened) -> None:
+    """So that who may not write any more is not on the way with a second try."""
+    client = Scripted(client_error("InternalServerError"), {"UnprocessedItems": {}})
+    asked: list[int] = []
+    stores = AwsStores(client, client, NAMES, 5, lambda: asked.append(len(client.asked)))  # type: ignore[arg-type]
+    stores.store_packs([ONE])
+    stores.close()
+    assert asked == [0, 1]
+
+
 def letters_of(count: int, data: bytes = b"{broken") -> list[DeadLetter]:
     """Dead letters of so many lines of one record."""
     return [DeadLetter(Origin(SHARD.shard_id, 7, line), data, ReasonCode.NOT_JSON, "not JSON", 0) for line in range(count)]

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from infra.setup import set_up
 from projections.generations import (
     LiveNames,
     LogStream,
+    Next,
     Pointer,
     check_stream,
     make_pointer,
@@ -131,27 +131,34 @@ def test_h29_a_stream_made_again_is_refused(own_stack: Stack) -> None:
         check_stream(kinesis, own_stack.dynamodb, names)
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """The clock that LiveNames reads: `clock.now_s`."""
-    clock = SimpleNamespace(now_s=0.0)
-    monkeypatch.setattr("projections.generations.time", SimpleNamespace(monotonic=lambda: clock.now_s))
-    return clock
-
-
-def test_live_names_follow_the_pointer_within_a_second(own_stack: Stack, clock: SimpleNamespace) -> None:
-    """Names are kept for less than a second; then the pointer is read again."""
+def test_live_names_follow_the_pointer_at_once(own_stack: Stack) -> None:
+    """It is read anew each time: what is kept for a moment only would be answered after another generation was."""
     pointer = check_stream(own_stack.kinesis, own_stack.dynamodb, own_stack.names)
     live = LiveNames(own_stack.dynamodb, own_stack.names)
-    assert live.names(live.pointer()) == ResourceNames(own_stack.names.prefix, 1)
-    point_at(own_stack, replace(pointer, generation=2))
-    clock.now_s = 0.9
-    assert live.names(live.pointer()) == ResourceNames(own_stack.names.prefix, 1)
-    clock.now_s = 1.0
-    assert live.names(live.pointer()) == ResourceNames(own_stack.names.prefix, 2)
+    for generation in (1, 2, 1):
+        point_at(own_stack, replace(pointer, generation=generation))
+        assert live.names(live.pointer()) == ResourceNames(own_stack.names.prefix, generation)
 
 
-def test_without_a_pointer_there_is_no_live_generation(own_stack: Stack, clock: SimpleNamespace) -> None:
+def test_a_pointer_that_a_promote_has_marked_is_replaced_by_who_knows_the_mark(own_stack: Stack) -> None:
+    """Two promotes of one generation have two marks; what the mark names is read as it was written, and equal without it."""
+    dynamodb, names = own_stack.dynamodb, own_stack.names
+    plain = read_pointer(dynamodb, names)
+    assert plain
+    marked, others = (replace(plain, next=Next(2, "2026-11-26T12:00:00Z", whose)) for whose in ("ours", "theirs"))
+    assert not replace_pointer(dynamodb, names, marked, plain)
+    assert replace_pointer(dynamodb, names, plain, marked)
+    assert (read_pointer(dynamodb, names), stored(own_stack)["next"]["M"]["generation"]) == (plain, {"N": "2"})
+    for known in (plain, others, replace(marked, next=Next(3, "2026-11-26T12:00:00Z", "ours"))):
+        assert not replace_pointer(dynamodb, names, known, plain)
+    found = read_pointer(dynamodb, names)
+    assert found
+    assert found.next == marked.next
+    assert replace_pointer(dynamodb, names, found, replace(plain, generation=2))
+    assert stored(own_stack).keys() == {"name", "generation", "stream_created"}
+
+
+def test_without_a_pointer_there_is_no_live_generation(own_stack: Stack) -> None:
     """Nobody has set up yet, which is told apart from a pointer to another stream."""
     own_stack.dynamodb.delete_item(TableName=own_stack.names.generations, Key={"name": {"S": "live"}})
     with pytest.raises(NotSetUp, match="set the tables up first"):

@@ -1,8 +1,11 @@
 """One contract for the reads of stores in memory and the reads of DynamoDB, and what only real tables can show."""
 
+import threading
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from operator import methodcaller
 from typing import Any
 from unittest import mock
 
@@ -20,7 +23,19 @@ from projections.memory_reads import MemoryReads
 from projections.packs import READINGS_MAX, Pack, Place, bounds, pack_of
 from projections.queries import fleet_stats
 from projections.reads import Listing, Reads, Silence
-from projections.rows import FLEET, PROGRESS, TOTAL, Mark, Progress, Row, RowKey, directory_scope, sensor_scope, sensor_total
+from projections.rows import (
+    DIRECTORY_SCOPES,
+    FLEET,
+    PROGRESS,
+    TOTAL,
+    Mark,
+    Progress,
+    Row,
+    RowKey,
+    directory_scope,
+    sensor_scope,
+    sensor_total,
+)
 from projections.sheets import Cell
 from telemetry.aws import dynamodb_client
 from telemetry.errors import StoreUnavailable
@@ -51,7 +66,8 @@ def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
         stack: Stack = request.getfixturevalue("stack")
         dynamodb = dynamodb_client(stack.settings)
         there = AwsStores(dynamodb, stack.kinesis, stack.names, patience_s=60)
-        yield Subject(AwsReads(dynamodb, stack.names), there)
+        with ThreadPoolExecutor(4) as threads:
+            yield Subject(AwsReads(dynamodb, stack.names, threads=threads), there)
         there.close()
         dynamodb.close()
 
@@ -200,6 +216,21 @@ class TestDirectory:
         assert subject.reads.listings([name]) == {}
 
 
+class TestAtOnce:
+    def test_answers_come_in_the_order_of_the_questions(self, subject: Subject, name: str) -> None:
+        """Each as if it had been asked alone, however many there are."""
+        rows = put(subject, "a", *(RowKey(f"{name}{number}", TOTAL) for number in range(40)))
+        questions = [methodcaller("rows_between", key.scope, TOTAL, TOTAL) for _, key in rows]
+        assert subject.reads.at_once(questions) == [[("a", row)] for row in rows.values()]
+        assert subject.reads.at_once([]) == []
+
+    def test_one_that_fails_fails_them_all(self, subject: Subject, name: str) -> None:
+        """Nothing is told in its place."""
+        asked = methodcaller("rows_between", name, TOTAL, TOTAL)
+        with pytest.raises(ZeroDivisionError):
+            subject.reads.at_once([asked, lambda _: 1 // 0, asked])
+
+
 def a_pack(shard: str, readings: list[Reading], begin: int = BIG) -> Pack:
     """A pack of readings of one bucket."""
     return pack_of(shard, Place(begin, 0), Place(begin + 9, len(readings)), readings)
@@ -256,6 +287,25 @@ def test_every_question_but_the_one_by_silence_is_strongly_consistent(stack: Sta
     assert [call.kwargs["ConsistentRead"] for call in dynamodb.query.call_args_list] == [True, True, True, False]
     asked = [call.kwargs["RequestItems"][stack.names.stats] for call in dynamodb.batch_get_item.call_args_list]
     assert [request["ConsistentRead"] for request in asked] == [True, True]
+
+
+def test_what_is_asked_at_once_is_under_way_together_and_counted(stack: Stack) -> None:
+    """Nothing waits for another's answer; with the threads that there are, and one after the other without any."""
+    together = threading.Barrier(4)
+
+    def query(**_: Any) -> dict[str, Any]:
+        together.wait(10)
+        return {"Items": [], "ConsumedCapacity": {"CapacityUnits": 0.5}}
+
+    questions = [methodcaller("sensors", scope, "", "", 1) for scope in DIRECTORY_SCOPES]
+    with ThreadPoolExecutor(4) as threads:
+        reads = AwsReads(mock.Mock(query=query), stack.names, threads=threads)
+        assert reads.at_once(questions) == [([], False)] * 16
+        assert (reads.calls, reads.units) == (16, 8)
+    together = threading.Barrier(1)
+    reads = AwsReads(mock.Mock(query=query), stack.names)
+    assert reads.at_once(questions) == [([], False)] * 16
+    assert (reads.calls, reads.units) == (16, 8)
 
 
 def test_calls_and_read_units_are_counted(stack: Stack) -> None:

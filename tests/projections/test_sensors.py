@@ -1,6 +1,6 @@
 """The list of sensors: each once, in order, with what it measured, at a cost that does not grow with the fleet."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from unittest import mock
 
@@ -13,7 +13,8 @@ from projections.fleet import FleetReader
 from projections.marks import Answer
 from projections.memory import MemoryStores
 from projections.memory_reads import MemoryReads
-from projections.reads import Listing, Page, ReadSteps, Silence
+from projections.reads import Listing, Page, Reads, ReadSteps, Silence
+from projections.rows import DIRECTORY_SCOPES
 from projections.sensors import ListedSensor, SensorPage, Silent, sensors, silence, silent_sensors
 from telemetry.limits import HASH_KEY_MAX
 from telemetry.reading import Reading
@@ -114,9 +115,17 @@ def test_a_sensor_that_the_directory_knows_and_no_row_is_listed_empty() -> None:
 
 
 class DirectoryReads(MemoryReads):
-    """Counts what is read of the directory, and how many questions that takes."""
+    """Counts what is read of the directory, how many questions that takes, and how many of them are asked at once."""
 
     questions = items = 0
+
+    def __init__(self, stores: MemoryStores) -> None:
+        super().__init__(stores)
+        self.rounds: list[int] = []
+
+    def at_once[T](self, questions: Sequence[Callable[[Reads], T]]) -> Sequence[T]:
+        self.rounds.append(len(questions))
+        return super().at_once(questions)
 
     def sensors(self, scope: str, after: str, prefix: str, limit: int) -> Page[Listing]:
         return self._count(super().sensors(scope, after, prefix, limit))
@@ -141,7 +150,24 @@ def test_a_page_costs_the_same_in_every_fleet(question: Callable[[FleetReader], 
         reads = DirectoryReads(stores)
         run(question(FleetReader()), reads)
         costs.append((reads.questions, reads.items))
+        assert reads.rounds[0] == len(DIRECTORY_SCOPES)  # none of the first pages waits for another
+        assert sum(reads.rounds) == reads.questions  # and no part is asked for more than it takes
     assert all(questions <= 32 and items <= 400 for questions, items in costs)
+
+
+@pytest.mark.parametrize(
+    ("first_s", "expected", "rounds"), [(2_000_000, Silent(0, 0), 1), (1_000_000, Silent(1_001, 0), 2), (0, Silent(0, 1_001), 3)]
+)
+@pytest.mark.parametrize("size", [4_000, 6_000])
+def test_silent_sensors_cost_the_same_to_count_in_every_fleet(size: int, first_s: int, expected: Silent, rounds: int) -> None:
+    """A question to each part, all at once, where all is well; else again until enough are seen, and once beyond those gone."""
+    stores = MemoryStores()
+    sightings = [Sighting(f"s-{number:06}", first_s + number, new=True) for number in range(size)]
+    stores.sight("shardId-000000000000", sightings)
+    reads = DirectoryReads(stores)
+    with mock.patch("projections.sensors._COUNTED_AT_ONCE", 50):
+        assert run(silence(1_000_000, 2_000_000, 1_000), reads) == expected
+    assert reads.rounds == [len(DIRECTORY_SCOPES)] * rounds
 
 
 def test_a_page_that_takes_too_many_rows_is_cut_short() -> None:

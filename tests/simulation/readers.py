@@ -33,6 +33,8 @@ class ModelReads:
         self._tables = tables
         self._rng = rng
         self._found: dict[Any, Any] = {}
+        self._answers: list[Any] = []
+        """Of questions that were asked at once, those that have been answered."""
         self.settled = False
         """Nothing happens between two items any more."""
 
@@ -79,6 +81,15 @@ class ModelReads:
         """BatchGetItem of the directory."""
         found = self._tables.directory
         return {sensor_id: Listing(sensor_id, *found[sensor_id]) for sensor_id in sensor_ids if sensor_id in found}
+
+    def at_once[T](self, questions: Sequence[Callable[[Reads], T]]) -> Sequence[T]:
+        """On threads: between any two of the answers anything may happen."""
+        if questions:
+            self._answers.append(questions[len(self._answers)](self))
+        if len(self._answers) < len(questions):
+            raise Halfway
+        answers, self._answers = self._answers, []
+        return answers
 
     def _listings(self, scope: str) -> list[Listing]:
         return [Listing(key, *value) for key, value in self._tables.directory.items() if directory_scope(key) == scope]

@@ -1,11 +1,12 @@
-"""A pointer, a stream and progress rows in memory, as a promote sees them; and what happens while it waits."""
+"""A pointer, a stream and progress rows in memory, as a promote sees them; and what clients may not see of one."""
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 from operations.lacking import Progress
-from operations.promoting import Asked, World
-from projections.effects import Question
+from operations.promoting import Asked
+from producer_api.shared import SHARED_AGE_S_MAX
 from projections.fold import Stats
 from projections.generations import LogStream, Next, Pointer
 from projections.retention import Gap
@@ -29,6 +30,37 @@ def row(
 def asked(generation: int = 2, whose: str = "ours", **forget: bool) -> Asked:
     """What was typed."""
     return Asked(Next(generation, "2026-11-26T12:00:00Z", whose), **forget)
+
+
+class Answer(NamedTuple):
+    """What a client was told by a process of the API."""
+
+    process: int
+    asked_s: float
+    answered_s: float
+    generation: int
+    count: int
+
+
+def went_back(answers: Collection[Answer]) -> list[tuple[Answer, Answer]]:
+    """Each answer that counts less than one that was there before it was asked for, with that one.
+
+    Two processes share what they read for a moment, so answers of one generation may cross by as much.
+    """
+    found: list[tuple[Answer, Answer]] = []
+    before = sorted(answers, key=lambda one: one.answered_s)
+    for lag_s in (0.0, SHARED_AGE_S_MAX):
+        most: dict[tuple[int, int], Answer] = {}
+        known = 0
+        for one in sorted(answers, key=lambda one: one.asked_s):
+            while known < len(before) and before[known].answered_s <= one.asked_s - lag_s:
+                whose = before[known].process, before[known].generation
+                most[whose] = max(most.get(whose, before[known]), before[known], key=lambda answer: answer.count)
+                known += 1
+            for (process, generation), other in most.items():
+                if other.count > one.count and (lag_s or process == one.process or generation != one.generation):
+                    found.append((other, one))
+    return found
 
 
 class MemoryWorld:
@@ -114,6 +146,3 @@ class Interrupted(MemoryWorld):
     def _ask(self) -> None:
         if error := next(self._errors, None):
             raise error
-
-
-type Asking = Question[World]

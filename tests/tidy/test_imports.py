@@ -101,7 +101,7 @@ def test_the_pure_modules_import_no_clock_no_thread_and_no_client() -> None:
     reading = ("reads", "marks", "fleet", "zones", "calendar", "tiles", "ranges", "history", "percentiles", "sensors", "times")
     operations = (
         *("doctor", "surroundings", "leasing", "letters", "movement", "tally", "verdicts"),
-        *("differences", "judging", "judging_sensors", "lacking", "promoting", "recomputed", "verifying"),
+        *("differences", "judging", "judging_sensors", "lacking", "promoting", "recomputed", "stages", "verifying"),
     )
     pure = [*(f"projections/{name}.py" for name in (*values, *writing, *reading)), "producer_api/writing/commit.py"]
     pure += [f"operations/{name}.py" for name in operations]

@@ -173,7 +173,7 @@ variable "tags" {
 
 variable "generations" {
   type        = set(number)
-  description = "Projection generations that have tables. A rebuild needs the next one beside the live one."
+  description = "Projection generations that have tables. `telemetry rebuild` needs the next one beside the live one; one that was dropped is taken out for good."
   default     = [1]
 }
 

@@ -1,0 +1,182 @@
+"""Promotes to and fro while sensors send, shards are split, and promotes are killed: nobody is ever told less than before."""
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from random import Random
+
+import httpx
+import pytest
+
+from infra.setup import load_definition, names_now, set_up
+from projections.generations import read_pointer
+from projections.queries import fleet_stats
+from telemetry.names import ResourceNames
+from tests.faults.conftest import Trial
+from tests.faults.instances import Api, Consumer
+from tests.faults.test_reshards import reshard
+from tests.support.fillers import filling
+from tests.support.promoting import Answer, went_back
+from tests.support.waiting import eventually
+
+CLIENTS = 4
+
+
+@pytest.fixture
+def later(trial: Trial) -> Iterator[ResourceNames]:
+    """The tables of another generation."""
+    kinesis, dynamodb = trial.stack.kinesis, trial.stack.dynamodb
+    names = names_now(kinesis, dynamodb, trial.stack.names.prefix, 2)
+    set_up(kinesis, dynamodb, names, shards=2)
+    yield names
+    shared = (names.generations, names.keys)
+    for table in load_definition(names)["tables"].values():
+        if table["name"] not in shared:
+            dynamodb.delete_table(TableName=table["name"])
+
+
+@pytest.mark.full
+@pytest.mark.timeout(3600)
+def test_nobody_is_told_less_over_promotes_reshards_and_kills(trial: Trial, later: ResourceNames) -> None:
+    """Fifty promotes, two of which are killed and mended by the next; both generations are equal to the log in the end."""
+    promotes, rng = 50, Random(16)  # noqa: S311  repeatable on purpose
+    mended = tried = 0
+    with trial.serving() as one, trial.serving() as other, filling(trial.stack, 1, 2):
+        with trial.sending(one, 16, 40) as load, _clients(trial, (one, other)) as answers:
+            for number in range(promotes):
+                generation = 2 - number % 2
+                load.wait_for_more(rng.randrange(20, 60))
+                if number in (promotes // 4, promotes // 2):
+                    reshard(trial.stack, rng)
+                if number in (promotes // 3, 2 * promotes // 3):
+                    _kill_one(trial, generation)
+                    mended += 1
+                tried += _promote(trial, generation)
+            load.wait_for_more(100)
+        found = trial.check(load)
+        eventually(partial(_alike, trial, later), within_s=120)
+    assert went_back(answers) == []
+    assert {answer.generation for answer in answers} == {1, 2}
+    for name in ("g1", "g2"):
+        assert eventually(partial(_verified, trial, name), within_s=180).startswith("Equal")
+    fault = "promotes to and fro under load, two of them killed, shards split and merged"
+    trial.report("2 5", fault, promotes, found, tried=tried, killed_and_mended=mended, answers=len(answers))
+
+
+@pytest.mark.full
+def test_consumers_follow_the_pointer(trial: Trial, later: ResourceNames) -> None:
+    """At once, and that is no restart; they stand still while it is marked, and go on where it is taken back."""
+    with trial.serving() as api, trial.consuming() as consumer, trial.sending(api, 17, 40) as load:
+        load.wait_for_more(50)
+        with filling(trial.stack, 2):
+            eventually(partial(_as_far, trial, later), within_s=90)
+            _kill_one(trial, 2)
+            assert _telemetry(trial, "promote", "--take-back").returncode == 0
+            load.wait_for_more(20)
+            _promote(trial, 2)
+            consumer.wait_for("consumer_following", within_s=20)
+        before = fleet_stats(trial.stack.dynamodb, later).stats.count
+        consumer.wait_for("consumer_working", times=2, within_s=90)
+        load.wait_for_more(50)
+        eventually(partial(_more_than, trial, later, before), within_s=60)
+        assert _restarts(consumer) == 0
+
+
+@contextmanager
+def _clients(trial: Trial, apis: Sequence[Api]) -> Iterator[list[Answer]]:
+    """Clients that ask one process of the API or the other, and what they are told."""
+    answers: list[Answer] = []
+    over = threading.Event()
+
+    def ask(chance: Random) -> None:
+        with httpx.Client(timeout=20) as client:
+            while not over.wait(chance.uniform(0, 0.2)):
+                process, asked_s = chance.randrange(len(apis)), time.monotonic()
+                try:
+                    answer = client.get(f"{apis[process].url}/api/stats?detail=true")
+                except httpx.TransportError:  # not there yet
+                    continue
+                if answer.status_code == 200:
+                    told = answer.json()
+                    answers.append(Answer(process, asked_s, time.monotonic(), told["Generation"], told["Count"]))
+
+    threads = [threading.Thread(target=ask, args=(Random(seed),)) for seed in range(CLIENTS)]  # noqa: S311  which is asked
+    for thread in threads:
+        thread.start()
+    try:
+        yield answers
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    assert len(answers) > CLIENTS, trial.folder.joinpath("api.log").read_text()[-3000:]
+
+
+def _promote(trial: Trial, generation: int) -> int:
+    """Promote, again where it is taken back; after how many tries it is live."""
+    for number in range(1, 6):
+        told = _telemetry(trial, "promote", f"g{generation}", "--unverified")
+        if told.returncode == 0:
+            return number
+        assert "taken back" in told.stderr or "s behind in" in told.stderr, told.stderr
+    raise AssertionError(told.stderr)
+
+
+def _kill_one(trial: Trial, generation: int) -> None:
+    """Kill -9 a promote that has marked the pointer."""
+    process = subprocess.Popen(_command("promote", f"g{generation}", "--unverified"), env=trial.stack.environ)
+    try:
+
+        def marked() -> None:
+            pointer = read_pointer(trial.stack.dynamodb, trial.stack.names)
+            assert pointer
+            assert pointer.next
+            assert process.poll() is None
+
+        eventually(marked, within_s=60)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _command(*words: str) -> list[str]:
+    return [str(Path(sys.executable).with_name("telemetry")), *words]
+
+
+def _telemetry(trial: Trial, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(_command(*words), env=trial.stack.environ, capture_output=True, text=True, timeout=300, check=False)
+
+
+def _verified(trial: Trial, name: str) -> str:
+    told = _telemetry(trial, "verify", name)
+    assert told.returncode == 0, told.stdout + told.stderr
+    return told.stdout
+
+
+def _alike(trial: Trial, later: ResourceNames) -> None:
+    """Both generations have read the whole log."""
+    here, there = (_positions(trial, names) for names in (trial.stack.names, later))
+    assert here == there
+
+
+def _positions(trial: Trial, names: ResourceNames) -> dict[str, int]:
+    return {shard_id: row.position for shard_id, row in fleet_stats(trial.stack.dynamodb, names).shards.items()}
+
+
+def _as_far(trial: Trial, later: ResourceNames) -> None:
+    """The other generation counts what the live one did."""
+    live = fleet_stats(trial.stack.dynamodb, trial.stack.names).stats.count
+    assert fleet_stats(trial.stack.dynamodb, later).stats.count >= live > 0
+
+
+def _more_than(trial: Trial, later: ResourceNames, before: int) -> None:
+    assert fleet_stats(trial.stack.dynamodb, later).stats.count > before
+
+
+def _restarts(consumer: Consumer) -> int:
+    return consumer.events().count("consumer_restarting")
