@@ -92,6 +92,7 @@ class GenerationWorker(Worker):
                 self._durable = yield from self._projector.flush(ended=True)
                 yield from ask(self._end)
                 return
+            yield from ask(self._begin_delivery)
             self._durable = yield from self._projector.project(records, caught_up=not beyond)
             if self._following.hurried() and self._projector.has_undurable:
                 self._durable = yield from self._projector.flush()
@@ -102,6 +103,9 @@ class GenerationWorker(Worker):
         self._durable = yield from self._projector.flush()
         if self._durable > self._checkpointed:
             yield from ask(self._checkpoint)
+
+    def _begin_delivery(self, _: Stores) -> None:
+        self._following.begin()
 
     def _read(self, _: Stores) -> tuple[list[Record], bool, bool]:
         closed, known = self._log.shards[self.shard_id].shard.closed, self._projector.position
