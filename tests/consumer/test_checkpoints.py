@@ -83,7 +83,7 @@ class Hurry:
     def __init__(self) -> None:
         self.began = 0
 
-    def begin(self) -> None:
+    def begin(self) -> bool:
         self.began += 1
 
     def hurried(self) -> bool:

@@ -6,6 +6,7 @@ Those of the stores and of those who act are asked for where they act; the other
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from enum import Enum, auto
 from itertools import count
 from queue import Queue
 from random import Random

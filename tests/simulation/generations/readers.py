@@ -11,6 +11,7 @@ from projections.generations import Pointer
 from projections.marks import Answer
 from projections.ranges import sensor_total
 from projections.reads import Reads
+from telemetry.reading import Reading
 from tests.simulation.generations.bugs import Bug, Bugs
 from tests.simulation.generations.tables import Database, Life
 from tests.simulation.model_dynamodb import Halfway
@@ -43,6 +44,7 @@ class Reader:
         self._life: Life | None = None
         self._pointer: Pointer | None = None
         self._pointer_s = 0.0
+        self._answer = -1
         self._begin()
 
     def _begin(self) -> None:
@@ -71,6 +73,16 @@ class Reader:
             self._check(done.value)
             self._begin()
 
+    def check_at_rest(self, readings: set[Reading]) -> None:
+        """Asked once more, it hears of everything."""
+        asked = [one for one in readings if self._sensor_id in {None, one.sensor_id}]
+        self._begin()
+        self._answer = -1
+        while self._answer < 0:
+            self.step()
+        if self._answer != len(asked):
+            raise Violation(f"{self.name} was told {self._answer} of {self._sensor_id or 'all'}, not {len(asked)}")
+
     def _read_pointer(self) -> None:
         kept = Bug.A_POINTER_IS_CACHED in self._bugs and self._clock.now_s - self._pointer_s < _POINTER_KEPT_S
         if not kept or self._pointer is None:
@@ -87,6 +99,7 @@ class Reader:
 
     def _check(self, answer: Answer[Stats]) -> None:
         count, question = answer.value.count, self._sensor_id or ""
+        self._answer = count
         if count < self._floor:
             what = f"the count of {question or 'all'}"
             raise Violation(f"{self.name} was told {what} is {count} by g{self._life and self._life.number}, and was {self._floor}")

@@ -61,8 +61,8 @@ class Rest:
             self._finish(last)
             if last.outcome is None or last.outcome.ending is not Ending.LIVE:
                 raise Violation(f"g{number} cannot be promoted: {last.outcome}")
-            self._fill_everything()
-            self._check()
+        for reader in self._readers:
+            reader.check_at_rest(self._log.readings())
 
     def _renew(self) -> None:
         """All who have nothing to do say so."""

@@ -17,8 +17,6 @@ from tests.simulation.simulate import Clock
 
 _GENERATIONS_MAX = 3
 _SHARDS_MAX = 8
-_CHECKED = 0.03
-"""Of steps, so many are followed by a look at all rows."""
 
 
 class Simulation:
@@ -58,9 +56,8 @@ class Simulation:
         with seeded(self._bugs, self._bounds, self._rng):
             for _ in range(self._rng.randint(150, 450)):
                 self._disturb()
-                if self._rng.random() < _CHECKED:
-                    for life in self._database.lives.values():
-                        life.invariants.check_rows()
+            for life in self._database.lives.values():
+                life.invariants.check_rows()
             rest = Rest(
                 self._database, self._log, self._senders, self._feeding, self._readers, rng=self._rng, clock=self._clock
             )

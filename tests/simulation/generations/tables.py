@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from projections.effects import DeadLetter
 from projections.generations import LogStream, Pointer
@@ -30,9 +30,9 @@ class TablesGone(Exception):
 class Life:
     """The tables of a generation. Made anew under the same number they are others."""
 
-    def __init__(self, number: int, log: ModelLog) -> None:
+    def __init__(self, number: int, log: ModelLog, expected: dict[tuple[str, int], Any]) -> None:
         self.number = number
-        self.invariants = Invariants(log)
+        self.invariants = Invariants(log, expected)
         self.tables = self.invariants.tables
         self.leases = GenerationLeases(log, self.invariants.checkpoint_moved)
         self.letters: dict[tuple[str, str], Item] = {}
@@ -65,6 +65,8 @@ class Database:
 
     def __init__(self, log: ModelLog) -> None:
         self._log = log
+        self._expected: dict[tuple[str, int], Any] = {}
+        """What rows must say, worked out once for all generations."""
         self.pointer = Pointer(1, (LogStream("a-stream", "1.000"),))
         self.register: dict[int, Registered] = {}
         self.lives: dict[int, Life] = {}
@@ -86,7 +88,7 @@ class Database:
 
     def make(self, number: int) -> None:
         """A generation's tables, unless they are there."""
-        self.lives.setdefault(number, Life(number, self._log))
+        self.lives.setdefault(number, Life(number, self._log, self._expected))
 
     def take(self, number: int) -> None:
         """Register a number, unless that was done."""

@@ -1,5 +1,6 @@
 """Workers of a generation: as `tests/simulation/workers.py`, and they follow the pointer by the real `consumer/following.py`."""
 
+from contextlib import suppress
 from random import Random
 
 from consumer.following import Following
@@ -87,13 +88,14 @@ class GenerationWorker(Worker):
         """As KCL and `consumer/processor.py` have it."""
         yield from self._projector.start()
         while not self.asked_to_stop:
-            records, beyond, closed = yield from ask(self._read)
+            records, beyond, closed, begun = yield from ask(self._read)
             if closed and not records:
                 self._durable = yield from self._projector.flush(ended=True)
                 yield from ask(self._end)
                 return
-            yield from ask(self._begin_delivery)
-            self._durable = yield from self._projector.project(records, caught_up=not beyond)
+            if not begun:  # what arrives until it may begin is not in the delivery
+                yield from ask(self._begin_delivery)
+            self._durable = yield from self._projector.project(records, caught_up=begun and not beyond)
             if self._following.hurried() and self._projector.has_undurable:
                 self._durable = yield from self._projector.flush()
             if records:
@@ -107,14 +109,18 @@ class GenerationWorker(Worker):
     def _begin_delivery(self, _: Stores) -> None:
         self._following.begin()
 
-    def _read(self, _: Stores) -> tuple[list[Record], bool, bool]:
+    def _read(self, _: Stores) -> tuple[list[Record], bool, bool, bool]:  # type: ignore[override]  # and whether it is begun
         closed, known = self._log.shards[self.shard_id].shard.closed, self._projector.position
         try:
-            return (*self._log.read_after(self.shard_id, self._reached, known, self._rng.randint(1, 4)), closed)
+            records, beyond = self._log.read_after(self.shard_id, self._reached, known, self._rng.randint(1, 4))
         except Trimmed as lost:
             if self.is_zombie or not (self.pinned or self._generation_stores.is_live):
                 raise
             raise Violation(f"g{self.life.number}, {self.name}: {lost}") from None
+        begun = False
+        with suppress(Halfway):
+            begun = not self._following.begin()
+        return records, beyond, closed, begun
 
 
 def _policy(rng: Random) -> FlushPolicy:
