@@ -26,6 +26,10 @@ KEY_FORM: Final = re.compile(
 )
 """What looks like a key, wherever it stands."""
 PATTERNS_MAX: Final = 50
+KEY_VARIABLE: Final = "API_KEY"
+"""In the environment of whoever sends: the key that goes with it. An option's would be kept in the shell's history."""
+READ_KEY_VARIABLE: Final = "API_READ_KEY"
+"""And of who asks beside: a key to send with reads nothing."""
 _NO_DIGEST: Final = bytes(32)
 
 
@@ -138,6 +142,11 @@ class Key:
     def covers_prefix(self, prefix: str) -> bool:
         """Whether it is for every sensor whose id begins so."""
         return any(pattern.endswith("*") and prefix.startswith(pattern[:-1]) for pattern in self.patterns)
+
+
+def as_header(key: str) -> dict[str, str]:
+    """How a key is sent; nothing where there is none."""
+    return {"Authorization": f"Bearer {key}"} if key else {}
 
 
 NOBODY: Final = Key("", Role.READ, _NO_DIGEST, 0, ())
