@@ -28,7 +28,8 @@ from telemetry.logs import configure_logs
 from telemetry.retry import error_code
 from telemetry.settings import Settings
 
-_READING: Final = {"sensorId": "canary", "temperature": 0.0, "timestamp": "2020-01-01T00:00:00"}
+SENSOR: Final = "canary"
+_READING: Final = {"sensorId": SENSOR, "temperature": 0.0, "timestamp": "2020-01-01T00:00:00"}
 _WAIT_S: Final = 50
 """The longest that the API lets a question wait (docs/api.md)."""
 _TIMEOUT: Final = urllib3.Timeout(connect=5, read=_WAIT_S + 10)
