@@ -25,6 +25,7 @@ KEY_FORM: Final = re.compile(
     rf"{_PREFIX}_([0-9A-Za-z]{{{_ID_CHARS}}})_([0-9A-Za-z]{{{_SECRET_CHARS}}})([0-9A-Za-z]{{{_CHECK_CHARS}}})"
 )
 """What looks like a key, wherever it stands."""
+ID_FORM: Final = re.compile(rf"[0-9A-Za-z]{{{_ID_CHARS}}}")
 PATTERNS_MAX: Final = 50
 KEY_VARIABLE: Final = "API_KEY"
 """In the environment of whoever sends: the key that goes with it. An option's would be kept in the shell's history."""
