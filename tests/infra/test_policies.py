@@ -17,6 +17,8 @@ import pytest
 from projections.queries import fleet_stats
 from telemetry.aws import s3_client
 from telemetry.events import encode_event
+from telemetry.key_table import KeyTable
+from telemetry.keys import Credential, Key, Role, as_header
 from telemetry.letter_marks import LetterMark, LetterPlace, Outcome, encode_mark
 from telemetry.limits import HASH_KEY_MAX
 from telemetry.names import ResourceNames
@@ -79,6 +81,7 @@ def lines(stack: Stack, calls_file: Path, tmp_path_factory: pytest.TempPathFacto
         _look_up(stack, url)
         assert httpx.get(f"{url}/api/stats").status_code == 200
         assert httpx.get(f"{url}/api/status").status_code == 200
+    _use_key(stack, log)
     _archive(stack, log)
     written = calls_file.read_text().replace(stack.names.prefix, NAMES.prefix)
     return [tuple(json.loads(line)) for line in written.splitlines()]
@@ -100,6 +103,24 @@ def _archive(stack: Stack, log: Path) -> None:
     for lives in (1, 2):
         with running("archive", environ, log):
             eventually(partial(archived, lives), within_s=60)
+
+
+def _use_key(stack: Stack, log: Path) -> None:
+    """An API that asks for keys looks one up, and notes the day."""
+    table = KeyTable(stack.dynamodb, stack.names.keys)
+    credential = Credential("AbCdEf01", "0123456789ABCDEFGHIJabcdefghij")
+    assert table.add(Key(credential.key_id, Role.INGEST, credential.digest, 0))
+    with running_api({**_as("api", stack), "KEYS": "true"}, log) as url:
+        reading = {"sensorId": "keyed", "temperature": 1, "timestamp": "2026-03-01T12:00:00Z"}
+        stored = httpx.put(f"{url}/api/temperature", json=reading, headers=as_header(credential.text))
+        assert stored.status_code == 200
+
+        def noted() -> None:
+            key = table.find(credential.key_id)
+            assert key
+            assert key.used_on
+
+        eventually(noted)
 
 
 def _look_up(stack: Stack, url: str) -> None:
@@ -217,6 +238,7 @@ def test_fargates_agent_may_fetch_the_image_and_write_the_logs(policies: Mapping
     assert {call.action for call in allowed(policies["execution"])} == {
         "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer",
         "logs:CreateLogStream", "logs:PutLogEvents",
+        "secretsmanager:GetSecretValue",  # the canary's keys, which it hands over when it starts one
     }  # fmt: skip
     (arns,) = (statement["Resource"] for statement in policies["execution"]["Statement"] if statement["Sid"] == "WriteLogs")
     assert set(arns) == {f"arn:aws:logs:eu-west-1:{ACCOUNT}:log-group:{group}:log-stream:*" for group in groups}
