@@ -28,7 +28,7 @@ _START = datetime(2026, 3, 1, tzinfo=UTC)
 def requests(
     host: str, readings: int, sensors: int, get: str | None, *, batch: int = 0, start: datetime = _START, key: str = ""
 ) -> Iterator[bytes]:
-    """Readings of `sensors` sensors in turn, alone or so many in a batch, or GETs of a path; each with a key, if there is one."""
+    """Readings of `sensors` sensors in turn, alone or so many in a batch, or GETs of a path; with a key, if there is one."""
     together: list[str] = []
     sent = f"Authorization: Bearer {key}\r\n" if key else ""
     for number in range(readings):

@@ -99,9 +99,7 @@ def load(url: str, *, key: str = "", **options: object) -> dict[str, float]:
     arguments = [text for name, value in named for text in ([name] if value is True else [name, str(value)])]
     command = [sys.executable, "-m", "benchmarks.load", url, *arguments]
     environ = {**os.environ, KEY_VARIABLE: key}
-    done = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=_LOAD_S_MAX, check=False, env=environ
-    )
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_LOAD_S_MAX, check=False, env=environ)
     assert done.returncode == 0, done.stderr[-2000:]
     result: dict[str, Any] = json.loads(done.stdout)
     assert not result["refused"], result

@@ -22,7 +22,13 @@ GLOBAL = {"aws:RequestedRegion", "aws:SecureTransport", "aws:SourceAccount", "aw
 """Condition keys of every request, or of a service's on somebody's behalf (IAM User Guide, global condition context keys)."""
 DATA = (
     *("dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan", "kinesis:GetRecords", "kinesis:GetShardIterator"),
-    *("logs:GetLogEvents", "s3:GetObject", "s3:ListBucket", "secretsmanager:BatchGetSecretValue", "secretsmanager:GetSecretValue"),
+    *(
+        "logs:GetLogEvents",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "secretsmanager:BatchGetSecretValue",
+        "secretsmanager:GetSecretValue",
+    ),
 )
 UNBOUND = {"acm:RequestCertificate": "makes a certificate, and touches none"}
 """Calls that know no resource and change something, each with the reason why it may be had."""

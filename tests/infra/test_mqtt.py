@@ -28,7 +28,7 @@ def statement() -> dict[str, str]:
 def record(topic: str, payload: dict[str, Any]) -> bytes:
     """What the rule hands to Kinesis: one JSON object, without what is undefined and without a newline.
 
-    Of IoT's SQL only what the rule uses, as its reference has it: a member that the payload lacks is undefined, and so is left out.
+    Of IoT's SQL only what the rule uses, as its reference has it: what the payload lacks is undefined, and left out.
     """
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
     known: dict[str, Any] = {

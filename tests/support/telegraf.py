@@ -1,4 +1,4 @@
-"""Telegraf, built from its Go module with only the plugins that the tests need: minutes the first time, nothing from then on."""
+"""Telegraf, built from its Go module with only the plugins that the tests need: minutes the first time, nothing afterwards."""
 
 import os
 import shutil

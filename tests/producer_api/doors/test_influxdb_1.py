@@ -5,7 +5,7 @@ measurement is the unit, its tags domain and entity, its time when the state cha
 refusal (400) is dropped, whatever else fails is tried again where `max_retries` says so.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -15,11 +15,12 @@ import pytest
 from influxdb import InfluxDBClient
 from influxdb.exceptions import InfluxDBClientError, InfluxDBServerError
 
-from telemetry.keys import Role
+from telemetry.keys import Credential, Role
 from telemetry.reading import Reading
 from tests.producer_api.doors.app import listening, stored
 from tests.producer_api.fakes import FakeKinesis, store_but_time_out
 from tests.producer_api.keys.entrance import Entrance
+from tests.producer_api.keys.table import SECRET
 
 FIRED = datetime(2026, 3, 1, 12, 0, 0, 123_456, UTC)
 AT_US = 1_772_366_400_123_456
@@ -110,14 +111,11 @@ def test_what_it_drops_it_drops_for_a_reason_that_it_logs() -> None:
     assert stored(kinesis) == [Reading(AT_US, "hall", 1_000_000)]
 
 
-@pytest.mark.parametrize(
-    ("password", "status"),
-    [(lambda made: made.table.make("home", Role.INGEST), 204), (lambda made: "wrong", 401), (lambda made: None, 401)],
-)
-def test_its_password_is_the_key(password: Callable[[Entrance], str | None], status: int) -> None:
+@pytest.mark.parametrize(("given", "status"), [(Credential("home0000", SECRET).text, 204), ("wrong", 401), ("", 401)])
+def test_its_password_is_the_key(given: str, status: int) -> None:
     """Any user's name; without a key it learns so before it sets itself up."""
     kinesis, entrance = FakeKinesis(), Entrance()
-    given = password(entrance)
+    entrance.table.make("home", Role.INGEST)
     known = {"username": "home", "password": given} if given else {}
     with listening(kinesis, gate=entrance.gate) as address, client(address, retries=1, **known) as made:
         if status == 204:

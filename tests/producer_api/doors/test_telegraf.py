@@ -78,9 +78,7 @@ def test_readings_arrive_exactly(telegraf: Path, tmp_path: Path, output: str) ->
     ]
     with listening(kinesis, gate=entrance.gate) as address:
         config = configured(tmp_path, output, address, lines, key)
-        done = subprocess.run(
-            [telegraf, "--config", config, "--once"], capture_output=True, text=True, check=False, timeout=60
-        )
+        done = subprocess.run([telegraf, "--config", config, "--once"], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stderr
     assert stored(kinesis) == [Reading(AT_US, "attic", -100_000), Reading(AT_US, "hall 1", 21_150_000)]
     assert " E! " not in done.stderr, done.stderr
@@ -127,9 +125,7 @@ def test_without_a_key_nothing_is_stored(telegraf: Path, tmp_path: Path, output:
     answers: Counter[str] = Counter()
     with listening(kinesis, gate=entrance.gate) as address:
         config = configured(tmp_path, output, address, [f"temperature,sensorId=hall value=1 {AT_NS}"], "tlm_no_key")
-        done = subprocess.run(
-            [telegraf, "--config", config, "--once"], capture_output=True, text=True, check=False, timeout=60
-        )
+        done = subprocess.run([telegraf, "--config", config, "--once"], capture_output=True, text=True, check=False, timeout=60)
     answers.update(word for word in done.stderr.split() if word.strip("[]:()") in ("401", "Unauthorized"))
     assert answers, done.stderr
     assert not stored(kinesis)

@@ -31,9 +31,7 @@ class Entrance:
 
 
 @asynccontextmanager
-async def entrance(
-    kinesis: FakeKinesis, *, certificates: bool = False, **more: Any
-) -> AsyncIterator[tuple[Asked, Entrance]]:
+async def entrance(kinesis: FakeKinesis, *, certificates: bool = False, **more: Any) -> AsyncIterator[tuple[Asked, Entrance]]:
     """A client of an API with keys."""
     made = Entrance(certificates=certificates)
     async with asking(kinesis, gate=made.gate, routes=[_stub(route) for route in ROUTES], **more) as client:
