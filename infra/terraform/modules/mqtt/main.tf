@@ -47,7 +47,6 @@ resource "aws_iot_topic_rule" "this" {
 
 resource "aws_cloudwatch_log_group" "this" {
   #checkov:skip=CKV_AWS_158:CloudWatch encrypts logs with its own key
-  #checkov:skip=CKV_AWS_338:As long as the other logs
   name              = "/${var.prefix}/mqtt"
   retention_in_days = var.log_retention_days
 }
