@@ -3,7 +3,7 @@
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help run test fuzz test-faults bench simulate infra-test infra-apply-test check fix lock screenshot images push-images clean setup
+.PHONY: help run test fuzz test-faults test-senders bench simulate infra-test infra-apply-test check fix lock screenshot images push-images clean setup
 
 # uv from PATH, or else from the package index into .tools.
 UV := $(or $(shell command -v uv 2>/dev/null),$(CURDIR)/.tools/bin/uv)
@@ -36,6 +36,9 @@ test-faults: setup ## try the promises against every fault, long; writes docs/re
 	@rm -f .local/faults.jsonl && mkdir -p .local
 	@FAULTS=full FAULTS_RESULTS=$(CURDIR)/.local/faults.jsonl $(BIN)/pytest tests/faults $(if $(ONLY),-k $(ONLY)); \
 	  status=$$?; [ ! -s .local/faults.jsonl ] || $(BIN)/python -m tests.faults.report $(if $(ONLY),--some) .local/faults.jsonl; exit $$status
+
+test-senders: setup ## have Telegraf itself send to us, built from its Go module (minutes, the first time)
+	@SENDERS=full $(BIN)/pytest --timeout 3600 tests/producer_api/doors
 
 bench: setup .local/bench/venv/.ready ## measure against baselines; writes docs/performance.md and docs/cost.md (ONLY="P1 P6")
 	@$(BIN)/python -m benchmarks $(ONLY)

@@ -15,6 +15,7 @@ from benchmarks import (
     archiving,
     closed_shards,
     consuming,
+    keyed,
     live,
     one_key,
     page,
@@ -56,6 +57,7 @@ MEASUREMENTS: dict[str, tuple[Callable[[Rig], Iterator[Figure]], ...]] = {
     "P24": (archiving.archiver,),
     "P26": (archiving.parquet,),
     "P27": (page.dashboard,),
+    "P28": (keyed.cost, keyed.noisy),
     "grow": (producing.growth,),
 }
 

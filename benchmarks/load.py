@@ -6,6 +6,7 @@ A process of its own on uvloop that prepares every request beforehand, so that i
 import argparse
 import asyncio
 import json
+import os
 import resource
 import sys
 import time
@@ -18,18 +19,21 @@ from urllib.parse import urlsplit
 
 import uvloop
 
+from telemetry.keys import KEY_VARIABLE
+
 _RETRY_S = 0.2
 _START = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 def requests(
-    host: str, readings: int, sensors: int, get: str | None, *, batch: int = 0, start: datetime = _START
+    host: str, readings: int, sensors: int, get: str | None, *, batch: int = 0, start: datetime = _START, key: str = ""
 ) -> Iterator[bytes]:
-    """Readings of `sensors` sensors in turn, alone or so many in a batch, or GETs of a path."""
+    """Readings of `sensors` sensors in turn, alone or so many in a batch, or GETs of a path; with a key, if there is one."""
     together: list[str] = []
+    sent = f"Authorization: Bearer {key}\r\n" if key else ""
     for number in range(readings):
         if get:
-            yield f"GET {get} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+            yield f"GET {get} HTTP/1.1\r\nHost: {host}\r\n{sent}\r\n".encode()
             continue
         at = (start + timedelta(seconds=number // sensors)).isoformat()
         body = f'{{"sensorId": "sensor-{number % sensors:05}", "temperature": {15 + number % 977 / 100}, "timestamp": "{at}"}}'
@@ -39,7 +43,7 @@ def requests(
             if len(together) < batch and number + 1 < readings:
                 continue
             path, body, together = "POST /api/temperature/batch", f"[{','.join(together)}]", []
-        head = f"{path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+        head = f"{path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n{sent}"
         yield f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode()
 
 
@@ -129,9 +133,8 @@ def main() -> int:
     parser.add_argument("--batch", type=int, default=0, help="readings in a request; 0 for single PUTs")
     parser.add_argument("--now", action="store_true", help="measured from now on, once a second, not in a March")
     a = parser.parse_args()
-    made = requests(
-        urlsplit(a.url).netloc, a.readings, a.sensors, a.get, batch=a.batch, start=datetime.now(UTC) if a.now else _START
-    )
+    start, key = datetime.now(UTC) if a.now else _START, os.environ.get(KEY_VARIABLE, "")
+    made = requests(urlsplit(a.url).netloc, a.readings, a.sensors, a.get, batch=a.batch, start=start, key=key)
     prepared = made if a.per_s else list(made)  # at full speed nothing is made on the way
     cpu_s = time.process_time()
     seconds, tally = uvloop.run(run(a.url, a.clients, a.clients / a.per_s if a.per_s else 0, prepared))

@@ -14,6 +14,7 @@ import httpx
 
 from infra.local.downloads import ensure_java
 from infra.local.localstack import LocalStack
+from telemetry.keys import KEY_VARIABLE
 from telemetry.processes import end_with_parent
 from tests.support.processes import children, free_port
 from tests.support.stack import Stack, new_stack
@@ -92,12 +93,13 @@ def open_rig(folder: Path) -> Iterator[Rig]:
         yield Rig(localstack.endpoint, java, folder)
 
 
-def load(url: str, **options: object) -> dict[str, float]:
-    """What `benchmarks.load` says of one run; its CPU is not the server's."""
+def load(url: str, *, key: str = "", **options: object) -> dict[str, float]:
+    """What `benchmarks.load` says of one run, with a key or without; its CPU is not the server's."""
     named = ((f"--{name.replace('_', '-')}", value) for name, value in options.items())
     arguments = [text for name, value in named for text in ([name] if value is True else [name, str(value)])]
     command = [sys.executable, "-m", "benchmarks.load", url, *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_LOAD_S_MAX, check=False)
+    environ = {**os.environ, KEY_VARIABLE: key}
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_LOAD_S_MAX, check=False, env=environ)
     assert done.returncode == 0, done.stderr[-2000:]
     result: dict[str, Any] = json.loads(done.stdout)
     assert not result["refused"], result

@@ -18,10 +18,11 @@ import click
 from cli.failures import NOTHING_MATCHED, REFUSED, told
 from cli.parameters import OneOf
 from cli.showing import Ticker
-from replay.api import KEY_VARIABLE, LINES_MAX, Api
+from replay.api import LINES_MAX, Api
 from replay.fleet import Shares, readings
 from replay.importing import ImportPlace, import_rows
 from replay.tables import FIELDS, SUFFIXES, Form, rows_of
+from telemetry.keys import KEY_VARIABLE
 
 _URL: Final = "http://127.0.0.1:8080"
 _PERCENT: Final = click.FloatRange(0, 100)

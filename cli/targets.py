@@ -14,13 +14,14 @@ import click
 from archive.names import created_ms
 from cli.sources import LogAt
 from projections.zones import Zone
-from replay.api import KEY_VARIABLE, Api
+from replay.api import Api
 from replay.export import Lines
 from replay.formats import CsvRows, Format, Output, line_of
 from replay.pouring import IntoApi
 from replay.speed import Pacing
 from replay.streaming import IntoStream, known
 from telemetry.aws import kinesis_client
+from telemetry.keys import KEY_VARIABLE
 from telemetry.settings import Settings
 
 if TYPE_CHECKING:

@@ -2,7 +2,9 @@
 
 It is the same reading each time, so it is counted once, whenever and however often a canary flies: sensor `canary`, 0 °C, on
 the first day of 2020. With --cluster it looks up where a task of the API is, within the network; the load balancer, which is
-not in the way then, has alarms of its own. Exit status 0 when the reading was counted, and one line of log either way.
+not in the way then, has alarms of its own. Where the API asks for keys, API_KEY holds the one to store with and API_READ_KEY
+the one to ask with; on AWS they come from Secrets Manager (infra/terraform/modules/canary). Exit status 0 when the reading was
+counted, and one line of log either way.
 """
 
 import argparse
@@ -21,11 +23,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from telemetry.aws import ecs_client
 from telemetry.errors import InvalidSettings
+from telemetry.keys import KEY_VARIABLE, READ_KEY_VARIABLE, as_header
 from telemetry.logs import configure_logs
 from telemetry.retry import error_code
 from telemetry.settings import Settings
 
-_READING: Final = {"sensorId": "canary", "temperature": 0.0, "timestamp": "2020-01-01T00:00:00"}
+SENSOR: Final = "canary"
+_READING: Final = {"sensorId": SENSOR, "temperature": 0.0, "timestamp": "2020-01-01T00:00:00"}
 _WAIT_S: Final = 50
 """The longest that the API lets a question wait (docs/api.md)."""
 _TIMEOUT: Final = urllib3.Timeout(connect=5, read=_WAIT_S + 10)
@@ -72,12 +76,14 @@ def addresses(ecs: Any, cluster: str, service: str) -> list[str]:
     return [each["privateIpv4Address"] for task in running for one in task["containers"] for each in one["networkInterfaces"]]
 
 
-def _asker(url: str) -> Ask:
+def asker(url: str, key: str = "", read_key: str = "") -> Ask:
+    """Asks the API there, with the one key to store and the other to read; none where it asks for none."""
     pool = urllib3.PoolManager(retries=False, timeout=_TIMEOUT)
 
     def ask(method: str, path: str, body: bytes | None) -> Answer:
         try:
-            answer = pool.request(method, url + path, body=body, headers={"Content-Type": "application/json"})
+            headers = {"Content-Type": "application/json"} | as_header(key if method == "PUT" else read_key)
+            answer = pool.request(method, url + path, body=body, headers=headers)
         except urllib3.exceptions.HTTPError as error:
             raise CanaryFailed(f"{method} {path}: {error}") from error
         return Answer(answer.status, answer.headers, answer.data.decode(errors="replace"))
@@ -104,7 +110,8 @@ def main() -> None:
     configure_logs("info", process="canary")
     began_s = time.monotonic()
     try:
-        fly(_asker(asked.url or _find(asked.cluster, asked.service, asked.port)))
+        keys = (os.environ.get(name, "") for name in (KEY_VARIABLE, READ_KEY_VARIABLE))
+        fly(asker(asked.url or _find(asked.cluster, asked.service, asked.port), *keys))
     except CanaryFailed as error:
         log.error("canary_failed", why=str(error))
         sys.exit(1)

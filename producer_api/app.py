@@ -253,12 +253,12 @@ async def _open(settings: Settings, outcomes: Outcomes, told: Metrics) -> Servic
     }
     hub = Hub(asking, settings.live_streams_max)
     told.serving = Serving(writer, asking, hub, fleet)
-    gate = _gate(KeyTable(dynamodb, names.keys)) if settings.keys else None
+    gate = _gate(KeyTable(dynamodb, names.keys), certificates=settings.mutual_tls) if settings.keys else None
     return Services(settings, writer, stream, looks, asking, hub, sight, for_pages, outcomes, told, readiness, gate)
 
 
-def _gate(table: KeyTable) -> Gate:
-    return Gate(Ring(table.find, time.monotonic), table.note_use)
+def _gate(table: KeyTable, *, certificates: bool) -> Gate:
+    return Gate(Ring(table.find, time.monotonic), table.note_use, certificates=certificates)
 
 
 def _live_shards(kinesis: "KinesisClient", live: LiveNames) -> ShardMap:

@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable
 import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
-from projections.generations import Pointer
+from projections.generations import Pointer, created_us
 from telemetry.errors import NotSetUp, StoreUnavailable, WrongStream
+from telemetry.reading import rfc3339
 from telemetry.retry import SENSELESS, error_code
 from telemetry.streams import FIRST_PLACE, StreamPlace
 
@@ -48,6 +49,11 @@ class StreamCheck:
         when it is asked for, as a place in a shard that does not reach so far.
         """
         return self._place
+
+    @property
+    def created(self) -> str | None:
+        """When the stream was made, RFC 3339: who replays into us asks whether it is the one that is read."""
+        return rfc3339(created_us(self._created)) if self._created else None
 
     async def look(self) -> None:
         """Look once. What cannot be seen says nothing: the last verdict stands."""

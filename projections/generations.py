@@ -98,6 +98,11 @@ def stream_created(kinesis: "KinesisClient", names: ResourceNames) -> str:
     return f"{summary['StreamCreationTimestamp'].timestamp():.3f}"
 
 
+def created_us(created: str) -> int:
+    """That time in microseconds since 1970."""
+    return round(float(created) * 1000) * 1000
+
+
 def retention_s(kinesis: "KinesisClient", names: ResourceNames) -> int:
     """How long the stream keeps a record, in seconds."""
     summary = kinesis.describe_stream_summary(StreamName=names.stream)["StreamDescriptionSummary"]

@@ -8,10 +8,9 @@ from typing import Any, Final, NamedTuple
 import urllib3
 
 from telemetry.errors import TelemetryError
+from telemetry.keys import as_header
 from telemetry.retry import backoff_s
 
-KEY_VARIABLE: Final = "API_KEY"
-"""In the environment of a command: the key that it sends with. An option's would be kept in the shell's history."""
 LINES_MAX: Final = 1000
 LINES_BYTES_MAX: Final = 1024 * 1024
 """Of a batch: a fraction of what the API takes, so that it never is too large."""
@@ -47,16 +46,18 @@ class Api:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """`key` is sent along, where the API asks for one. `clock` tells seconds and never goes back; `sleep` takes seconds."""
-        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._headers = as_header(key)
         self._url = url.rstrip("/")
         self._pool = urllib3.PoolManager(retries=False, timeout=_TIMEOUT)
         self._clock, self._sleep = clock, sleep
         self._patience_s = _CONTACT_PATIENCE_S
 
     def stream_created(self) -> str:
-        """When the stream that it writes to was made, RFC 3339. Raises NotSent."""
-        told = self._asked("GET", "/api/status", b"", "application/json", (200,)).json()
-        return str(told["generations"]["streamCreated"])
+        """When the stream that it writes to was made, RFC 3339; asked where no key is needed. Raises NotSent."""
+        created = self._asked("GET", "/readyz", b"", "application/json", (200,)).json().get("streamCreated")
+        if created is None:
+            raise NotSent(f"{self._url} does not say yet which stream it writes to: try again.")
+        return str(created)
 
     def put(self, reading: Mapping[str, Any]) -> Sent:
         """One reading. Raises NotSent."""

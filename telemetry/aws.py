@@ -77,3 +77,9 @@ def ecs_client(settings: Settings) -> Any:
     """An ECS client, for who looks after a deployment."""
     config = _config(settings, 3, 1, _DEPLOYMENT_TIMEOUT_S)
     return session().client("ecs", config=config, endpoint_url=settings.aws_endpoint_url)
+
+
+def secrets_client(settings: Settings) -> Any:
+    """A Secrets Manager client, for who looks after a deployment."""
+    config = _config(settings, 3, 1, _DEPLOYMENT_TIMEOUT_S)
+    return session().client("secretsmanager", config=config, endpoint_url=settings.aws_endpoint_url)

@@ -25,7 +25,12 @@ KEY_FORM: Final = re.compile(
     rf"{_PREFIX}_([0-9A-Za-z]{{{_ID_CHARS}}})_([0-9A-Za-z]{{{_SECRET_CHARS}}})([0-9A-Za-z]{{{_CHECK_CHARS}}})"
 )
 """What looks like a key, wherever it stands."""
+ID_FORM: Final = re.compile(rf"[0-9A-Za-z]{{{_ID_CHARS}}}")
 PATTERNS_MAX: Final = 50
+KEY_VARIABLE: Final = "API_KEY"
+"""In the environment of whoever sends: the key that goes with it. An option's would be kept in the shell's history."""
+READ_KEY_VARIABLE: Final = "API_READ_KEY"
+"""And of who asks beside: a key to send with reads nothing."""
 _NO_DIGEST: Final = bytes(32)
 
 
@@ -138,6 +143,11 @@ class Key:
     def covers_prefix(self, prefix: str) -> bool:
         """Whether it is for every sensor whose id begins so."""
         return any(pattern.endswith("*") and prefix.startswith(pattern[:-1]) for pattern in self.patterns)
+
+
+def as_header(key: str) -> dict[str, str]:
+    """How a key is sent; nothing where there is none."""
+    return {"Authorization": f"Bearer {key}"} if key else {}
 
 
 NOBODY: Final = Key("", Role.READ, _NO_DIGEST, 0, ())

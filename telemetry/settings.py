@@ -121,6 +121,9 @@ class Settings(BaseModel):
     keys: Annotated[bool, Field(description="Whether the API asks for keys, which `telemetry keys` makes; on AWS it does.")] = (
         False
     )
+    mutual_tls: Annotated[
+        bool, Field(description="Whether a load balancer verifies clients' certificates, whose common names are ids of keys.")
+    ] = False
     write_id_tags: Annotated[
         str,
         Field(
@@ -186,6 +189,8 @@ class Settings(BaseModel):
     def _leave_room(self) -> Self:
         if self.temperature_min > self.temperature_max:
             raise ValueError("TEMPERATURE_MIN is above TEMPERATURE_MAX, so every reading would be refused")
+        if self.mutual_tls and not self.keys:
+            raise ValueError("MUTUAL_TLS needs KEYS: a certificate names the key that says what its client may do")
         number, of = map(int, self.archiver_share.split("/"))
         if number > of:
             raise ValueError(f"ARCHIVER_SHARE={self.archiver_share}: there are only {of} shares, the last of them {of}/{of}")

@@ -4,6 +4,7 @@ And the order of a run in several processes, which share the work by files: thos
 """
 
 import os
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,7 @@ from infra.local.downloads import ensure_java
 from infra.local.environment import leave_alone
 from infra.local.localstack import LocalStack
 from tests.support.processes import running_api
+from tests.support.secrets import leaks, logs_below
 from tests.support.stack import Stack, ask_directly, new_stack, open_stack
 
 # Clients within the tests' own process are not kept from loopback either, nor told who to be.
@@ -61,6 +63,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Begin with what takes long, where work is shared."""
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: LONG.get(item.nodeid.partition("::")[0], len(LONG)))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A run fails in whose processes' logs a whole key stands."""
+    if hasattr(session.config, "workerinput"):
+        return  # whoever shares the work out looks at all of it
+    temporary: pytest.TempPathFactory = vars(session.config)["_tmp_path_factory"]
+    if found := leaks(logs_below(temporary.getbasetemp())):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        sys.stderr.write("\nThese logs hold keys, each by its id:\n" + "\n".join(found) + "\n")
 
 
 @pytest.fixture(scope="session")

@@ -2,10 +2,12 @@
 
 In `Authorization` as Bearer, or Token as clients of InfluxDB 2 write it, in `X-API-Key`, on the paths of InfluxDB 1 also as the
 password of Basic, and for reading in the page's cookie. Never in the URL: addresses are logged, sent on and remembered.
+A load balancer that verifies clients' certificates says in a header whose they are; whether that is believed is the gate's.
 """
 
 import base64
 import binascii
+import re
 from collections.abc import Iterable, Mapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Final
@@ -22,6 +24,9 @@ INFLUX_1: Final = frozenset({"/write", "/query"})
 """The paths of InfluxDB 1, whose clients have a user's name and a password."""
 _READS: Final = frozenset({"GET", "HEAD"})
 _SCHEMES: Final = frozenset({"bearer", "token"})
+_SUBJECT: Final = b"x-amzn-mtls-clientcert-subject"
+"""An RFC 2253 name (Elastic Load Balancing User Guide, "Mutual authentication with TLS in Application Load Balancer")."""
+_COMMON_NAME: Final = re.compile(r"(?:^|(?<!\\)[,+]) *CN=([^,+]*)", re.IGNORECASE)
 _HOW: Final = "Send it as `Authorization: Bearer …` or `X-API-Key: …`"
 
 
@@ -48,6 +53,16 @@ def presented(path: str, method: str, query: bytes, headers: Iterable[tuple[byte
     if len(found) > 1:
         raise Unauthenticated("Two different credentials were sent: send one.", given=True)
     return next(iter(found), None)
+
+
+def certified(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """The common name of a client's certificate, as a load balancer says it; None without one, or with more than one.
+
+    What stands behind an escaped comma is none: an organisation's name is not to become a common name.
+    """
+    subjects = [value.decode("latin-1") for name, value in headers if name == _SUBJECT]
+    names = [name for subject in subjects for name in _COMMON_NAME.findall(subject)]
+    return names[0] if len(subjects) == len(names) == 1 else None
 
 
 def _authorized(value: str, *, basic: bool) -> str:

@@ -14,11 +14,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from starlette.types import Scope
 
 from producer_api.keys.bucket import Bucket
-from producer_api.keys.credentials import presented
+from producer_api.keys.credentials import certified, presented
 from producer_api.keys.policy import About, Rule, may
 from producer_api.keys.ring import Ring
 from telemetry.errors import NotPermitted, TooFast, Unauthenticated
-from telemetry.keys import NOBODY, Credential, Key, parse_key
+from telemetry.keys import ID_FORM, NOBODY, Credential, Key, parse_key
 from telemetry.logs import SparseLog
 from telemetry.reading import parse_sensor_id
 from telemetry.retry import SENSELESS, error_code
@@ -26,6 +26,7 @@ from telemetry.retry import SENSELESS, error_code
 _NO_KEY: Final = "This needs a key: send it as `Authorization: Bearer …` or `X-API-Key: …`."
 _MISTYPED: Final = "This is no key: it is mistyped, or not whole."
 _UNKNOWN: Final = "There is no such key: it was never made, or was revoked."
+_UNCERTIFIED: Final = "The certificate's common name is no key's id: `telemetry keys new` makes one, `keys list` shows them."
 FOREIGN: Final = "The key is not for this sensor."
 _NEEDS_SENSOR: Final = "The key is for some sensors only: name one of them."
 
@@ -74,8 +75,11 @@ class Gate:
         *,
         clock_s: Callable[[], float] = time.monotonic,
         now_s: Callable[[], float] = time.time,
+        certificates: bool = False,
     ) -> None:
+        """With `certificates` a load balancer's word is believed that a client has proved to be the one whose id it names."""
         self._ring = ring
+        self._certificates = certificates
         self._note_use = note_use
         self._clock_s = clock_s
         self._now_s = now_s
@@ -88,10 +92,7 @@ class Gate:
     async def admit(self, scope: Scope, rule: Rule) -> Grant:
         """What a request may do. Raises Unauthenticated, NotPermitted, TooFast, KeysUnavailable."""
         assert rule.role  # routes that need none do not come here
-        text = presented(scope["path"], scope["method"], scope["query_string"], scope["headers"])
-        if text is None:
-            raise Unauthenticated(_NO_KEY, given=False)
-        key = await self.unlock(text, scope["client"][0] if scope.get("client") else "")
+        key = await self._key_of(scope)
         if not may(key.role, rule.role):
             raise NotPermitted("insufficient-role", f"The key is for {key.role.value}; this is for {rule.role.value}.")
         if not key.covers_all:
@@ -106,13 +107,34 @@ class Gate:
         credential, digest = _parsed(text)
         if credential is None:
             raise Unauthenticated(_MISTYPED, given=True)
-        if not self._ring.knows(credential.key_id):
-            self._note_try(address)
-        key = await self._ring.get(credential.key_id)
-        now_s = self._now_s()
+        key = await self._find(credential.key_id, address)
         # A key that is not there is compared as well: it takes no less time than one whose secret is wrong.
-        if not (key or NOBODY).opened_by(digest, now_s) or key is None:
+        if not (key or NOBODY).opened_by(digest, self._now_s()) or key is None:
             raise Unauthenticated(_UNKNOWN, given=True)
+        return self._current(key)
+
+    async def _key_of(self, scope: Scope) -> Key:
+        """The key of a request: one that was sent, or else the one that the client's certificate names."""
+        address = scope["client"][0] if scope.get("client") else ""
+        text = presented(scope["path"], scope["method"], scope["query_string"], scope["headers"])
+        if text is not None:
+            return await self.unlock(text, address)
+        name = certified(scope["headers"]) if self._certificates else None
+        if name is None:
+            raise Unauthenticated(_NO_KEY, given=False)
+        key = await self._find(name, address) if ID_FORM.fullmatch(name) else None
+        if key is None:
+            raise Unauthenticated(_UNCERTIFIED, given=True)
+        return self._current(key)
+
+    async def _find(self, key_id: str, address: str) -> Key | None:
+        if not self._ring.knows(key_id):
+            self._note_try(address)
+        return await self._ring.get(key_id)
+
+    def _current(self, key: Key) -> Key:
+        """The same key, whose time is not over; its use is noted."""
+        now_s = self._now_s()
         if key.expired(now_s):
             raise Unauthenticated("The key has expired.", given=True)
         self._use(key, now_s)

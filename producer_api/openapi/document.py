@@ -9,6 +9,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from producer_api.keys.policy import POLICY
 from producer_api.openapi import doors, operating, pages, reading, writing
 from producer_api.openapi.describing import HEADERS, Json, Operation, operation_json, types_of
 from producer_api.reading.answers import not_modified
@@ -70,6 +71,20 @@ _ABOUT: Final = """Temperature readings go in, are kept in an event log, and com
 - Answers from 1 kB on are packed where `Accept-Encoding` allows gzip."""
 
 
+_SCHEMES: Final[Json] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A key, where the server asks for one."},
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key in a header of its own."},
+}
+_SENSORS: Final = "/api/sensors/{rest:path}"
+"""The route of a sensor's id in a path, which the document tells apart by what is asked of it."""
+
+
+def _security(path: str) -> Json:
+    """Which role a path needs where keys are on (docs/security.md); `{}`: none where they are off."""
+    role = (POLICY.get(path) or POLICY[_SENSORS]).role
+    return {} if role is None else {"security": [{}, *({scheme: [role.value]} for scheme in _SCHEMES)]}
+
+
 def document() -> Json:
     """What the API takes and answers, as OpenAPI 3.1 says it."""
     operations = [operation for methods in OPERATIONS.values() for operation in methods.values()]
@@ -77,7 +92,7 @@ def document() -> Json:
     references, components = msgspec.json.schema_components(types, ref_template=f"{_SCHEMAS}{{name}}")
     schemas = dict(zip(types, map(_named, references), strict=True))
     paths = {
-        path: {method: operation_json(operation, schemas) for method, operation in methods.items()}
+        path: {method: operation_json(operation, schemas) | _security(path) for method, operation in methods.items()}
         for path, methods in OPERATIONS.items()
     }
     return {
@@ -92,6 +107,7 @@ def document() -> Json:
         "paths": paths,
         "components": {
             "headers": HEADERS,
+            "securitySchemes": _SCHEMES,
             "schemas": writing.SCHEMAS | {_name(name): _named(schema) for name, schema in components.items()},
         },
     }

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from producer_api.problems import problem
+from producer_api.reading.shapes import Time
 from producer_api.services import services
 from producer_api.shared import Shared
 from telemetry.errors import TelemetryError
@@ -27,11 +28,15 @@ class AliveShape(msgspec.Struct):
     status: Literal["ok"]
 
 
-class ReadyShape(msgspec.Struct):
+class ReadyShape(msgspec.Struct, rename="camel"):
     """Everything is there."""
 
     status: Literal["ok"]
     checks: Annotated[dict[str, str], msgspec.Meta(description="By name: `ok`, or the code of what is wrong.")]
+    stream_created: Annotated[
+        Time | None,
+        msgspec.Meta(description="When the stream that readings go into was made; `null` where that is not known yet."),
+    ]
 
 
 async def livez(_: Request) -> Response:
@@ -47,7 +52,7 @@ async def readyz(request: Request) -> Response:
     missing = [f"{name}: {state}" for name, state in checks.items() if state != "ok"]
     if missing:
         return problem(503, f"Not ready. {'; '.join(missing)}", checks=checks)
-    return _json(ReadyShape("ok", checks))
+    return _json(ReadyShape("ok", checks, found.stream.created))
 
 
 async def _state(name: str, check: Shared[object]) -> str:

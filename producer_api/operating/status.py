@@ -14,6 +14,7 @@ from producer_api.parameters import asked
 from producer_api.reading.answers import json_answer
 from producer_api.reading.shapes import Time, Whole
 from producer_api.services import services
+from projections.generations import created_us
 from telemetry.errors import ReasonCode
 from telemetry.reading import rfc3339
 
@@ -88,11 +89,11 @@ async def status(request: Request) -> Response:
 
 def status_shape(sight: Sight) -> StatusShape:
     """What is told of what was seen."""
-    created_us = round(float(sight.pointer.stream_created) * 1000) * 1000
+    created = rfc3339(created_us(sight.pointer.stream_created))
     return StatusShape(
         verdict=worst(sight.shards),
         as_of=rfc3339(sight.at_us),
-        generations=GenerationsShape(sight.pointer.generation, rfc3339(created_us)),
+        generations=GenerationsShape(sight.pointer.generation, created),
         shards=[_shard(state) for state in sight.shards],
         sensors=sight.sensors,
         dead_letters={code: sum(shard[code] for shard in sight.dead_letters.values()) for code in ReasonCode},

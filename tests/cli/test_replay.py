@@ -403,8 +403,9 @@ def door(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     sent: list[bytes] = []
 
     class Door:
-        def __init__(self, url: str) -> None:
+        def __init__(self, url: str, *, key: str = "") -> None:
             self._url = url
+            assert not key
 
         def stream_created(self) -> str:
             return "1970-01-01T00:00:00Z" if "same" in self._url else "2021-11-26T18:10:00Z"

@@ -110,7 +110,10 @@ def _beyond(allowed: Iterable[str], called: Iterable[str]) -> set[str]:
 def _allowed(bootstrap: Mapping[str, Any], role: str) -> set[str]:
     """The actions of a role's policies."""
     policies = planned(bootstrap, "aws_iam_policy")
-    names = [f"{role.replace('apply', 'plan')}", *([role, f"{role}-network"] if role.startswith("apply") else [])]
+    names = [
+        f"{role.replace('apply', 'plan')}",
+        *([role, f"{role}-network", f"{role}-doors"] if role.startswith("apply") else []),
+    ]
     found = [one for name in names for one in statements(policies[f'aws_iam_policy.github["{name}"]']["policy"])]
     return {action for one in found if one["Effect"] == "Allow" for action in json_list(one["Action"])}
 

@@ -22,7 +22,13 @@ GLOBAL = {"aws:RequestedRegion", "aws:SecureTransport", "aws:SourceAccount", "aw
 """Condition keys of every request, or of a service's on somebody's behalf (IAM User Guide, global condition context keys)."""
 DATA = (
     *("dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan", "kinesis:GetRecords", "kinesis:GetShardIterator"),
-    *("logs:GetLogEvents", "s3:GetObject", "s3:ListBucket"),
+    *(
+        "logs:GetLogEvents",
+        "s3:GetObject",
+        "s3:ListBucket",
+        "secretsmanager:BatchGetSecretValue",
+        "secretsmanager:GetSecretValue",
+    ),
 )
 UNBOUND = {"acm:RequestCertificate": "makes a certificate, and touches none"}
 """Calls that know no resource and change something, each with the reason why it may be had."""
@@ -131,6 +137,7 @@ def _arn(service: str, rest: str, place: str = f"{REGION}:{ACCOUNT}") -> str:
 VICTIMS: Sequence[str] = (
     *(_arn("dynamodb", f"table/{PREFIX}-{table}") for table in ("generations", "temperature-stats-g1")),
     _arn("dynamodb", f"table/{PREFIX}-temperature-stats-g1/index/BySeen"),
+    _arn("dynamodb", f"table/{PREFIX}-keys"),
     _arn("kinesis", f"stream/{PREFIX}-temperature-events"),
     *(_arn("s3", f"{PREFIX}-archive-{ACCOUNT}{place}", ":") for place in ("", "/log/a")),
     *(_arn("s3", f"telemetry-terraform-{ACCOUNT}{place}", ":") for place in ("/telemetry/prod/environment.tfstate",)),
@@ -159,6 +166,10 @@ VICTIMS: Sequence[str] = (
     _arn("acm", "certificate/1"),
     _arn("scheduler", f"schedule/default/{PREFIX}-canary"),
     _arn("route53", "hostedzone/Z1", ":"),
+    _arn("secretsmanager", f"secret:{PREFIX}-admin-key-AbCdEf"),
+    _arn("elasticloadbalancing", f"truststore/{PREFIX}/1"),
+    _arn("wafv2", f"regional/webacl/{PREFIX}/1"),
+    _arn("iot", "rule/telemetry_prod_mqtt"),
 )
 """What belongs to prod, one of each kind. Those without a name of prod's bear its tag."""
 

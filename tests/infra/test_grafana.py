@@ -27,6 +27,7 @@ from producer_api.reading.shapes import WindowWithPercentiles
 from producer_api.writing.writer import Counters, Writer
 from projections.dynamodb_reads import LiveFleet
 from telemetry.errors import ReasonCode
+from telemetry.keys import KEY_FORM
 from tests.tidy.tree import ROOT
 
 GRAFANA = ROOT / "infra/grafana"
@@ -167,3 +168,24 @@ def test_every_data_source_is_provisioned() -> None:
     assert not any("http://" in path.read_text() for path in GRAFANA.rglob("*.*"))
     (provider,) = yaml.safe_load((GRAFANA / "provisioning/dashboards/telemetry.yaml").read_text())["providers"]
     assert provider["options"] == {"path": "$TELEMETRY_DASHBOARDS"}
+
+
+def test_keys_come_from_outside_and_are_kept_secret() -> None:
+    """The data source sends what Grafana's environment holds, and keeps it where it shows it to nobody."""
+    loaded = yaml.safe_load((GRAFANA / "provisioning/datasources/telemetry.yaml").read_text())
+    [api] = [source for source in loaded["datasources"] if source["uid"] == "telemetry-api"]
+    assert api["jsonData"]["httpHeaderName1"].lower() == "x-api-key"
+    assert api["secureJsonData"] == {"httpHeaderValue1": "$TELEMETRY_KEY"}
+    assert not any(KEY_FORM.search(path.read_text()) for path in GRAFANA.rglob("*.*"))
+
+
+def test_prometheus_is_told_where_everything_is_and_where_the_key_goes() -> None:
+    """The ports of docs/operating.md, the rules beside it; uncommented, the key is the API's only."""
+    text = (ALERTS.parent / "prometheus.yaml").read_text()
+    for lines, keyed in ((text, False), (re.sub(r"(?m)^(    )# ( *(?:authorization|credentials_file))", r"\1\2", text), True)):
+        loaded = yaml.safe_load(lines)
+        assert [(ALERTS.parent / name).exists() for name in loaded["rule_files"]] == [True]
+        api, others = loaded["scrape_configs"]
+        assert api["static_configs"] == [{"targets": ["127.0.0.1:8080"]}]
+        assert api.get("authorization") == ({"credentials_file": "api-key"} if keyed else None)
+        assert "authorization" not in others

@@ -246,6 +246,7 @@ def test_fargates_agent_may_fetch_the_image_and_write_the_logs(policies: Mapping
     assert {call.action for call in allowed(policies["execution"])} == {
         "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer",
         "logs:CreateLogStream", "logs:PutLogEvents",
+        "secretsmanager:GetSecretValue",  # the canary's keys, which it hands over when it starts one
     }  # fmt: skip
     (arns,) = (statement["Resource"] for statement in policies["execution"]["Statement"] if statement["Sid"] == "WriteLogs")
     assert set(arns) == {f"arn:aws:logs:eu-west-1:{ACCOUNT}:log-group:{group}:log-stream:*" for group in groups}

@@ -1,10 +1,12 @@
 """The canary's way, with an API that answers what it is told to."""
 
 import json
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 
 import pytest
 
-from operations.canary import Answer, CanaryFailed, addresses, fly
+from operations.canary import Answer, CanaryFailed, addresses, asker, fly
 
 PLACE = "shardId-000000000000:495"
 
@@ -67,3 +69,36 @@ def test_it_finds_the_tasks_that_run() -> None:
     """By their addresses within the network; without any there is nobody to ask."""
     assert addresses(Ecs("one", "two"), "t-dev", "api") == ["10.1.1.7"]
     assert addresses(Ecs(), "t-dev", "api") == []
+
+
+class _Door(BaseHTTPRequestHandler):
+    """Answers everything, and notes which key came with what."""
+
+    def do_GET(self) -> None:
+        self.server.seen.append((self.command, self.path.partition("?")[0], self.headers.get("Authorization")))  # type: ignore[attr-defined]
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(200)
+        self.send_header("X-Stream-Position", PLACE)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_PUT(self) -> None:
+        self.do_GET()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.mark.parametrize(("keys", "sent"), [((), (None, None)), (("one", "two"), ("Bearer one", "Bearer two"))])
+def test_it_stores_with_one_key_and_asks_with_another(keys: tuple[str, ...], sent: tuple[str | None, ...]) -> None:
+    """A key to send with reads nothing, and one to read with sends nothing."""
+    with HTTPServer(("127.0.0.1", 0), _Door) as server:
+        server.seen = []  # type: ignore[attr-defined]
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        fly(asker(f"http://127.0.0.1:{server.server_port}", *keys))
+        server.shutdown()
+        thread.join()
+        seen = server.seen  # type: ignore[attr-defined]
+    store, ask = sent
+    assert seen == [("GET", "/readyz", ask), ("PUT", "/api/temperature", store), ("GET", "/api/stats", ask)]

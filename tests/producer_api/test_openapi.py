@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from infra.local.environment import machine
 from producer_api.app import ROUTES
+from producer_api.keys.policy import POLICY
 from producer_api.live.topics import Freshness, Generation, Snapshot, differences
 from producer_api.openapi.document import document
 from producer_api.openapi.operating import EVENTS
@@ -122,6 +123,16 @@ def test_the_document_is_served_and_known_by_its_etag(client: httpx.Client) -> N
     assert answer.headers["content-type"] == "application/json"
     assert (answer.headers["content-encoding"], answer.headers["cache-control"]) == ("gzip", "no-cache")
     assert client.get("/openapi.json", headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
+
+
+def test_every_operation_says_which_role_it_needs() -> None:
+    """As the policy has it, in either header; none where keys are off, and none at all where it is open."""
+    told = document()
+    assert told["components"]["securitySchemes"].keys() == {"bearer", "apiKey"}
+    for path, methods in told["paths"].items():
+        [rule] = [rule for route, rule in POLICY.items() if route == re.sub(r"^(/api/sensors/)\{.*", r"\1{rest:path}", path)]
+        asked = [{}, {"bearer": [rule.role]}, {"apiKey": [rule.role]}] if rule.role else None
+        assert all(operation.get("security") == asked for operation in methods.values()), path
 
 
 def test_codes_are_a_list_that_may_grow() -> None:

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from projections.generations import stream_created
+from projections.generations import created_us, stream_created
+from telemetry.reading import rfc3339
 from tests.producer_api.forwarder import forwarding
 from tests.producer_api.stream import readings_at
 from tests.support.processes import free_port, running, running_api
@@ -54,7 +55,12 @@ def test_h29_the_api_refuses_a_stream_that_was_made_again(endpoint: str, java: s
 def test_h29_a_running_api_is_not_ready_once_its_stream_was_made_again(endpoint: str, java: str, log: Path) -> None:
     """It goes on answering that it lives, and says what is wrong."""
     with new_stack(endpoint, java) as stack, running_api(stack.environ, log) as url:
-        assert httpx.get(f"{url}/readyz").json() == {"status": "ok", "checks": {"stream": "ok", "stats": "ok", "writes": "ok"}}
+        created = rfc3339(created_us(stream_created(stack.kinesis, stack.names)))
+        assert httpx.get(f"{url}/readyz").json() == {
+            "status": "ok",
+            "checks": {"stream": "ok", "stats": "ok", "writes": "ok"},
+            "streamCreated": created,
+        }
         make_stream_again(stack)
 
         def not_ready() -> None:

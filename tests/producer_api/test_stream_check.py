@@ -51,6 +51,15 @@ def test_until_the_tables_have_answered_the_stream_is_taken_for_the_first(unknow
     assert (world.look(), world.look()) == (FIRST_PLACE, TWO.place)
 
 
+def test_when_the_stream_was_made_is_said_once_it_is_known() -> None:
+    """To whoever is about to replay into it."""
+    world = World(StoreUnavailable("away"), TWO)
+    world.look()
+    assert world.stream.created is None
+    world.look()
+    assert world.stream.created == "1970-01-01T00:00:02Z"
+
+
 def test_a_log_that_goes_on_in_a_new_stream_is_followed() -> None:
     """Nothing is stored while the stream is no one's; its shards are listed anew: they may divide the keys otherwise."""
     world = World(ONE, ONE, WRONG, StoreUnavailable("away"), TWO, TWO)

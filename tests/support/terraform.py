@@ -29,6 +29,9 @@ _VALUES = {
         "archive": "true",
         "budget": "true",
         "canary": "true",
+        "keys": "true",
+        "mqtt": "true",
+        "request_limit": "6000",
         "traffic_logs": "true",
         "alarm_emails": '["somebody@example.com"]',
         "zones": '["eu-west-1a", "eu-west-1b"]',  # else AWS is asked, which a plan offline cannot
@@ -55,6 +58,10 @@ KNOWN = {
     "environment": """
 module "observability" {
   load_balancer_dimensions = { LoadBalancer = "app/telemetry-dev/1", TargetGroup = "targetgroup/telemetry-dev-api/1" }
+}
+
+module "canary" {
+  keys_secret_arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:telemetry-dev-canary-keys-AbCdEf"
 }
 """
 }

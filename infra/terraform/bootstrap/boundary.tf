@@ -13,15 +13,18 @@ data "aws_iam_policy_document" "boundary" {
       "dynamodb:BatchGetItem", "dynamodb:BatchWriteItem", "dynamodb:DeleteItem", "dynamodb:DescribeTable", "dynamodb:GetItem",
       "dynamodb:PartiQLInsert", "dynamodb:PartiQLUpdate", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:Scan",
       "dynamodb:UpdateItem",
-      "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards", "kinesis:PutRecords",
+      "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards", "kinesis:PutRecord",
+      "kinesis:PutRecords",
       "logs:CreateLogStream", "logs:PutLogEvents",
       "s3:GetObject", "s3:ListBucket", "s3:PutObject",
+      "secretsmanager:GetSecretValue",
     ]
     resources = [
       "${local.arn}:dynamodb:${local.place}:table/${local.prefixes[each.key]}-*",
       "${local.arn}:kinesis:${local.place}:stream/${local.prefixes[each.key]}-*",
       "${local.arn}:logs:${local.place}:log-group:/${local.prefixes[each.key]}/*",
       "${local.arn}:s3:::${local.prefixes[each.key]}-*",
+      "${local.arn}:secretsmanager:${local.place}:secret:${local.prefixes[each.key]}-*",
     ]
   }
 

@@ -23,6 +23,9 @@ locals {
     "s3:GetBucket*", "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration",
     "s3:GetAccelerateConfiguration", "s3:GetReplicationConfiguration",
     "sns:GetSubscriptionAttributes", "sns:GetTopicAttributes", "sns:ListTagsForResource",
+    "iot:GetTopicRule", "iot:ListTagsForResource",
+    "secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy",
+    "wafv2:GetWebACL", "wafv2:GetWebACLForResource", "wafv2:ListTagsForResource",
   ]
 
   state_keys = { for env in var.environments : env => "telemetry/${env}/environment.tfstate" }
@@ -219,7 +222,7 @@ data "aws_iam_policy_document" "apply" {
     condition {
       test     = "StringEquals"
       variable = "iam:PassedToService"
-      values   = ["ecs-tasks.amazonaws.com", "scheduler.amazonaws.com", "vpc-flow-logs.amazonaws.com"]
+      values   = ["ecs-tasks.amazonaws.com", "iot.amazonaws.com", "scheduler.amazonaws.com", "vpc-flow-logs.amazonaws.com"]
     }
   }
 

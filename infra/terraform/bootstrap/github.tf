@@ -27,7 +27,7 @@ locals {
   policies = merge(
     { push-image = ["push-image"] },
     { for env in var.environments : "plan-${env}" => ["plan-${env}"] },
-    { for env in var.environments : "apply-${env}" => ["plan-${env}", "apply-${env}", "apply-${env}-network"] },
+    { for env in var.environments : "apply-${env}" => ["plan-${env}", "apply-${env}", "apply-${env}-network", "apply-${env}-doors"] },
   )
 
   documents = merge(
@@ -35,6 +35,7 @@ locals {
     { for env in var.environments : "plan-${env}" => data.aws_iam_policy_document.plan[env].json },
     { for env in var.environments : "apply-${env}" => data.aws_iam_policy_document.apply[env].json },
     { for env in var.environments : "apply-${env}-network" => data.aws_iam_policy_document.network[env].json },
+    { for env in var.environments : "apply-${env}-doors" => data.aws_iam_policy_document.doors[env].json },
   )
 
   attachments = merge([for role, names in local.policies : { for name in names : "${role} ${name}" => { role = role, policy = name } }]...)

@@ -10,6 +10,7 @@ spot                   = true
 point_in_time_recovery = false
 deletion_protection    = false
 archive                = false
+keys                   = false
 canary                 = false
 traffic_logs           = false
 log_retention_days     = 7

@@ -33,6 +33,13 @@ locals {
     PREFIX     = local.prefix
     LOG_LEVEL  = "info"
   }
+  api_settings = merge(
+    local.settings,
+    { HOST = "0.0.0.0", PORT = tostring(local.api_port) },
+    # The name under which it is reached: that of the load balancer's own is known only once it is made.
+    var.domain == null ? { ALLOWED_HOSTS = ".elb.amazonaws.com" } : { PUBLIC_URL = "https://${var.domain.name}" },
+    { for name, on in { KEYS = var.keys, MUTUAL_TLS = var.client_ca != null } : name => "true" if on },
+  )
 }
 
 module "network" {
@@ -45,6 +52,7 @@ module "network" {
   calls_ecs    = var.canary
   nat_gateways = var.nat_gateways
 
+  reads_secrets      = var.canary && var.keys
   kinesis_endpoint   = var.kinesis_endpoint
   flow_logs          = var.traffic_logs
   flow_log_role_arn  = var.traffic_logs ? module.permissions.role_arns["flow-logs"] : null
@@ -94,6 +102,7 @@ module "permissions" {
   log_group_names      = values(local.log_groups)
   flow_logs            = var.traffic_logs
   canary               = var.canary
+  keys                 = var.keys
   permissions_boundary = var.permissions_boundary
 }
 
@@ -110,6 +119,28 @@ module "edge" {
   account_id          = var.account_id
   access_logs         = var.traffic_logs
   log_retention_days  = var.log_retention_days
+  client_ca           = var.client_ca
+  request_limit       = var.request_limit
+}
+
+module "keys" {
+  source = "../modules/keys"
+  count  = var.keys ? 1 : 0
+
+  prefix              = local.prefix
+  canary              = var.canary
+  deletion_protection = var.deletion_protection
+}
+
+module "mqtt" {
+  source = "../modules/mqtt"
+  count  = var.mqtt ? 1 : 0
+
+  prefix               = local.prefix
+  account_id           = var.account_id
+  stream_name          = module.stream.name
+  log_retention_days   = var.log_retention_days
+  permissions_boundary = var.permissions_boundary
 }
 
 resource "aws_ecs_cluster" "this" {
@@ -133,12 +164,7 @@ module "api" {
   image        = "${var.image}-api"
   entry_point  = ["python", "-m"]
   command      = ["producer_api"]
-  environment = merge(
-    local.settings,
-    { HOST = "0.0.0.0", PORT = tostring(local.api_port) },
-    # The name under which it is reached: that of the load balancer's own is known only once it is made.
-    var.domain == null ? { ALLOWED_HOSTS = ".elb.amazonaws.com" } : { PUBLIC_URL = "https://${var.domain.name}" },
-  )
+  environment  = local.api_settings
   health_command = [
     "CMD", "python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:${local.api_port}/livez', timeout=5)"
   ]
@@ -255,6 +281,7 @@ module "canary" {
   subnet_ids         = module.network.task_subnet_ids
   assign_public_ip   = module.network.assign_public_ip
   log_group_name     = local.log_groups["canary"]
+  keys_secret_arn    = one(module.keys[*].canary_secret_arn)
   log_retention_days = var.log_retention_days
 }
 

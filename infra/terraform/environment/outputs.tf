@@ -53,6 +53,11 @@ output "image" {
   value       = var.image
 }
 
+output "first_keys" {
+  description = "For infra.first_keys: the secrets that the first keys go to, by what they hold; null without keys."
+  value       = one(module.keys[*].secrets)
+}
+
 output "rollout" {
   description = "For infra.rollout: what each service is to run, and the canary that tries it, or null."
   value = {

@@ -7,6 +7,7 @@ shards                 = 4 # two workers at least, and as many more to grow to
 point_in_time_recovery = true
 deletion_protection    = true
 archive                = true
+keys                   = true
 canary                 = true
 traffic_logs           = true
 log_retention_days     = 365

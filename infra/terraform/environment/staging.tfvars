@@ -8,6 +8,7 @@ shards                 = 2
 point_in_time_recovery = true
 deletion_protection    = false
 archive                = true
+keys                   = true
 canary                 = true
 traffic_logs           = true
 log_retention_days     = 30

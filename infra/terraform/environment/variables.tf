@@ -64,11 +64,11 @@ variable "repository_name" {
 
 variable "allowed_cidrs" {
   type        = list(string)
-  description = "IPv4 ranges that may reach the API. It has no keys, so there is no default."
+  description = "IPv4 ranges that may reach the API. There is no default: without keys they are its only fence."
 
   validation {
     condition     = var.world_open || alltrue([for cidr in var.allowed_cidrs : !endswith(cidr, "/0")])
-    error_message = "This would let the whole world write to an API without keys. Set world_open = true as well if that is meant."
+    error_message = "This would let the whole world come to the API, which is bad without keys and bold with them. Set world_open = true as well if that is meant."
   }
 }
 

@@ -62,12 +62,13 @@ async def made(
         services = SimpleNamespace(
             settings=settings,
             writer=writer,
-            stream=SimpleNamespace(require_ours=lambda: None, place=FIRST_PLACE),
+            stream=SimpleNamespace(require_ours=lambda: None, place=FIRST_PLACE, created=None),
             looks=SimpleNamespace(outage=Outage()),
             outcomes=Outcomes(),
             recent=Recent(),
             gate=gate,
             turns=Turns(),
+            readiness={},
         )
         inner = Envelope(Sites(Starlette(routes=routes, exception_handlers=ERRORS), settings))
 

@@ -24,16 +24,16 @@ READS = (Role.READ, Role.ADMIN)
 class Entrance:
     """Keys, a clock, and the gate that they open."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, certificates: bool = False) -> None:
         self.table, self.clock = MemoryTable(), Clock()
         ring = Ring(self.table.find, self.clock)
-        self.gate = Gate(ring, self.table.note_use, clock_s=self.clock, now_s=self.clock)
+        self.gate = Gate(ring, self.table.note_use, clock_s=self.clock, now_s=self.clock, certificates=certificates)
 
 
 @asynccontextmanager
-async def entrance(kinesis: FakeKinesis, **more: Any) -> AsyncIterator[tuple[Asked, Entrance]]:
+async def entrance(kinesis: FakeKinesis, *, certificates: bool = False, **more: Any) -> AsyncIterator[tuple[Asked, Entrance]]:
     """A client of an API with keys."""
-    made = Entrance()
+    made = Entrance(certificates=certificates)
     async with asking(kinesis, gate=made.gate, routes=[_stub(route) for route in ROUTES], **more) as client:
         yield client, made
 

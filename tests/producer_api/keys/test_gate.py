@@ -38,7 +38,7 @@ def requests_of(sensor_id: str) -> dict[str, tuple[str, str, dict[str, Any]]]:
     chirpstack = {"deviceInfo": {"devEui": sensor_id}, "time": AT, "object": {"temperature": 1}}
     line = f"temperature,sensorId={sensor_id} value=21.5 1772366400000000000"
     asks = ["/sensor", "/api/stats", "/api/stats/history", "/api/sensor", "/api/readings", "/api/live"]
-    opens = ["/livez", "/health", "/docs", "/docs/errors/no-key", "/openapi.json", "/static/docs.js"]
+    opens = ["/livez", "/readyz", "/health", "/docs", "/docs/errors/no-key", "/openapi.json", "/static/docs.js"]
     return {
         **{path: ("GET", path, {}) for path in opens},
         "/ping": ("GET", "/ping?verbose=true", {}),
@@ -118,12 +118,32 @@ def test_every_route_with_every_kind_of_key_is_answered_as_the_document_shows() 
     look()
 
 
+def test_no_route_is_left_out_of_the_table() -> None:
+    """A new one has to be tried with every kind of key."""
+    shown = {
+        "/docs/errors/{code}": "/docs/errors/no-key",
+        "/static": "/static/docs.js",
+        "/api/sensors/{rest:path}": "/api/sensors/{id}",
+    }
+    assert {shown.get(path, path) for path in POLICY} == set(requests_of(OWN))
+
+
 def test_nothing_but_open_routes_is_answered_without_a_key() -> None:
     """And with none of the bad ones: read off the document's own table, whatever it says."""
     text = (ROOT / "docs/security.md").read_text()
     [shown] = re.findall(r"^\| route \|.*?(?=\n\n)", text, re.DOTALL | re.MULTILINE)
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in shown.splitlines()[2:]]
-    is_open = {"/livez", "/health", "/docs", "/docs/errors/no-key", "/openapi.json", "/static/docs.js", "/ping", "/api/session"}
+    is_open = {
+        "/livez",
+        "/readyz",
+        "/health",
+        "/docs",
+        "/docs/errors/no-key",
+        "/openapi.json",
+        "/static/docs.js",
+        "/ping",
+        "/api/session",
+    }
     for route, *answers in rows:
         path = route.strip("`").split()[1]
         if path in is_open:
@@ -278,6 +298,28 @@ async def test_while_the_table_is_away_readings_go_on_and_unknown_keys_are_503(k
         unsure = await client.put("/api/temperature", json=reading(OWN), headers=other)
         assert (unsure.status_code, unsure.json()["code"]) == (503, "keys-unavailable")
         assert unsure.headers["retry-after"]
+
+
+@scenario
+async def test_after_an_outage_of_five_minutes_a_key_revoked_meanwhile_stops_within_ten_seconds(kinesis: FakeKinesis) -> None:
+    """Of the table's return; until then it goes on, as do all that were known. Asked twice a second."""
+    async with entrance(kinesis) as (client, made):
+        good = {"X-API-Key": made.table.make("good", Role.INGEST)}
+        gone = {"X-API-Key": made.table.make("gone", Role.INGEST)}
+
+        async def answers() -> tuple[int, int]:
+            made.clock.now_s += 0.5
+            first = await client.put("/api/temperature", json=reading(OWN), headers=good)
+            return first.status_code, (await client.put("/api/temperature", json=reading(OWN), headers=gone)).status_code
+
+        assert await answers() == (200, 200)
+        made.table.away = True
+        del made.table.keys["gone0000"]
+        assert {await answers() for _ in range(600)} == {(200, 200)}
+        made.table.away = False
+        after = [await answers() for _ in range(40)]
+        assert {one for one, _ in after} == {200}
+        assert {other for _, other in after[20:]} == {401}
 
 
 @scenario

@@ -66,6 +66,18 @@ run "an_account_of_one_environment_reshards_by_itself" {
   }
 }
 
+run "a_firewall_is_put_in_front_by_whoever_can_harm_nobody_else" {
+  command = plan
+
+  assert {
+    condition = {
+      several = length([for one in data.aws_iam_policy_document.doors["prod"].statement : one.sid if startswith(one.sid, "Firewall")])
+      reads   = length([for one in data.aws_iam_policy_document.doors["prod"].statement : one.sid if contains(one.actions, "secretsmanager:GetSecretValue")])
+    } == { several = 1, reads = 0 }
+    error_message = "SetWebAcl knows no resource. And nobody who applies reads a key."
+  }
+}
+
 run "mistakes_are_named" {
   command = plan
   variables {

@@ -89,11 +89,27 @@ run "awss_own_agents_have_roles_of_their_own" {
   }
 }
 
+run "the_canarys_keys_are_handed_over" {
+  command = plan
+  module { source = "../modules/permissions" }
+  variables {
+    canary = true
+    keys   = true
+  }
+
+  assert {
+    condition = one([for statement in data.aws_iam_policy_document.execution.statement : one(statement.resources) if statement.sid == "HandKeysToCanary"]) == (
+      "arn:aws:secretsmanager:eu-west-1:123456789012:secret:t-canary-keys-??????"
+    )
+    error_message = "Fargate's agent may fetch those, and nobody any other."
+  }
+}
+
 run "mistakes_are_named" {
   command = plan
   module { source = "../modules/permissions" }
   variables {
-    table_names = { readings = [], stats = [], dead_letters = [], generations = [], leases = [], coordinator = [] }
+    table_names = { readings = [], stats = [], dead_letters = [], generations = [], keys = [], leases = [], coordinator = [] }
     index_names = { leases = "LeaseOwnerToLeaseKeyIndex" }
   }
 

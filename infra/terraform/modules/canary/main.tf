@@ -3,6 +3,14 @@
 
 data "aws_region" "current" {}
 
+locals {
+  # Fargate's agent fetches them when a task starts; one that starts before they are there ends, and the next one comes soon.
+  secrets = var.keys_secret_arn == null ? [] : [for name in ["API_KEY", "API_READ_KEY"] : {
+    name      = name
+    valueFrom = "${var.keys_secret_arn}:${name}::"
+  }]
+}
+
 resource "aws_cloudwatch_log_group" "this" {
   #checkov:skip=CKV_AWS_158:CloudWatch encrypts logs with its own key
   name              = var.log_group_name
@@ -36,6 +44,7 @@ resource "aws_ecs_task_definition" "this" {
     user                   = "10001:10001"
     readonlyRootFilesystem = true
     environment            = [{ name = "AWS_REGION", value = data.aws_region.current.name }]
+    secrets                = local.secrets
     mountPoints            = []
     portMappings           = []
     volumesFrom            = []

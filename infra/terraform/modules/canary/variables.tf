@@ -93,3 +93,9 @@ variable "every_minutes" {
     error_message = "every_minutes must be a whole number, 2 or more."
   }
 }
+
+variable "keys_secret_arn" {
+  type        = string
+  description = "Where its keys are (infra/first_keys.py), or null where the API asks for none."
+  default     = null
+}

@@ -25,7 +25,7 @@ resource "aws_vpc_security_group_ingress_rule" "allowed" {
 
 resource "aws_lb" "this" {
   #checkov:skip=CKV_AWS_91:A variable; on wherever it matters
-  #checkov:skip=CKV2_AWS_28:allowed_cidrs says who may reach it; there is no world-open default that a firewall would have to mend
+  #checkov:skip=CKV2_AWS_28:A variable; allowed_cidrs says who may reach it, and there is no world-open default
   #checkov:skip=CKV2_AWS_20:Redirects to HTTPS when there is a domain; without one there can be no certificate
   name                       = var.prefix
   load_balancer_type         = "application"
@@ -99,6 +99,15 @@ resource "aws_lb_listener" "https" {
   port              = 443
   ssl_policy        = "ELBSecurityPolicy-TLS13-1-2-2021-06"
   certificate_arn   = aws_acm_certificate_validation.this[each.key].certificate_arn
+
+  dynamic "mutual_authentication" {
+    for_each = aws_lb_trust_store.clients
+
+    content {
+      mode            = "verify"
+      trust_store_arn = mutual_authentication.value.arn
+    }
+  }
 
   default_action {
     type             = "forward"

@@ -63,3 +63,28 @@ variable "log_retention_days" {
   description = "How long that is kept."
   default     = 90
 }
+
+variable "client_ca" {
+  type = object({
+    bucket = string
+    key    = string
+  })
+  description = "Where in S3 the certificates lie (PEM) of the authorities whose clients are let in, and nobody else; null for no mutual TLS."
+  default     = null
+
+  validation {
+    condition     = var.client_ca == null || var.domain != null
+    error_message = "client_ca needs a domain: without HTTPS nobody shows a certificate."
+  }
+}
+
+variable "request_limit" {
+  type        = number
+  description = "How many requests in five minutes an address may make before AWS WAF turns it away; null for no WAF."
+  default     = null
+
+  validation {
+    condition     = var.request_limit == null || try(var.request_limit >= 10 && var.request_limit <= 2000000000 && floor(var.request_limit) == var.request_limit, false)
+    error_message = "request_limit must be a whole number, 10 to 2,000,000,000, or null."
+  }
+}

@@ -27,7 +27,7 @@ locals {
   zones         = { for index, letter in local.letters : letter => index }
   private_zones = var.egress == "public_ip" ? {} : local.zones
   nat_zones     = var.egress == "nat" ? { for zone, index in local.zones : zone => index if index < var.nat_gateways } : {}
-  interfaces    = var.egress == "endpoints" ? concat(["ecr.api", "ecr.dkr", "kinesis-streams", "logs"], var.calls_ecs ? ["ecs"] : []) : var.kinesis_endpoint ? ["kinesis-streams"] : []
+  interfaces    = var.egress == "endpoints" ? concat(["ecr.api", "ecr.dkr", "kinesis-streams", "logs"], var.calls_ecs ? ["ecs"] : [], var.reads_secrets ? ["secretsmanager"] : []) : var.kinesis_endpoint ? ["kinesis-streams"] : []
   nat_per_zone  = { for zone, index in local.zones : zone => contains(keys(local.nat_zones), zone) ? zone : local.letters[0] }
 }
 

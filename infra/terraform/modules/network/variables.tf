@@ -84,3 +84,9 @@ variable "calls_ecs" {
   description = "With egress endpoints: whether a task calls ECS, which takes an endpoint more."
   default     = false
 }
+
+variable "reads_secrets" {
+  type        = bool
+  description = "With egress endpoints: whether a task is handed secrets, which takes an endpoint more."
+  default     = false
+}

@@ -19,6 +19,16 @@ data "aws_iam_policy_document" "execution" {
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
     resources = local.log_groups
   }
+
+  dynamic "statement" {
+    for_each = var.canary && var.keys ? [1] : []
+
+    content {
+      sid       = "HandKeysToCanary"
+      actions   = ["secretsmanager:GetSecretValue"]
+      resources = ["${local.arn}:secretsmanager:${local.place}:secret:${var.prefix}-canary-keys-??????"] # AWS makes the end up
+    }
+  }
 }
 
 # The VPC's own agent (VPC User Guide, "IAM role for publishing flow logs to CloudWatch Logs"); the group is made by Terraform.

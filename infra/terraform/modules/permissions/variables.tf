@@ -65,6 +65,12 @@ variable "canary" {
   default     = false
 }
 
+variable "keys" {
+  type        = bool
+  description = "Whether the API asks for keys, so that a canary needs some."
+  default     = false
+}
+
 variable "flow_logs" {
   type        = bool
   description = "Whether there is a role that writes the network's flow logs."
