@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -18,6 +19,9 @@ from telemetry.settings import Settings
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kinesis import KinesisClient
+
+
+_LEAN = str(Path(__file__).with_name("lean"))
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class Stack:
             "KCL_TIMING": "local",
             "WORKER_ID": "worker-1",
             "JAVA": self.settings.java,
+            "PYTHONPATH": _LEAN,
         }
 
 
