@@ -20,7 +20,7 @@ from telemetry.reading import Reading, rfc3339
 from tests.end_to_end.conftest import Pipeline
 from tests.faults.fleet import Lag, fleet_sending, lag_watched
 from tests.support.aggregates import aggregate
-from tests.support.oracle import assert_tables_equal
+from tests.support.oracle import eventually_equal
 from tests.support.sensors import Reply, send_all, workload
 from tests.support.waiting import eventually
 
@@ -50,7 +50,7 @@ def settled(pipeline: Pipeline) -> None:
         assert count == len(stored), f"{count} of {len(stored)}\n{pipeline.log.read_text()[-3000:]}"
 
     eventually(counted, within_s=90)
-    eventually(lambda: assert_tables_equal(pipeline.stack, stored), within_s=60)
+    eventually_equal(pipeline.stack, stored, within_s=60)
 
 
 def test_a_reading_is_in_the_stats_within_two_seconds(pipeline: Pipeline) -> None:

@@ -13,7 +13,7 @@ from projections.queries import fleet_stats
 from telemetry.reading import Reading, parse_temperature, parse_timestamp
 from tests.faults.load import Load
 from tests.producer_api.stream import records_by_shard
-from tests.support.oracle import assert_tables_equal
+from tests.support.oracle import eventually_equal
 from tests.support.stack import Stack
 from tests.support.waiting import eventually
 
@@ -75,5 +75,5 @@ def check(stack: Stack, load: Load, others: set[Reading], within_s: float) -> Fo
         assert count == len(log), f"{count} counted, {len(log)} in the log"
 
     eventually(counted, within_s)
-    eventually(lambda: assert_tables_equal(stack, log), within_s)
+    eventually_equal(stack, log, within_s)
     return found

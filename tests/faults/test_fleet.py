@@ -12,7 +12,7 @@ from tests.faults.conftest import Trial
 from tests.faults.fleet import Lag, fleet_sending, lag_watched
 from tests.faults.instances import Consumer
 from tests.faults.test_outages import lasts
-from tests.support.oracle import assert_tables_equal
+from tests.support.oracle import eventually_equal
 from tests.support.waiting import eventually
 
 LAG_S_MAX = 5
@@ -37,7 +37,7 @@ def test_a_fleet_is_kept_up_with_and_counted_over_kills(trial: Trial) -> None:
         log = set(fleet.sent)
         assert events_in_log(trial.stack).keys() == log
         eventually(lambda: _counted(trial, len(log)), within_s=120)
-        eventually(lambda: assert_tables_equal(trial.stack, log), within_s=300)
+        eventually_equal(trial.stack, log, within_s=300)
     assert lag.worst_s <= LAG_S_MAX
     trial.report(
         "2 5 7",
