@@ -7,7 +7,9 @@ import os
 import sys
 from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -57,6 +59,22 @@ LONG = {
     )
 }
 """Longest first: no process is left with one of them when the others have done the rest. Simulations use every core anyway."""
+
+
+TOGETHER = ("tests/browser/", "tests/producer_api/test_reading_")
+"""Files that share a browser, or a world of readings: one process has them all, so that it is made once."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Work is shared by files, and what goes together stays together."""
+    scheduler = import_module("xdist.scheduler").LoadFileScheduling(config, log)
+    scheduler._split_scope = _group
+    return scheduler
+
+
+def _group(nodeid: str) -> str:
+    return next((beginning for beginning in TOGETHER if nodeid.startswith(beginning)), nodeid.partition("::")[0])
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -4,9 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import pytest
 
 from consumer.leases import make_leases
 from operations.observation import observe
@@ -50,12 +53,14 @@ def test_h03_h08_h10_h12_the_consumer_starts_fast_misses_nothing_and_stops_in_or
             daemon = eventually(lambda: _only(children(consumer.pid)))
             processors = children(daemon)
             assert stop(consumer) == 0
-        stopped = [line["shard_id"] for line in log_lines(log) if line["event"] == "shutdown_requested"]
-        assert sorted(stopped) == ["shardId-000000000000", "shardId-000000000001"]  # hazard H8
+        stopped = [line for line in log_lines(log) if line["event"] == "shutdown_requested"]
+        assert sorted(line["shard_id"] for line in stopped) == ["shardId-000000000000", "shardId-000000000001"]  # hazard H8
         assert "Received error line" not in log.read_text()  # hazard H3: each line of a child comes out once, as it is
         assert not [pid for pid in (daemon, *processors) if _alive(pid)]
         with running("consumer", stack.environ, log):
             wait_for_count(stack, 40, log)
+    begun = {line["shard_id"]: line["checkpoint"] for line in log_lines(log) if line["event"] == "shard_started"}
+    assert begun == {line["shard_id"]: str(line["position"]) for line in stopped}, "it begins where the one before stopped"
 
 
 def test_h10_lease_rows_are_made_once_and_left_alone(stack: Stack) -> None:
@@ -67,48 +72,68 @@ def test_h10_lease_rows_are_made_once_and_left_alone(stack: Stack) -> None:
     assert stack.dynamodb.scan(TableName=stack.names.application)["Items"] == before
 
 
-def test_two_workers_of_one_name_are_refused(stack: Stack, log: Path) -> None:
+@dataclass(frozen=True)
+class Worker:
+    """One that runs, and that the tests below treat worse and worse, in their order."""
+
+    process: subprocess.Popen[bytes]
+    environ: dict[str, str]
+    log: Path
+
+
+@pytest.fixture(scope="module")
+def worker(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+    """A worker at work."""
+    folder = tmp_path_factory.mktemp("worker")
+    # Killed, it cannot remove its own files: they go with the tests'.
+    environ, log = {**stack.environ, "TMPDIR": str(folder)}, folder / "consumer.log"
+    with running("consumer", environ, log) as process:
+        eventually(lambda: _contains(events(log), "shard_started"), within_s=60)
+        yield Worker(process, environ, log)
+
+
+def test_two_workers_of_one_name_are_refused(worker: Worker) -> None:
     """KCL would take them for the same worker."""
-    with running("consumer", stack.environ, log):
-        eventually(lambda: _contains(events(log), "consumer_starting"))
-        second = subprocess.run(
-            [sys.executable, "-m", "consumer"], env=stack.environ, capture_output=True, text=True, timeout=60, check=False
-        )
+    second = subprocess.run(
+        [sys.executable, "-m", "consumer"], env=worker.environ, capture_output=True, text=True, timeout=60, check=False
+    )
     assert second.returncode != 0
     assert "WORKER_ID" in second.stderr
 
 
-def test_a_daemon_that_was_killed_is_started_again(stack: Stack, log: Path) -> None:
+def test_a_daemon_that_was_killed_is_started_again(stack: Stack, worker: Worker, log: Path) -> None:
     """And what was sent meanwhile is counted."""
     before = fleet_stats(stack.dynamodb, stack.names).stats.count
-    with running_api(stack.environ, log) as url, running("consumer", stack.environ, log) as consumer:
-        daemon = eventually(lambda: _only(children(consumer.pid)), within_s=30)
-        eventually(lambda: _contains(events(log), "shard_started"), within_s=60)
-        os.kill(daemon, signal.SIGKILL)
+    with running_api(stack.environ, log) as url:
+        begun = events(worker.log).count("shard_started")
+        os.kill(eventually(lambda: _only(children(worker.process.pid)), within_s=30), signal.SIGKILL)
         put_readings(url, 100, 10)
-        wait_for_count(stack, before + 10, log)
-    assert events(log).count("consumer_starting") == 2
-    assert "consumer_restarting" in events(log)
+        wait_for_count(stack, before + 10, worker.log)
+    assert events(worker.log).count("shard_started") > begun
+    assert events(worker.log).count("consumer_starting") == 2
+    assert "consumer_restarting" in events(worker.log)
 
 
-def test_a_supervisor_that_was_killed_leaves_no_daemon_behind(stack: Stack, log: Path) -> None:
+def test_a_supervisor_that_was_killed_leaves_no_daemon_behind(worker: Worker) -> None:
     """Else its successor would run beside a daemon of the same worker's name."""
-    # Killed, it cannot remove its own files: they go with the test's.
-    with running("consumer", {**stack.environ, "TMPDIR": str(log.parent)}, log) as consumer:
-        daemon = eventually(lambda: _only(children(consumer.pid)), within_s=30)
-        eventually(lambda: _contains(events(log), "shard_started"), within_s=60)
-        processors = children(daemon)
-        consumer.kill()
+    daemon = eventually(lambda: _only(children(worker.process.pid)), within_s=30)
+    processors = eventually(lambda: _some(children(daemon)), within_s=60)
+    worker.process.kill()
 
-        def gone() -> None:
-            assert not [pid for pid in (daemon, *processors) if _alive(pid)]
+    def gone() -> None:
+        assert not [pid for pid in (daemon, *processors) if _alive(pid)]
 
-        eventually(gone, within_s=40)
+    eventually(gone, within_s=40)
 
 
 def _only(pids: list[int]) -> int:
     assert len(pids) == 1, pids
     return pids[0]
+
+
+def _some(pids: list[int]) -> list[int]:
+    assert pids
+    return pids
 
 
 def _contains(seen: list[str], wanted: str) -> None:

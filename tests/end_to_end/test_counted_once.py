@@ -18,13 +18,15 @@ from projections.queries import fleet_stats
 from telemetry.events import decode_event, encode_event
 from telemetry.reading import Reading, rfc3339
 from tests.end_to_end.conftest import Pipeline
+from tests.faults.fleet import Lag, fleet_sending, lag_watched
 from tests.support.aggregates import aggregate
-from tests.support.oracle import assert_tables_equal
+from tests.support.oracle import eventually_equal
 from tests.support.sensors import Reply, send_all, workload
 from tests.support.waiting import eventually
 
 PUTS = 5_000
 SENSORS = 200
+LAG_S_MAX = 5
 
 stored: set[Reading] = set()
 """Every reading acknowledged on this module's pipeline; the tests below run in order and add to it."""
@@ -48,7 +50,7 @@ def settled(pipeline: Pipeline) -> None:
         assert count == len(stored), f"{count} of {len(stored)}\n{pipeline.log.read_text()[-3000:]}"
 
     eventually(counted, within_s=90)
-    eventually(lambda: assert_tables_equal(pipeline.stack, stored), within_s=60)
+    eventually_equal(pipeline.stack, stored, within_s=60)
 
 
 def test_a_reading_is_in_the_stats_within_two_seconds(pipeline: Pipeline) -> None:
@@ -77,6 +79,21 @@ def test_five_thousand_puts_of_two_hundred_sensors_are_counted_once_each(pipelin
     assert stats["Maximum"] == max(temperatures) / 1e6
     assert stats["Minimum"] == min(temperatures) / 1e6
     assert stats["Average"] == pytest.approx(sum(temperatures) / len(temperatures) / 1e6, abs=0.00501)
+
+
+def test_a_fleet_that_is_late_and_repeats_itself_is_kept_up_with(pipeline: Pipeline) -> None:
+    """Totals are never more than seconds behind. tests/faults/test_fleet.py kills the consumer meanwhile, for long."""
+    with lag_watched(pipeline.stack, LAG_S_MAX) as lag, fleet_sending(pipeline.stack, 100, seed=13) as fleet:
+        lag.killed()  # looked at from when the first of it is counted
+        eventually(lambda: _is_looked_at(lag, 12), within_s=60)
+    stored.update(fleet.sent)
+    assert lag.worst_s <= LAG_S_MAX
+    assert len(set(fleet.sent)) < len(fleet.sent)
+    settled(pipeline)
+
+
+def _is_looked_at(lag: Lag, times: int) -> None:
+    assert lag.looks >= times
 
 
 def test_s01_an_aggregate_under_foreign_keys_is_counted_whole(pipeline: Pipeline) -> None:

@@ -13,7 +13,7 @@ from projections.queries import fleet_stats
 from telemetry.reading import Reading, parse_temperature, parse_timestamp
 from tests.faults.load import Load
 from tests.producer_api.stream import records_by_shard
-from tests.support.oracle import assert_tables_equal
+from tests.support.oracle import eventually_equal
 from tests.support.stack import Stack
 from tests.support.waiting import eventually
 
@@ -55,19 +55,25 @@ def _plain(data: bytes) -> bytes:
         return b""  # poison that a test put there
 
 
-def check(stack: Stack, load: Load, others: set[Reading], within_s: float) -> Found:
-    """Wait until the tables are what the log adds up to; fail when they do not become so, or the log lacks something."""
+def check_log(stack: Stack, load: Load, others: set[Reading]) -> tuple[Counter[Reading], Found]:
+    """Events in the log, and what the run came to; fail when the log lacks something, or holds what nobody sent."""
     log = events_in_log(stack)
     acknowledged, attempted = load.acknowledged(), load.attempted()
     lost = acknowledged - log.keys()
     assert not lost, f"{len(lost)} acknowledged readings are not in the log, one of them {next(iter(lost))}"
     invented = log.keys() - attempted - others
     assert not invented, f"{len(invented)} readings nobody sent, one of them {next(iter(invented))}"
+    return log, Found(len(acknowledged), len(log), log.total() - len(log), load.outcomes["unknown"])
+
+
+def check(stack: Stack, load: Load, others: set[Reading], within_s: float) -> Found:
+    """Wait until the tables are what the log adds up to; fail when they do not become so, or the log lacks something."""
+    log, found = check_log(stack, load, others)
 
     def counted() -> None:
         count = fleet_stats(stack.dynamodb, stack.names).stats.count
         assert count == len(log), f"{count} counted, {len(log)} in the log"
 
     eventually(counted, within_s)
-    eventually(lambda: assert_tables_equal(stack, log), within_s)
-    return Found(len(acknowledged), len(log), log.total() - len(log), load.outcomes["unknown"])
+    eventually_equal(stack, log, within_s)
+    return found

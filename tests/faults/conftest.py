@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from telemetry.reading import Reading
-from tests.faults.checker import Found, check
+from tests.faults.checker import Found, check, check_log
 from tests.faults.instances import Api, Consumer, consuming, serving
 from tests.faults.load import Load, sensors_sending
 from tests.faults.proxy import FaultProxy, fault_proxy
@@ -45,6 +45,12 @@ class Trial:
         """A worker that is at work."""
         return consuming({**self.stack.environ, **environ}, self.folder / f"{name}.log", name)
 
+    def counting(self) -> AbstractContextManager[object]:
+        """A worker beside an API that something befalls, in the long version. What can go wrong there shows in the log already,
+        and the short one, which has no worker, looks at no more (`check_stored`).
+        """
+        return self.consuming() if FULL else nullcontext()
+
     def sending(self, api: Api, seed: int, per_s: float = 80, clients: int = 16) -> AbstractContextManager[Load]:
         """Sensors that send during the block; at its end every message has its final answer."""
         return sensors_sending(api.url, seed, per_s, clients)
@@ -55,6 +61,10 @@ class Trial:
         `others` are readings that may have been sent beside the load's.
         """
         return check(self.stack, load, set(others), within_s=240)
+
+    def check_stored(self, load: Load, *others: Reading) -> Found:
+        """Everything acknowledged is in the log, and in the long version `check`."""
+        return self.check(load, *others) if FULL else check_log(self.stack, load, set(others))[1]
 
     def often(self, short: int, full: int) -> int:
         """A number for the short version, which is part of `make test`, or the one for `make test-faults`."""

@@ -30,7 +30,7 @@ What the promises were tried against, how often, and what came of it. Every row 
 LocalStack and real processes; it is only here because at its end every table was equal to what an oracle made of the log,
 and every acknowledged reading was in the log. Nothing here is written by hand: `make test-faults` makes this page.
 
-A short version of the same tests is part of `make test`.
+Short versions of those that prove most are part of `make test`.
 
 | | command |
 |---|---|

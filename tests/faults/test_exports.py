@@ -38,7 +38,7 @@ def measured(count: int) -> Iterator[Reading]:
 @pytest.mark.timeout(1800)
 def test_a_csv_of_everything_is_what_the_table_holds(trial: Trial, tmp_path: Path) -> None:
     """Line by line; in memory that does not grow with it."""
-    count = trial.often(60_000, 1_000_000)
+    count = trial.often(30_000, 1_000_000)
     _store(trial, count)
     everything = {"sensorId": SENSOR, "format": "csv"}
     with trial.serving() as api, httpx.Client(base_url=api.url, timeout=60) as client:

@@ -4,12 +4,13 @@ import signal
 from collections.abc import Callable
 from functools import partial
 from random import Random
+from typing import Any
 
 import pytest
 
 from projections.queries import fleet_stats
 from telemetry.names import ResourceNames
-from tests.faults.conftest import Trial
+from tests.faults.conftest import FULL, Trial
 from tests.faults.faults import Request
 from tests.faults.instances import Api, Consumer
 from tests.support.stack import at
@@ -17,6 +18,13 @@ from tests.support.waiting import eventually
 
 VICTIMS = {"record processor": 5, "daemon": 3, "both": 1, "API": 3}
 """Who is killed how often, in proportion."""
+FEW = ["both", "API"]
+"""Who is killed in the short version: everybody, in as few starts as there can be."""
+GARBAGE: list[Any] = [
+    {"PartitionKey": data[:2].hex(), "Data": data}
+    for data in (b"\x1f\x8bbroken", b"\x00\xff", b'{"specversion":"1.0","type":"unknown"}', b"[" * 50_000)
+]
+"""Records that are no events."""
 
 
 def kill(victim: str, consumer: Consumer, api: Api) -> None:
@@ -31,19 +39,28 @@ def kill(victim: str, consumer: Consumer, api: Api) -> None:
 
 @pytest.mark.timeout(1800)
 def test_h06_kill_9_at_random_points_under_load(trial: Trial) -> None:
-    """Whoever is killed, whenever: what was acknowledged is there, and counted once."""
-    kills, rng = trial.often(3, 100), Random(4)  # noqa: S311  repeatable on purpose
-    victims = rng.choices(list(VICTIMS), list(VICTIMS.values()), k=kills)
+    """Whoever is killed, whenever: what was acknowledged is there, and counted once; garbage before each kill is a dead letter."""
+    rng = Random(4)  # noqa: S311  repeatable on purpose
+    victims = rng.choices(list(VICTIMS), list(VICTIMS.values()), k=100) if FULL else FEW
     with trial.serving() as api, trial.consuming() as consumer:
         with trial.sending(api, seed=4, per_s=30) as load:
             for victim in victims:
+                trial.stack.kinesis.put_records(StreamName=trial.stack.names.stream, Records=GARBAGE)
                 if rng.random() < 0.9:  # the others hit a pipeline that is still coming back
                     eventually(partial(_moved, trial, _place(trial)), within_s=90)
                 load.wait_for_more(rng.randrange(5, 50))
                 kill(victim, consumer, api)
-            load.wait_for_more(100)
+            load.wait_for_more(trial.often(30, 100))
         found = trial.check(load)
-    trial.report("1 2 3 4", "kill -9 of record processor, daemon, both or API at random points", kills, found)
+        eventually(partial(_is_kept, trial, len(GARBAGE) * len(victims)), within_s=30)
+    assert FULL or consumer.events().count("consumer_restarting") == 1, "garbage restarts nobody"
+    trial.report("1 2 3 4", "kill -9 of record processor, daemon, both or API at random points", len(victims), found)
+
+
+def _is_kept(trial: Trial, garbage: int) -> None:
+    """As dead letters, each once."""
+    pages = trial.stack.dynamodb.get_paginator("scan").paginate(TableName=trial.stack.names.dead_letters)
+    assert len([item for page in pages for item in page["Items"]]) == garbage
 
 
 def raw_write(request: Request, names: ResourceNames) -> bool:

@@ -90,7 +90,7 @@ def test_e14_a_clock_five_minutes_off_heals_by_itself(trial: Trial, tmp_path: Pa
     off.write_text("0")
     environ = {"PYTHONPATH": str(Path(__file__).with_name("clock")), "CLOCK_OFF_FILE": str(off)}
     trial.proxy.rules = [Rule(refuse_a_wrong_clock)]
-    with trial.serving(**at(trial.proxy.url), **environ) as api, trial.consuming():
+    with trial.serving(**at(trial.proxy.url), **environ) as api, trial.counting():
         with trial.sending(api, seed=53, per_s=40) as load:
             load.wait_for_more(30)
             off.write_text("-330")
@@ -104,7 +104,7 @@ def test_e14_a_clock_five_minutes_off_heals_by_itself(trial: Trial, tmp_path: Pa
             healed = len(load.operations)
             eventually(lambda: stored_since(load, healed))
             load.wait_for_more(30)
-        found = trial.check(load)
+        found = trial.check_stored(load)
     assert {operation.status for operation in during} <= {503, 400}
     assert ready.json()["checks"]["writes"] == "WrongClock"
     assert "s behind AWS's" in api.log.read_text()

@@ -9,10 +9,11 @@ from tests.faults.conftest import Trial
 from tests.support.logs import log_lines
 
 
+@pytest.mark.full
 @pytest.mark.timeout(1800)
 def test_h08_sigterm_during_load(trial: Trial) -> None:
     """Every shard's processor hears of it, flushes and checkpoints; the next worker starts where it stopped."""
-    times = trial.often(1, 50)
+    times = 50
     seconds = []
     with trial.serving() as api, trial.sending(api, seed=8, per_s=10) as load:
         for _ in range(times):

@@ -20,7 +20,7 @@ def test_h07_h24_what_hangs_is_ended_and_started_anew(trial: Trial, victim: str)
     """SIGSTOP. KCL renews a hung processor's lease for ever, and nobody else would miss the daemon of a lone worker."""
     patience = {"STORE_RETRY_S": "1"} if victim == "record processor" else {}
     with trial.serving() as api, trial.consuming(**patience) as consumer:
-        with trial.sending(api, seed=7, per_s=20) as load:
+        with trial.sending(api, seed=7, per_s=trial.often(8, 20)) as load:
             load.wait_for_more(20)
             target = consumer.processors()[:1] if victim == "record processor" else [consumer.daemon()]
             consumer.signal(signal.SIGSTOP, target)

@@ -81,7 +81,7 @@ def test_without_stream_and_tables_the_api_does_not_start(stack: Stack, log: Pat
 
 def test_settings_that_cannot_be_used_are_all_told_and_nothing_starts(stack: Stack, log: Path) -> None:
     """Without a traceback."""
-    bad = {"PORT": "eighty", "PUT_DEADLINE_S": "0", "TEMPERATURE_MIN": "-300"}
+    bad = {"PORT": "eighty", "PUT_DEADLINE_S": "0", "TEMPERATURE_MIN": "-300", "CORS_ORIGINS": "a.example"}
     with running("producer_api", stack.environ | bad, log) as process:
         assert process.wait(_START_S_MAX) == 1
     text = log.read_text()

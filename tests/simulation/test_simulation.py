@@ -10,7 +10,7 @@ from tests.simulation.bugs import Bug
 from tests.simulation.campaign import fingerprint, not_caught, require_kept, run_schedule
 from tests.simulation.simulate import Simulation
 
-SCHEDULES = 500
+SCHEDULES = 200
 """`make simulate` runs as many as one likes."""
 SEEDS_TO_CATCH_A_BUG_MAX = 1_000
 REGRESSION_SEEDS = (0, 1, 3, 9, 13, 21, 31, 53, 311, 394, 839)

@@ -17,7 +17,7 @@ from projections.items import read_pack
 from telemetry.limits import MICRO
 from telemetry.reading import Reading, rfc3339
 from tests.support.processes import children, free_port
-from tests.support.stack import open_stack
+from tests.support.stack import Stack, open_stack
 from tests.support.waiting import eventually
 from tests.tidy.tree import ROOT
 
@@ -124,21 +124,27 @@ class MakeRun:
     def tables(self) -> Mapping[str, Any]:
         """What the tables tell of the log's first stream, but for when it was written and the bounds of packs."""
         stack = open_stack(f"http://127.0.0.1:{self.localstack_port}", "java", PREFIX)
-        scan = stack.dynamodb.get_paginator("scan")
-        rows, packs = (
-            [item for page in scan.paginate(TableName=table) for item in page["Items"]]
-            for table in (stack.names.stats, stack.names.readings)
-        )
+        told = tables_of(stack)
         stack.kinesis.close()
         stack.dynamodb.close()
-        return {
-            "rows": {
-                (item["scope"]["S"], item["window"]["S"]): {name: value for name, value in item.items() if name not in _WHEN}
-                for item in rows
-                if not re.search(r"#\d+/", item["window"]["S"])
-            },
-            "readings": {reading for item in packs for reading in read_pack(item).readings},
-        }
+        return told
+
+
+def tables_of(stack: Stack) -> Mapping[str, Any]:
+    """The same of any tables."""
+    scan = stack.dynamodb.get_paginator("scan")
+    rows, packs = (
+        [item for page in scan.paginate(TableName=table) for item in page["Items"]]
+        for table in (stack.names.stats, stack.names.readings)
+    )
+    return {
+        "rows": {
+            (item["scope"]["S"], item["window"]["S"]): {name: value for name, value in item.items() if name not in _WHEN}
+            for item in rows
+            if not re.search(r"#\d+/", item["window"]["S"])
+        },
+        "readings": {reading for item in packs for reading in read_pack(item).readings},
+    }
 
 
 def _below(pid: int) -> Iterator[int]:

@@ -10,15 +10,18 @@ from functools import lru_cache, reduce
 from hashlib import md5
 from itertools import pairwise
 from math import gcd
+from typing import Any
 
 from projections import fold, histogram, sheets
 from projections.fold import Stats
 from projections.histogram import Histogram
 from projections.items import read_pack, read_row
+from projections.queries import fleet_stats
 from projections.rows import Row, RowKey
 from projections.sheets import Sheet, joined
 from telemetry.reading import Reading
 from tests.support.stack import Stack
+from tests.support.waiting import eventually
 
 _LADDER = (1, 10**4, 5 * 10**4, 10**5, 5 * 10**5, 10**6, 5 * 10**6, 10**7, 5 * 10**7, 10**8, 5 * 10**8, 10**9, 5 * 10**9)
 """Widths in 10⁻⁶ °C."""
@@ -31,18 +34,24 @@ def stored_readings(stack: Stack) -> list[Reading]:
     return list({reading for page in pages for item in page["Items"] for reading in read_pack(item).readings})
 
 
-def stored_rows(stack: Stack) -> list[tuple[str, Row]]:
-    """Every row of the stats table and its shard; the directory of sensors, which is no rows, left out."""
+def stored_directory(stack: Stack) -> dict[str, tuple[int, set[str]]]:
+    """When each sensor was last seen, and the shards it has rows in."""
+    return _directory(_stats_items(stack))
+
+
+def _stats_items(stack: Stack) -> list[Any]:
     pages = stack.dynamodb.get_paginator("scan").paginate(TableName=stack.names.stats, ConsistentRead=True)
-    items = (item for page in pages for item in page["Items"])
+    return [item for page in pages for item in page["Items"]]
+
+
+def _rows(items: Iterable[Any]) -> list[tuple[str, Row]]:
+    """Every row and its shard; the directory of sensors, which is no rows, left out."""
     return [read_row(item) for item in items if not item["scope"]["S"].startswith("directory#")]
 
 
-def stored_directory(stack: Stack) -> dict[str, tuple[int, set[str]]]:
-    """When each sensor was last seen, and the shards it has rows in."""
-    pages = stack.dynamodb.get_paginator("scan").paginate(TableName=stack.names.stats, ConsistentRead=True)
-    items = [item for page in pages for item in page["Items"] if item["scope"]["S"].startswith("directory#")]
-    return {item["window"]["S"]: (int(item["seen"]["N"]), set(item["shards"]["SS"])) for item in items}
+def _directory(items: Iterable[Any]) -> dict[str, tuple[int, set[str]]]:
+    listed = (item for item in items if item["scope"]["S"].startswith("directory#"))
+    return {item["window"]["S"]: (int(item["seen"]["N"]), set(item["shards"]["SS"])) for item in listed}
 
 
 def merged_stats(rows: Iterable[Row]) -> dict[RowKey, Stats]:
@@ -135,17 +144,30 @@ def expected_seen_s(sensor_id: str, seen_us: int) -> int:
     return second - (second - phase_s) % 3600
 
 
+def eventually_equal(stack: Stack, readings: Collection[Reading], within_s: float) -> None:
+    """The tables become so. They are not compared before all is written that the totals hold: that takes the longest to do."""
+    eventually(lambda: _assert_written(stack), within_s)
+    eventually(lambda: assert_tables_equal(stack, readings), within_s)
+
+
+def _assert_written(stack: Stack) -> None:
+    rows = fleet_stats(stack.dynamodb, stack.names).shards
+    behind = {shard_id for shard_id, row in rows.items() if row.progress.flushed.position < row.position}
+    assert not behind
+
+
 def assert_tables_equal(stack: Stack, readings: Iterable[Reading]) -> None:
     """Raw readings are the set of these, every row says what they add up to, and the directory knows every sensor."""
     wanted = frozenset(readings)
     found = stored_readings(stack)
     assert len(found) == len(wanted), f"{len(found)} raw readings, not {len(wanted)}"
     assert set(found) == wanted
-    rows = stored_rows(stack)
+    items = _stats_items(stack)
+    rows = _rows(items)
     expected, sheets_expected = _expected(wanted)
     assert_same(merged_stats(row for _, row in rows), expected)
     assert_same(merged_sheets(row for _, row in rows), sheets_expected)
-    directory = stored_directory(stack)
+    directory = _directory(items)
     homes = {key.scope.removeprefix("sensor#") for key in expected if key.scope != "all"}
     assert directory.keys() == homes
     for shard_id, row in rows:

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kinesis import KinesisClient
 
+
+_LEAN = str(Path(__file__).with_name("lean"))
 
 _BEHIND: dict[str, str] = {}
 """DynamoDB Local's own address, by that of the LocalStack before it."""
@@ -58,6 +61,7 @@ class Stack:
             "KCL_TIMING": "local",
             "WORKER_ID": "worker-1",
             "JAVA": self.settings.java,
+            "PYTHONPATH": _LEAN,
         }
 
 

@@ -6,7 +6,7 @@ from tests.simulation.archive.bugs import Bug
 from tests.simulation.archive.simulate import Simulation
 from tests.simulation.campaign import fingerprint, not_caught, require_kept, run_schedule
 
-SCHEDULES = 200
+SCHEDULES = 100
 SEEDS_TO_CATCH_A_BUG_MAX = 1_000
 REGRESSION_SEEDS = (3, 45, 67, 85)
 """Schedules that found one of the seeded bugs when few others did; the bugs meet them first."""
