@@ -33,4 +33,4 @@ def test_operations_become_actions() -> None:
 def test_a_service_that_is_not_known_is_an_error() -> None:
     """Its rights would be compared with nothing."""
     with pytest.raises(KeyError):
-        actions_of([LINE.format(method="CreateKey", service="KMS")])
+        actions_of([LINE.format(method="CreateTrail", service="CloudTrail")])

@@ -28,6 +28,7 @@ _SERVICES: Final[Mapping[str, str]] = {
     "EventBridge": "events",
     "Glue": "glue",
     "IAM": "iam",
+    "KMS": "kms",
     "Kinesis": "kinesis",
     "Route 53": "route53",
     "S3": "s3",
@@ -38,6 +39,7 @@ _SERVICES: Final[Mapping[str, str]] = {
 
 _OTHERWISE: Final[Mapping[str, str]] = {
     "budgets:CreateBudget": "budgets:ModifyBudget",
+    "budgets:CreateNotification": "budgets:ModifyBudget",
     "budgets:DeleteBudget": "budgets:ModifyBudget",
     "budgets:DescribeBudget": "budgets:ViewBudget",
     "budgets:DescribeNotificationsForBudget": "budgets:ViewBudget",
@@ -63,8 +65,9 @@ _OTHERWISE: Final[Mapping[str, str]] = {
     "s3:PutPublicAccessBlock": "s3:PutBucketPublicAccessBlock",
 }
 
-_FREE: Final = frozenset({"sts:GetCallerIdentity"})
-"""Needs no right (STS API reference)."""
+_FREE: Final = frozenset({"iam:GetUser", "sts:GetCallerIdentity"})
+"""The one needs no right (STS API reference). The other is asked first for the account's number: where it is refused, as to a
+role, the provider asks STS."""
 
 
 def actions_of(log: Iterable[str]) -> dict[str, int]:

@@ -16,7 +16,8 @@ locals {
     "elasticloadbalancing:Describe*",
     "glue:GetDatabase", "glue:GetPartitionIndexes", "glue:GetTable", "glue:GetTags",
     "iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListInstanceProfilesForRole", "iam:ListRolePolicies",
-    "kinesis:DescribeStreamSummary", "kinesis:ListShards", "kinesis:ListTagsForStream",
+    "kinesis:DescribeLimits", "kinesis:DescribeStreamSummary", "kinesis:ListShards", "kinesis:ListTagsForStream",
+    "kms:DescribeKey", # which key is the account's own for DynamoDB
     "logs:DescribeLogGroups", "logs:DescribeLogStreams", "logs:DescribeMetricFilters", "logs:ListTagsForResource",
     "route53:GetChange", "route53:GetHostedZone", "route53:ListResourceRecordSets", "route53:ListTagsForResource",
     "scheduler:GetSchedule", "scheduler:ListTagsForResource",
