@@ -102,9 +102,9 @@ def split(stack: Stack) -> None:
 def test_a_rebuilt_generation_is_equal(
     stack: Stack, typed: Typed, started: Callable[..., subprocess.Popen[bytes]], environ: dict[str, str], log: Path
 ) -> None:
-    """Of a shard that was split, and is archived to its end, and one that is archived in part. The first process is killed as
-    soon as it has a number; the second goes on, hands over to consumers that read what is not archived, and ends when the generation
-    is dropped. Its number is not used again.
+    """Of a shard that was split and is archived to its end, and one that is archived in part. The first process is killed as
+    soon as it has a number; the second goes on, hands over to consumers that read what is not archived, and ends when the
+    generation is dropped. Its number is not used again.
     """
     put(stack, [*EARLY, *EARLY[:5]], b"{broken")
     split(stack)
