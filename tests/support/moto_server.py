@@ -76,18 +76,21 @@ def patch_budgets() -> None:
 
 
 def patch_ecs() -> None:
-    """A service's grace period, and that it does not rebalance zones."""
+    """A service's grace period, where its tasks run, and that it does not rebalance zones."""
     graces: dict[str, int] = {}
+    places: dict[str, Any] = {}
     owner = responses("ecs", "EC2ContainerServiceResponse")
 
     def keep(self: Any, answer: Any) -> Any:
         graces[self._get_param("serviceName")] = self._get_int_param("healthCheckGracePeriodSeconds") or 0
+        places[self._get_param("serviceName")] = self._get_param("capacityProviderStrategy")
         return answer
 
     def told(self: Any, answer: Any) -> Any:
         for service in answer.result["services"]:
             service.health_check_grace_period_seconds = graces.get(service.name, 0)
             service.availability_zone_rebalancing = "DISABLED"
+            service.capacity_provider_strategy, service.launch_type = places.get(service.name), None
         return answer
 
     after(owner, "create_service", keep)
