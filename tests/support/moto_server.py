@@ -103,6 +103,12 @@ def patch_ec2() -> None:
     rule.description = property(lambda self: {**(self.source_group or {}), **(self.ip_range or {})}.get("Description"))
 
 
+def patch_s3() -> None:
+    """A bucket's policy is kept and not judged: moto passes over its conditions, and would refuse everything without TLS."""
+    neutral = import_module("moto.iam.access_control").PermissionResult.NEUTRAL
+    import_module("moto.s3.models").FakeBucket.get_permission = lambda self, action, resource: neutral
+
+
 def refuse_the_unknown() -> None:
     """An action that moto does not have is an error that no client tries again."""
     core = import_module("moto.core.responses")
@@ -120,6 +126,6 @@ def refuse_the_unknown() -> None:
 
 
 if __name__ == "__main__":
-    for patch in (patch_kinesis, patch_autoscaling, patch_budgets, patch_ecs, patch_ec2, refuse_the_unknown):
+    for patch in (patch_kinesis, patch_autoscaling, patch_budgets, patch_ecs, patch_ec2, patch_s3, refuse_the_unknown):
         patch()
     import_module("moto.server").main(["-H", "127.0.0.1", "-p", sys.argv[1]])
