@@ -76,18 +76,21 @@ def patch_budgets() -> None:
 
 
 def patch_ecs() -> None:
-    """A service's grace period, and that it does not rebalance zones."""
+    """A service's grace period, where its tasks run, and that it does not rebalance zones."""
     graces: dict[str, int] = {}
+    places: dict[str, Any] = {}
     owner = responses("ecs", "EC2ContainerServiceResponse")
 
     def keep(self: Any, answer: Any) -> Any:
         graces[self._get_param("serviceName")] = self._get_int_param("healthCheckGracePeriodSeconds") or 0
+        places[self._get_param("serviceName")] = self._get_param("capacityProviderStrategy")
         return answer
 
     def told(self: Any, answer: Any) -> Any:
         for service in answer.result["services"]:
             service.health_check_grace_period_seconds = graces.get(service.name, 0)
             service.availability_zone_rebalancing = "DISABLED"
+            service.capacity_provider_strategy, service.launch_type = places.get(service.name), None
         return answer
 
     after(owner, "create_service", keep)
@@ -98,6 +101,12 @@ def patch_ec2() -> None:
     """Descriptions of rules that name another security group."""
     rule = import_module("moto.ec2.models.security_groups").SecurityGroupRule
     rule.description = property(lambda self: {**(self.source_group or {}), **(self.ip_range or {})}.get("Description"))
+
+
+def patch_s3() -> None:
+    """A bucket's policy is kept and not judged: moto passes over its conditions, and would refuse everything without TLS."""
+    neutral = import_module("moto.iam.access_control").PermissionResult.NEUTRAL
+    import_module("moto.s3.models").FakeBucket.get_permission = lambda self, action, resource: neutral
 
 
 def refuse_the_unknown() -> None:
@@ -117,6 +126,6 @@ def refuse_the_unknown() -> None:
 
 
 if __name__ == "__main__":
-    for patch in (patch_kinesis, patch_autoscaling, patch_budgets, patch_ecs, patch_ec2, refuse_the_unknown):
+    for patch in (patch_kinesis, patch_autoscaling, patch_budgets, patch_ecs, patch_ec2, patch_s3, refuse_the_unknown):
         patch()
     import_module("moto.server").main(["-H", "127.0.0.1", "-p", sys.argv[1]])
