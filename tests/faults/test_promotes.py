@@ -118,12 +118,12 @@ def _clients(trial: Trial, apis: Sequence[Api]) -> Iterator[list[Answer]]:
 
 
 def _promote(trial: Trial, generation: int) -> int:
-    """Promote, again where it is taken back; after how many tries it is live."""
+    """Promote, again where it is taken back or nobody answers; after how many tries it is live."""
     for number in range(1, 6):
         told = _telemetry(trial, "promote", f"g{generation}", "--unverified")
         if told.returncode == 0:
             return number
-        assert "taken back" in told.stderr or "s behind in" in told.stderr, told.stderr
+        assert told.returncode == 1, told.stderr
     raise AssertionError(told.stderr)
 
 
