@@ -28,6 +28,8 @@ _ITEMS_A_SENSOR_S = 3 / FlushPolicy().everything_every_s
 """Rows and packs: the total, the hour and a pack of each active sensor with each full flush."""
 _ANSWERS_S = 20
 """Reads of the fleet's stats: an API process shares one among all that ask within 50 ms, and somebody asks all the time."""
+_POINTER_LOOKS_S = 2
+"""A record processor looks before it begins a delivery, where its last look is half a second old (`consumer/following.py`)."""
 _ARCHIVER = {"vcpus": 0.25, "gb": 1.0}
 """A task, as the .tfvars files have it."""
 _ARCHIVER_SHARDS = 4
@@ -115,8 +117,9 @@ def bill(readings_per_s: float, sensors: float, measured: Measured) -> Bill:
     writes = writes_usd(readings_per_s * measured.write_units_per_reading)
     vcpus = max(0.25, readings_per_s / _API_READINGS_S_A_VCPU) + max(0.5, cores / _HEADROOM)
     compute = vcpus * _HOURS * (_USD["fargate_vcpu_hour"] + 2 * _USD["fargate_gb_hour"])
-    # An answer reads the row of each open shard, by its key.
-    reads = _ANSWERS_S * shards * _SECONDS / 1e6 * _USD["dynamodb_million_read_units"]
+    # An answer reads the pointer, and the row of each open shard by its key; a shard's consumer looks at the pointer.
+    units_s = _ANSWERS_S * (1 + shards) + _POINTER_LOOKS_S * shards
+    reads = units_s * _SECONDS / 1e6 * _USD["dynamodb_million_read_units"]
     archive = archive_usd(readings_per_s * measured.bytes_per_reading, shards)
     return Bill(shards, slowest, shards * shard_hour * _HOURS + put, writes, reads, compute, archive)
 

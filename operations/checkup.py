@@ -108,7 +108,7 @@ class Checkup:
             name=self._names.stream,
             created=summary and f"{summary['StreamCreationTimestamp'].timestamp():.3f}",
             pointed=self._pointer.stream_created if self._pointer else None,
-            promoting=_left(self._pointer, time.time_ns() // 1000) if self._pointer else None,
+            promoting=left_promote(self._pointer, time.time_ns() // 1000) if self._pointer else None,
             retention_h=summary["RetentionPeriodHours"] if summary else 0,
             wanted_h=self._definition(self._names)["stream"]["retention_hours"],
             shards_open=summary["OpenShardCount"] if summary else 0,
@@ -173,8 +173,8 @@ class Checkup:
         return int(self._summary["RetentionPeriodHours"]) * _HOUR_S
 
 
-def _left(pointer: Pointer, now_us: int) -> str | None:
-    """Which promote left its mark on a pointer, where it is older than one that is under way would be."""
+def left_promote(pointer: Pointer, now_us: int) -> str | None:
+    """Which promote left its mark on a pointer, where that is older than any that is under way. Pure."""
     if pointer.next is None or now_us - parse_timestamp(pointer.next.since) < LEFT_AFTER_S * MICRO:
         return None
     return f"of g{pointer.next.generation} began at {pointer.next.since}"

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from time import monotonic
 
 from producer_api.outage import Outage
 from telemetry.errors import StoreUnavailable
@@ -35,10 +36,9 @@ class Shared[T]:
 
     async def get(self) -> T:
         """The read's answer; raises what the read raised."""
-        clock_s = asyncio.get_running_loop().time
-        asked_s = clock_s()
+        asked_s = monotonic()
         while True:
-            if self._task is None or (self._task.done() and self._is_over(self._task, asked_s, clock_s())):
+            if self._task is None or (self._task.done() and self._is_over(self._task, asked_s, monotonic())):
                 self._task = asyncio.create_task(self._read_in_time())
             began_s, answer = await asyncio.shield(self._task)
             if self._serves(began_s, answer, asked_s):
@@ -56,7 +56,7 @@ class Shared[T]:
     async def _read_in_time(self) -> tuple[float, T]:
         """When the read began, and its answer."""
         if self._thread is None or self._thread.done():
-            self._began_s = asyncio.get_running_loop().time()
+            self._began_s = monotonic()
             self._thread = asyncio.ensure_future(asyncio.to_thread(self._read))
         began_s = self._began_s
         await asyncio.wait([self._thread], timeout=READ_S_MAX)

@@ -1,5 +1,6 @@
 """A checkup of an AWS that is scripted: every part is looked at, whatever another one says."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,15 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from infra.setup import load_definition
 from operations import checkup
-from operations.checkup import Checkup, exit_status
+from operations.checkup import Checkup, exit_status, left_promote
 from operations.doctor import Section, State
+from projections.generations import Next
 from telemetry.names import ResourceNames
+from telemetry.reading import rfc3339
 from telemetry.settings import Settings
+from tests.support.promoting import POINTER
 
+NOW_US = 1_800_000_000_000_000
 MADE = datetime(2026, 1, 1, tzinfo=UTC)
 NAMES = ResourceNames("t")
 PARTS = ["AWS", "clock", "stream", "tables", "consumer", "archive", "Java and jars", "ports"]
@@ -143,3 +148,12 @@ def test_the_exit_status_is_that_of_the_worst(states: list[State], status: int) 
     """What could not be looked at outweighs what was found."""
     found = [Section("a", "", (None,) if state is State.FOUND else (), state) for state in states]  # type: ignore[arg-type]
     assert exit_status(found, found=1, unseen=5) == status
+
+
+@pytest.mark.parametrize(("age_s", "said"), [(14, None), (16, "of g2 began at ")])
+def test_a_promote_that_has_stood_for_longer_than_any_lasts_is_said(age_s: int, said: str | None) -> None:
+    """One that is under way is none."""
+    since = rfc3339(NOW_US - age_s * 10**6)
+    marked = replace(POINTER, next=Next(2, since, "killed"))
+    assert left_promote(marked, NOW_US) == (said and said + since)
+    assert left_promote(POINTER, NOW_US) is None

@@ -66,12 +66,11 @@ async def _clients(stack: Stack, over: threading.Event) -> list[Answer]:
     answers: list[Answer] = []
 
     async def client(chance: Random) -> None:
-        while not over.is_set():
+        while not await asyncio.to_thread(over.wait, chance.uniform(0, 0.1)):
             process, asked_s = chance.randrange(2), time.monotonic()
             look = await processes[process].get()
             told = look.pointer.generation, look.fleet.stats.count
             answers.append(Answer(process, asked_s, time.monotonic(), *told))
-            await asyncio.sleep(chance.uniform(0, 0.1))
 
     await asyncio.gather(*(client(Random(seed)) for seed in range(4)))  # noqa: S311  which process is asked
     return answers

@@ -115,11 +115,11 @@ MINUTE_US = 60_000_000
 NOON_US = 1_790_000_000 // 60 * 60_000_000
 
 
-def looked(totals: int, windows: int, everything: int = 0, as_of_us: int = NOON_US - 1) -> LiveLook:
+def looked(totals: int, windows: int, everything: int = 0, as_of_us: int = NOON_US - 1, generation: int = 1) -> LiveLook:
     """A look at a fleet of one shard, whose marks stand at these positions; as many readings as its totals' says."""
     progress = Progress(Mark(windows, as_of_us), Mark(everything, as_of_us), hash_range=(0, HASH_KEY_MAX))
     row = Row(PROGRESS, totals, Stats(totals), as_of_us, progress=progress)
-    return LiveLook(Pointer(1, (LogStream("", ""),)), FleetStats({SHARD: row}))
+    return LiveLook(Pointer(generation, (LogStream("", ""),)), FleetStats({SHARD: row}))
 
 
 class Tables:
@@ -135,12 +135,15 @@ class Tables:
     async def ask(self, key: tuple[Any, ...], _: object) -> Told[Any]:
         """A sensor's stats, or the windows."""
         self.read[key[0]] += 1
+        generation = self.now.pointer.generation
         if key[0] == "sensor":
             latest = Reading(NOON_US, key[1], 7)
-            return Told(Answer(Stats(1, 7, 49, latest, latest, latest, latest), self.now.fleet.marks(Which.EVERYTHING)), 1)
+            return Told(
+                Answer(Stats(1, 7, 49, latest, latest, latest, latest), self.now.fleet.marks(Which.EVERYTHING)), generation
+            )
         marks = self.now.fleet.marks(Which.EVERYTHING if key[1].subject else Which.WINDOWS)
         cell = Cell(marks.shards[SHARD].position, 0, 0, 0, 0)
-        return Told(Answer([Measured(Window(NOON_US - MINUTE_US, NOON_US), cell, None)], marks), 1)
+        return Told(Answer([Measured(Window(NOON_US - MINUTE_US, NOON_US), cell, None)], marks), generation)
 
 
 def states(tables: Tables, topic: Topic, *looks: LiveLook, now_us: int = NOON_US + 1) -> list[State]:
@@ -227,3 +230,36 @@ def test_of_one_sensor_nothing_is_read_when_others_send() -> None:
     assert others is first
     assert moved is not first
     assert tables.read["sensor"] == 2
+
+
+def test_a_state_is_of_one_generation() -> None:
+    """Where another one becomes live while it is read, it is read again, at a look that knows that."""
+    tables = Tables(looked(5, 5, 5, generation=2))
+    for topic in (FLEET, BESIDE):
+        known = asyncio.run(state_of(topic, looked(1, 1), cast("Any", Tables(looked(1, 1))), NOON_US + 1))
+        for before in (None, known):
+            found = asyncio.run(state_of(topic, looked(1, 1), cast("Any", tables), NOON_US + MINUTE_US + 1, before)).snapshot
+            assert (found.generation, found.stats.Count, found.windows[0].count) == (2, 5, 5)
+
+
+def test_nobody_begins_with_a_generation_that_is_not_live_any_more() -> None:
+    """Who listens already is told of it then, and not a second time."""
+
+    async def told() -> tuple[bytes, bytes, int]:
+        tables = Tables(looked(1, 1))
+        hub = Hub(cast("Any", tables), 9)
+        first = await hub.listen(FLEET, bool)
+        for _ in range(2):
+            await anext(first)
+        tables.now = looked(5, 5, generation=2)
+        second = await hub.listen(FLEET, bool)
+        await anext(second)
+        began = await anext(second)
+        await hub._tell_all(with_freshness=False)
+        (stream, _) = hub._topics[FLEET].streams
+        return began, await anext(first), stream.unsent.qsize()
+
+    began, moved, left = asyncio.run(told())
+    assert began.startswith(b'event: snapshot\ndata: {"generation":2')
+    assert re.findall(rb"^event: (\w+)$", moved, re.MULTILINE) == [b"generation", b"snapshot"]
+    assert left == 0

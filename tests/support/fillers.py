@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -18,7 +19,7 @@ from telemetry.aws import dynamodb_client, kinesis_client
 from telemetry.shards import Shard, ShardMap, list_shards
 from tests.support.stack import Stack
 
-_PAUSE_S = 0.1
+_PAUSE_S = 0.2
 
 
 class Filler:
@@ -34,27 +35,22 @@ class Filler:
         self._iterators: dict[str, str] = {}
         self._ended: set[str] = set()
         self._over = threading.Event()
-        self.error: Exception | None = None
-        self._thread = threading.Thread(target=self._fill, name=f"filler of g{generation}")
-        self._thread.start()
+        self._thread = ThreadPoolExecutor(1, f"filler of g{generation}")
+        self._filling = self._thread.submit(self._fill)
 
     def stop(self) -> None:
         """End it, wherever it is; raises what went wrong."""
         self._over.set()
-        self._thread.join(60)
+        self._thread.shutdown()
         self._stores.close()
-        if self.error:
-            raise self.error
+        self._filling.result()
 
     def _fill(self) -> None:
-        try:
-            while not self._over.wait(_PAUSE_S):
-                shards = list_shards(self._kinesis, self._stream)
-                for shard in shards.shards.values():
-                    if self._is_due(shard, shards):
-                        self._go_on(shard)
-        except Exception as error:  # noqa: BLE001  raised to whoever stops it
-            self.error = error
+        while not self._over.wait(_PAUSE_S):
+            shards = list_shards(self._kinesis, self._stream)
+            for shard in shards.shards.values():
+                if self._is_due(shard, shards):
+                    self._go_on(shard)
 
     def _is_due(self, shard: Shard, shards: ShardMap) -> bool:
         over = self._ended | {parent for parent in shard.parents if parent not in shards.shards}
