@@ -102,4 +102,4 @@ def test_what_is_written_waits_and_what_is_read_does_not(dynamodb: Any, units: U
         assert clock.now_s == 100
         stub.add_response("put_item", {}, {"TableName": "t", "Item": ITEM, "ReturnConsumedCapacity": "TOTAL"})
         dynamodb.put_item(TableName="t", Item=ITEM)
-    assert clock.now_s == pytest.approx(102)
+    assert clock.now_s == pytest.approx(103)
