@@ -17,8 +17,8 @@ from projections.generations import Pointer
 from projections.rows import Row
 from tests.support.promoting import LIVE, POINTER, Answer, asked, row, went_back
 
-SEEDS = 150
-UNTIL_S = 90.0
+SEEDS = 40
+UNTIL_S = 60.0
 SHARED_S = 0.05
 LATE_S = 1.9
 """A call is given up after two seconds (`telemetry/aws.py`)."""
@@ -56,9 +56,10 @@ class Schedule:
 
     def run(self) -> None:
         """Everybody for a while."""
-        consumers = [self.consumer(1, pinned=False), self.consumer(2, pinned=True)]
+        lag_s = self.rng.choice((0.0, self.rng.uniform(0, 2), self.rng.uniform(0, 8)))
+        consumers = [self.consumer(1, 0.0, pinned=False), self.consumer(2, lag_s, pinned=True)]
         clients = [self.client() for _ in range(4)]
-        promoters = [self.promoter(f"promote-{number}", self.rng.uniform(2, 50)) for number in range(3)]
+        promoters = [self.promoter(f"promote-{number}", self.rng.uniform(2, 30)) for number in range(3)]
         turns: list[tuple[float, int, Delays]] = []
         for number, steps in enumerate([*consumers, *clients, *promoters]):
             heappush(turns, (0.0, number, steps))
@@ -67,8 +68,8 @@ class Schedule:
             if (delay_s := next(steps, None)) is not None:
                 heappush(turns, (self.at_s + delay_s, number, steps))
 
-    def consumer(self, generation: int, *, pinned: bool) -> Delays:
-        """Follows the pointer as `consumer/following.py` has it. What it read and what it writes may be late."""
+    def consumer(self, generation: int, lag_s: float, *, pinned: bool) -> Delays:
+        """Follows the pointer as `consumer/following.py` has it, so far behind. What it read and what it writes may be late."""
         while True:
             pointer, read_at_s = self.at, self.at_s
             yield self.rng.uniform(0, 0.2)
@@ -76,8 +77,8 @@ class Schedule:
                 if not (pinned if pointer.generation != generation else pointer.next is None):
                     yield 0.25
                     break
-                position = int(self.at_s * 10)
-                yield self.rng.choice((0.01, 0.05, self.rng.uniform(0, LATE_S)))
+                position = int((self.at_s - lag_s) * 10)
+                yield self.rng.choice((0.01, self.rng.uniform(0, LATE_S)))
                 if position > self.rows[generation].position:
                     self.rows[generation] = row(position)
                 yield self.rng.uniform(0, 0.2)
