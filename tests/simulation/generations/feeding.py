@@ -6,7 +6,7 @@ from random import Random
 from consumer.following import Following
 from tests.simulation.generations.bugs import Bugs
 from tests.simulation.generations.log import ModelLog, Trimmed
-from tests.simulation.generations.rebuild import Rebuild, Stage, passed
+from tests.simulation.generations.rebuild import Rebuild, Stage, is_past, passed
 from tests.simulation.generations.tables import Database, GenerationStores, Life, TablesGone
 from tests.simulation.generations.workers import GenerationWorker
 from tests.simulation.model_dynamodb import Halfway
@@ -185,7 +185,8 @@ class Feeding:
         bounds = [passed(self._log, life, shard_id, leased=True), *(one.passed(shard_id) for one in self.rebuilds)]
         records = min(bounds) if self._rng.random() < 0.7 else self._rng.randint(0, min(bounds))
         before = self._log.trimmed.get(shard_id, 0)
-        self._log.trim(shard_id, records, expires=records == len(self._log.shards[shard_id].records))
+        expires = is_past(life, shard_id, leased=True) and all(one.is_past(shard_id) for one in self.rebuilds)
+        self._log.trim(shard_id, records, expires=expires)
         if self._log.trimmed[shard_id] != before:
             self._note(f"{self._log.trimmed[shard_id]} records of {shard_id} have left the stream")
 

@@ -16,7 +16,7 @@ from tests.simulation.generations.tables import Database
 from tests.simulation.simulate import Clock
 
 _GENERATIONS_MAX = 3
-_SHARDS_MAX = 8
+_SHARDS_MAX = 7
 
 
 class Simulation:
@@ -44,7 +44,7 @@ class Simulation:
             slice_lines=rng.choice((1, 3, 1000)),
             bins_max=rng.choice((3, 128)),
             bytes_max=rng.choice((16, 384)),
-            chunk_items=rng.choice((1, 2, 100)),
+            chunk_items=rng.choice((2, 10, 100)),
             segment_bytes=rng.choice((1, 16_384)),
             loose_bytes=rng.choice((1, 4_096)),
             readings_a_pack=rng.choice((1, 2, 4_000)),
@@ -54,7 +54,7 @@ class Simulation:
     def run(self) -> None:
         """Raises Violation."""
         with seeded(self._bugs, self._bounds, self._rng):
-            for _ in range(self._rng.randint(150, 450)):
+            for _ in range(self._rng.randint(150, 400)):
                 self._disturb()
             for life in self._database.lives.values():
                 life.invariants.check_rows()
