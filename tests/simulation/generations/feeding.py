@@ -1,4 +1,4 @@
-"""Who fills generations: consumers of the live one, rebuilds and their own consumers, and those that stood still for a while."""
+"""Who fills generations: consumers of the live one, rebuilds and their own consumers, and those that stood still."""
 
 from collections.abc import Callable
 from random import Random
@@ -46,9 +46,7 @@ class Feeding:
             name = f"worker {self._names}"
             life.leases.begin_at(shard, pinned=pinned)
             life.leases.owners[shard.shard_id] = name
-            following = Following(
-                lambda: self._database.pointer, life.number, pinned=pinned, clock_s=self._clock, sleep=_sleep
-            )
+            following = Following(lambda: self._database.pointer, life.number, pinned=pinned, clock_s=self._clock, sleep=_sleep)
             stores = GenerationStores(self._database, life.number, self._log, self._rng, self._bugs)
             self.workers.append(
                 GenerationWorker(
@@ -122,7 +120,7 @@ class Feeding:
             self._note(f"a rebuild of g{rebuild.number} goes on for a while")
             for _ in range(self._rng.randint(1, 8)):
                 rebuild.step(troubled=False)
-            if rebuild.stage not in {Stage.FILLING}:
+            if rebuild.stage is not Stage.FILLING:
                 self.frozen_rebuilds.remove(rebuild)
 
     def look_at_the_pointer(self) -> None:
@@ -136,9 +134,7 @@ class Feeding:
 
     def begin_rebuild(self, asked: int | None) -> None:
         """Raises NotRebuilt."""
-        rebuild = Rebuild(
-            self._database, self._log, asked, self._is_fed, rng=self._rng, clock=self._clock, bugs=self._bugs
-        )
+        rebuild = Rebuild(self._database, self._log, asked, self._is_fed, rng=self._rng, clock=self._clock, bugs=self._bugs)
         self._note(f"a rebuild of g{rebuild.number} begins")
         self.rebuilds.append(rebuild)
 
@@ -146,7 +142,7 @@ class Feeding:
         """Any of them; one whose generation is live leaves it to others sooner or later."""
         rebuild = self._rng.choice(self.rebuilds)
         if rebuild.stage is Stage.LOOKING:
-            self._clock.now_s += 0.5
+            self._clock.now_s += 2.5
         if rebuild.stage is Stage.FEEDING and rebuild.number == self._database.pointer.generation and self._rng.random() < 0.1:
             rebuild.stage = Stage.OVER
             self._note(f"the rebuild of g{rebuild.number} leaves")

@@ -86,7 +86,9 @@ class Archive:
         model, shard_id = self._log.shards[shard.shard_id], shard.shard_id
         at = sum(1 for record in model.records if after and record.sequence_number <= after.sequence_number)
         while at < self._log.archived[shard_id]:
-            records = model.records[at : min(at + self._rng.randint(1, self._log.page_records_max), self._log.archived[shard_id])]
+            records = model.records[
+                at : min(at + self._rng.randint(1, self._log.page_records_max), self._log.archived[shard_id])
+            ]
             at += len(records)
             yield Page(shard_id, [LogRecord(one.sequence_number, one.arrived_at_ms, one.data) for one in records])
         if shard_id in self._log.archived_ends:

@@ -34,7 +34,9 @@ class Senders:
         if rng.random() < 0.06:
             self._log.put(f"other {rng.random()}", None, NO_EVENT + b"\n")
             return "somebody else writes"
-        reading = rng.choice(self._sent[-4:] if rng.random() < 0.5 else self._sent) if self._sent and rng.random() < 0.4 else None
+        reading = (
+            rng.choice(self._sent[-4:] if rng.random() < 0.5 else self._sent) if self._sent and rng.random() < 0.4 else None
+        )
         reading = reading or self._draw()
         self._sent.append(reading)
         line = encode_event(reading, int(self._clock.now_s * 1_000_000)) + b"\n"

@@ -1,4 +1,4 @@
-"""A rebuild: takes a number, fills the tables from the archive by the real `operations/filling.py`, and makes leases of the rows.
+"""A rebuild: takes a number, fills the tables by the real `operations/filling.py`, and makes leases of their rows.
 
 Then workers of its own feed the generation (`simulate.py`), until it is live and it leaves that to others.
 """

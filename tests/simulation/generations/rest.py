@@ -1,4 +1,4 @@
-"""When faults have stopped: every generation is filled to the end of the log, zombies go on, and all must be as the log says."""
+"""When faults have stopped: every generation is filled to the log's end, zombies go on, and all must be as the log says."""
 
 import json
 from collections.abc import Callable, Sequence

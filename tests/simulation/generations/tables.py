@@ -1,4 +1,4 @@
-"""What lies in DynamoDB: pointer, register, and of each generation its tables, from when they are made until they are deleted."""
+"""What lies in DynamoDB: pointer, register, and each generation's tables, from when they are made until they are deleted."""
 
 from collections.abc import Sequence
 from dataclasses import replace

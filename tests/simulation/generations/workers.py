@@ -1,4 +1,4 @@
-"""Workers of a generation: as `tests/simulation/workers.py`, and they follow the pointer by the real `consumer/following.py`."""
+"""Workers of a generation: as `tests/simulation/workers.py`; they follow the pointer by the real `consumer/following.py`."""
 
 from contextlib import suppress
 from random import Random
@@ -112,7 +112,9 @@ class GenerationWorker(Worker):
     def _read(self, _: Stores) -> tuple[list[Record], bool, bool, bool]:  # type: ignore[override]  # and whether it is begun
         closed, known = self._log.shards[self.shard_id].shard.closed, self._projector.position
         try:
-            records, beyond = self._log.read_after(self.shard_id, self._reached, known, self._rng.randint(1, self._log.page_records_max))
+            records, beyond = self._log.read_after(
+                self.shard_id, self._reached, known, self._rng.randint(1, self._log.page_records_max)
+            )
         except Trimmed as lost:
             if self.is_zombie or not (self.pinned or self._generation_stores.is_live):
                 raise
