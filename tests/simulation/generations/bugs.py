@@ -112,9 +112,7 @@ def _write_at_any_time(self: Following) -> None:
 
 
 def _lacking_by_totals(live: Progress, other: Progress, listed: Collection[str]) -> Lacking:
-    flushed = {
-        shard_id: replace(row, progress=replace(row.progress, flushed=row.mark)) for shard_id, row in other.items()
-    }
+    flushed = {shard_id: replace(row, progress=replace(row.progress, flushed=row.mark)) for shard_id, row in other.items()}
     return _lacking(live, flushed, listed)
 
 

@@ -1,4 +1,4 @@
-"""Who fills generations: consumers of the live one, rebuilds and their own consumers, and those that stood still for a while."""
+"""Who fills generations: consumers of the live one, rebuilds and their own consumers, and those that stood still."""
 
 from collections.abc import Callable
 from random import Random
@@ -6,7 +6,7 @@ from random import Random
 from consumer.following import Following
 from tests.simulation.generations.bugs import Bugs
 from tests.simulation.generations.log import ModelLog, Trimmed
-from tests.simulation.generations.rebuild import Rebuild, Stage, passed
+from tests.simulation.generations.rebuild import Rebuild, Stage, is_past, passed
 from tests.simulation.generations.tables import Database, GenerationStores, Life, TablesGone
 from tests.simulation.generations.workers import GenerationWorker
 from tests.simulation.model_dynamodb import Halfway
@@ -46,9 +46,7 @@ class Feeding:
             name = f"worker {self._names}"
             life.leases.begin_at(shard, pinned=pinned)
             life.leases.owners[shard.shard_id] = name
-            following = Following(
-                lambda: self._database.pointer, life.number, pinned=pinned, clock_s=self._clock, sleep=_sleep
-            )
+            following = Following(lambda: self._database.pointer, life.number, pinned=pinned, clock_s=self._clock, sleep=_sleep)
             stores = GenerationStores(self._database, life.number, self._log, self._rng, self._bugs)
             self.workers.append(
                 GenerationWorker(
@@ -122,7 +120,7 @@ class Feeding:
             self._note(f"a rebuild of g{rebuild.number} goes on for a while")
             for _ in range(self._rng.randint(1, 8)):
                 rebuild.step(troubled=False)
-            if rebuild.stage not in {Stage.FILLING}:
+            if rebuild.stage is not Stage.FILLING:
                 self.frozen_rebuilds.remove(rebuild)
 
     def look_at_the_pointer(self) -> None:
@@ -136,9 +134,7 @@ class Feeding:
 
     def begin_rebuild(self, asked: int | None) -> None:
         """Raises NotRebuilt."""
-        rebuild = Rebuild(
-            self._database, self._log, asked, self._is_fed, rng=self._rng, clock=self._clock, bugs=self._bugs
-        )
+        rebuild = Rebuild(self._database, self._log, asked, self._is_fed, rng=self._rng, clock=self._clock, bugs=self._bugs)
         self._note(f"a rebuild of g{rebuild.number} begins")
         self.rebuilds.append(rebuild)
 
@@ -146,7 +142,7 @@ class Feeding:
         """Any of them; one whose generation is live leaves it to others sooner or later."""
         rebuild = self._rng.choice(self.rebuilds)
         if rebuild.stage is Stage.LOOKING:
-            self._clock.now_s += 0.5
+            self._clock.now_s += 2.5
         if rebuild.stage is Stage.FEEDING and rebuild.number == self._database.pointer.generation and self._rng.random() < 0.1:
             rebuild.stage = Stage.OVER
             self._note(f"the rebuild of g{rebuild.number} leaves")
@@ -185,7 +181,8 @@ class Feeding:
         bounds = [passed(self._log, life, shard_id, leased=True), *(one.passed(shard_id) for one in self.rebuilds)]
         records = min(bounds) if self._rng.random() < 0.7 else self._rng.randint(0, min(bounds))
         before = self._log.trimmed.get(shard_id, 0)
-        self._log.trim(shard_id, records, expires=records == len(self._log.shards[shard_id].records))
+        expires = is_past(life, shard_id, leased=True) and all(one.is_past(shard_id) for one in self.rebuilds)
+        self._log.trim(shard_id, records, expires=expires)
         if self._log.trimmed[shard_id] != before:
             self._note(f"{self._log.trimmed[shard_id]} records of {shard_id} have left the stream")
 

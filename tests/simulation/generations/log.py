@@ -23,10 +23,13 @@ class ModelLog(ModelKinesis):
     """So many have left the stream."""
     expired: set[str]
     """Shards that it does not list any more."""
+    page_records_max: int
+    """Read at once, of stream or archive."""
 
     def __init__(self, rng: Random, clock_s: Callable[[], float], shards: int) -> None:
         super().__init__(rng, clock_s, shards)
         self.archived, self.archived_ends, self.trimmed, self.expired = {}, set(), {}, set()
+        self.page_records_max = 4
 
     def listed(self) -> dict[str, Shard]:
         """ListShards."""
@@ -83,7 +86,9 @@ class Archive:
         model, shard_id = self._log.shards[shard.shard_id], shard.shard_id
         at = sum(1 for record in model.records if after and record.sequence_number <= after.sequence_number)
         while at < self._log.archived[shard_id]:
-            records = model.records[at : min(at + self._rng.randint(1, 4), self._log.archived[shard_id])]
+            records = model.records[
+                at : min(at + self._rng.randint(1, self._log.page_records_max), self._log.archived[shard_id])
+            ]
             at += len(records)
             yield Page(shard_id, [LogRecord(one.sequence_number, one.arrived_at_ms, one.data) for one in records])
         if shard_id in self._log.archived_ends:

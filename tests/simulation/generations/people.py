@@ -12,7 +12,10 @@ from tests.simulation.generations.log import ModelLog
 from tests.simulation.generations.tables import Database
 from tests.simulation.model_kinesis import NO_EVENT, home_of
 from tests.simulation.simulate import Clock
-from tests.simulation.writers import HOUR_US, HOURS, INSTANTS_US, SENSORS, START_US, TEMPERATURES_MICRO
+from tests.simulation.writers import HOUR_US, SENSORS, START_US, TEMPERATURES_MICRO
+
+INSTANTS_US = (0, 1, 500_000, 59_999_999, 1_800_000_000)
+"""In an hour: several in one bucket, and another bucket."""
 
 
 class Senders:
@@ -20,7 +23,7 @@ class Senders:
 
     def __init__(self, log: ModelLog, rng: Random, clock: Clock) -> None:
         self._log, self._rng, self._clock = log, rng, clock
-        self._names = SENSORS[: rng.choice((2, 6, 6))]
+        self._names = SENSORS[: rng.choice((2, 4))]
         self._stray = rng.choice((0, 0.1, 0.3))
         self._sent: list[Reading] = []
         self.acknowledged: set[Reading] = set()
@@ -31,7 +34,9 @@ class Senders:
         if rng.random() < 0.06:
             self._log.put(f"other {rng.random()}", None, NO_EVENT + b"\n")
             return "somebody else writes"
-        reading = rng.choice(self._sent[-4:] if rng.random() < 0.5 else self._sent) if self._sent and rng.random() < 0.4 else None
+        reading = (
+            rng.choice(self._sent[-4:] if rng.random() < 0.5 else self._sent) if self._sent and rng.random() < 0.4 else None
+        )
         reading = reading or self._draw()
         self._sent.append(reading)
         line = encode_event(reading, int(self._clock.now_s * 1_000_000)) + b"\n"
@@ -47,7 +52,7 @@ class Senders:
 
     def _draw(self) -> Reading:
         rng = self._rng
-        at_us = START_US + rng.choice(HOURS[:4]) * HOUR_US + rng.choice(INSTANTS_US)
+        at_us = START_US + rng.choice((0, 0, HOUR_US)) + rng.choice(INSTANTS_US)
         return Reading(at_us, rng.choice(self._names), rng.choice(TEMPERATURES_MICRO))
 
     def split_places(self) -> list[int]:

@@ -22,7 +22,9 @@ _LOST_ANSWERS = 0.2
 class Promoter:
     """A process. It is its own world: see `promoting.World`."""
 
-    def __init__(self, database: Database, log: ModelLog, number: int, *, rng: Random, clock: Clock, bugs: Bugs, name: str) -> None:
+    def __init__(
+        self, database: Database, log: ModelLog, number: int, *, rng: Random, clock: Clock, bugs: Bugs, name: str
+    ) -> None:
         self._database, self._log, self._rng, self._clock, self._bugs = database, log, rng, clock, bugs
         self.ours = Next(number, "then", name)
         self.outcome: Outcome | None = None

@@ -102,5 +102,7 @@ class Reader:
         self._answer = count
         if count < self._floor:
             what = f"the count of {question or 'all'}"
-            raise Violation(f"{self.name} was told {what} is {count} by g{self._life and self._life.number}, and was {self._floor}")
+            raise Violation(
+                f"{self.name} was told {what} is {count} by g{self._life and self._life.number}, and was {self._floor}"
+            )
         self._told.counts[question] = max(count, self._told.counts.get(question, 0))

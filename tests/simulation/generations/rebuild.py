@@ -1,4 +1,4 @@
-"""A rebuild: takes a number, fills the tables from the archive by the real `operations/filling.py`, and makes leases of the rows.
+"""A rebuild: takes a number, fills the tables by the real `operations/filling.py`, and makes leases of their rows.
 
 Then workers of its own feed the generation (`simulate.py`), until it is live and it leaves that to others.
 """
@@ -10,7 +10,7 @@ from random import Random
 from operations.filling import Filling
 from operations.handover import NewLease, new_leases
 from projections import register
-from projections.rows import Row
+from projections.rows import PROGRESS, Row
 from telemetry.errors import NotRebuilt
 from telemetry.shards import ShardMap
 from tests.simulation.generations import proofs
@@ -61,6 +61,7 @@ class Rebuild:
         self.life: Life = database.lives[number]
         self.stage = Stage.LOOKING
         self._floor: Mapping[str, int] = {}
+        self._floor_ends: frozenset[str] = frozenset()
         """So much of each shard was archived when the filling began. What came later stays in the stream until it is fed."""
         self._began_s = clock.now_s
         self._stores = GenerationStores(database, number, log, rng, bugs)
@@ -99,7 +100,7 @@ class Rebuild:
 
     def _begin_filling(self) -> None:
         self.stage = Stage.FILLING
-        self._floor = dict(self._log.archived)
+        self._floor, self._floor_ends = dict(self._log.archived), frozenset(self._log.archived_ends)
         self._pages = Filling(
             Archive(self._log, self._rng),
             self._stores,
@@ -129,12 +130,25 @@ class Rebuild:
             return self._floor.get(shard_id, 0)
         return passed(self._log, self.life, shard_id, leased=self.stage is Stage.FEEDING)
 
+    def is_past(self, shard_id: str) -> bool:
+        """Whether it needs a shard no more, not even its name in a list."""
+        if self.stage in {Stage.LOOKING, Stage.OVER}:
+            return True
+        if self.stage is Stage.FILLING:
+            return shard_id in self._floor_ends
+        return is_past(self.life, shard_id, leased=self.stage is Stage.FEEDING)
+
+
+def is_past(life: Life, shard_id: str, *, leased: bool) -> bool:
+    """Whether a shard has ended in a generation that is filled, and KCL knows it where it is leased."""
+    row = life.tables.rows.get((shard_id, PROGRESS))
+    return row is not None and row.progress.ended and (not leased or shard_id in life.leases.ended)
+
 
 def passed(log: ModelLog, life: Life, shard_id: str, *, leased: bool) -> int:
     """So many records of a shard lie before all that is still needed of it: the one that its lease names is."""
     model = log.shards[shard_id]
-    row = life.progress().get(shard_id)
-    if row and row.progress.ended and (not leased or shard_id in life.leases.ended):
+    if is_past(life, shard_id, leased=leased):
         return len(model.records)
     position = life.flushed(shard_id)
     if leased and shard_id in life.leases.checkpoints:

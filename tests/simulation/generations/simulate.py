@@ -16,7 +16,8 @@ from tests.simulation.generations.tables import Database
 from tests.simulation.simulate import Clock
 
 _GENERATIONS_MAX = 3
-_SHARDS_MAX = 8
+_SHARDS_MAX = 7
+_LATELY_STEPS = 25
 
 
 class Simulation:
@@ -34,17 +35,19 @@ class Simulation:
         self._operators = Operators(self._database, self._log, rng)
         told = Told()
         self._readers = [
-            Reader(f"reader {number}", self._database, told, rng=rng, clock=self._clock, bugs=bugs) for number in range(2)
+            Reader(f"reader {number}", self._database, told, rng=rng, clock=self._clock, bugs=bugs) for number in range(3)
         ]
         self._feeding = Feeding(self._database, self._log, rng=rng, clock=self._clock, bugs=bugs, note=self.trace.append)
         self._promoter: Promoter | None = None
         self._drop: Drop | None = None
+        self._lately = 0
+        """So many steps more it is not long since a promote ended."""
         self._names = 0
         self._bounds = Bounds(
             slice_lines=rng.choice((1, 3, 1000)),
             bins_max=rng.choice((3, 128)),
             bytes_max=rng.choice((16, 384)),
-            chunk_items=rng.choice((1, 2, 100)),
+            chunk_items=rng.choice((2, 10, 100)),
             segment_bytes=rng.choice((1, 16_384)),
             loose_bytes=rng.choice((1, 4_096)),
             readings_a_pack=rng.choice((1, 2, 4_000)),
@@ -54,7 +57,7 @@ class Simulation:
     def run(self) -> None:
         """Raises Violation."""
         with seeded(self._bugs, self._bounds, self._rng):
-            for _ in range(self._rng.randint(150, 450)):
+            for _ in range(self._rng.randint(200, 700)):
                 self._disturb()
             for life in self._database.lives.values():
                 life.invariants.check_rows()
@@ -68,33 +71,41 @@ class Simulation:
 
     def _disturb(self) -> None:
         rng = self._rng
-        self._clock.now_s += rng.choice((0, 0, 0.02, 0.1, 0.2))
+        promoting = self._promoter is not None or self._lately > 0
+        self._lately -= self._promoter is None
+        self._clock.now_s += rng.choice((0, 0, 0.02, 0.1) if promoting else (0, 0.02, 0.1, 0.3))
         self._feeding.start_workers()
+        if promoting and rng.random() < 0.5:
+            rng.choice((self._promote, self._read) if self._promoter else (self._read,))()
+            return
         what = rng.random()
-        if what < 0.38:
+        if what < 0.4:
             self._feeding.step_a_worker(self._fault_rate)
-        elif what < 0.5:
+        elif what < 0.49:
             self._note(self._senders.send())
-        elif what < 0.64:
+        elif what < 0.68:
             self._rebuild()
-        elif what < 0.78:
+        elif what < 0.72:
             self._promote()
-        elif what < 0.87:
-            reader = rng.choice(self._readers)
-            self._note(f"{reader.name} step")
-            reader.step()
-        elif what < 0.93:
+        elif what < 0.8:
+            self._read()
+        elif what < 0.88:
             self._move_the_log()
-        elif what < 0.955:
+        elif what < 0.91:
             self._feeding.trouble_a_worker()
-        elif what < 0.965:
+        elif what < 0.93:
             self._feeding.look_at_the_pointer()
-        elif what < 0.975:
+        elif what < 0.94:
             self._note(self._operators.decide())
-        elif what < 0.985:
+        elif what < 0.97:
             self._go_on_dropping()
         else:
             self._feeding.thaw()
+
+    def _read(self) -> None:
+        reader = self._rng.choice(self._readers)
+        self._note(f"{reader.name} step")
+        reader.step()
 
     def _rebuild(self) -> None:
         """Go on with a rebuild, or begin one: of a new generation, or of one that is there."""
@@ -119,14 +130,14 @@ class Simulation:
         if self._promoter is None:
             others = [number for number in self._database.lives if number != self._database.pointer.generation]
             fed = [rebuild.number for rebuild in self._feeding.rebuilds if rebuild.stage is Stage.FEEDING]
-            if others and rng.random() < (0.15 if fed else 0.02):
+            if others and rng.random() < (0.3 if fed else 0.05):
                 self._names += 1
                 number = rng.choice(fed or others)
                 self._promoter = self._promoter_of(number)
                 self._note(f"promote g{number} begins")
             return
         promoter = self._promoter
-        if rng.random() < 0.01:
+        if rng.random() < 0.005:
             killed = rng.random() < 0.5
             self._note(f"promote g{promoter.ours.generation} is {'killed' if killed else 'interrupted'}")
             promoter.interrupt(killed=killed)
@@ -134,7 +145,7 @@ class Simulation:
             promoter.step()
         if promoter.done:
             self._note(f"promote g{promoter.ours.generation} ends: {promoter.outcome}")
-            self._promoter = None
+            self._promoter, self._lately = None, _LATELY_STEPS
 
     def _promoter_of(self, number: int) -> Promoter:
         name = f"promote {self._names}"
@@ -160,10 +171,10 @@ class Simulation:
         rng, log = self._rng, self._log
         shard_id = rng.choice(sorted(log.shards))
         what = rng.random()
-        if what < 0.6:
+        if what < 0.55:
             log.archive(shard_id, rng.randint(1, 5))
             self._note(f"{shard_id} is archived up to {log.archived.get(shard_id)}")
-        elif what < 0.85:
+        elif what < 0.9:
             self._feeding.trim(shard_id)
         elif len(log.shards) < _SHARDS_MAX:
             self._reshard()

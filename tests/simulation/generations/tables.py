@@ -1,4 +1,4 @@
-"""What lies in DynamoDB: pointer, register, and of each generation its tables, from when they are made until they are deleted."""
+"""What lies in DynamoDB: pointer, register, and each generation's tables, from when they are made until they are deleted."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -48,8 +48,9 @@ class Life:
 
     def told(self) -> dict[str, object]:
         """All that the tables tell but when it was written: positions, as-of, marks, beats, and the bounds of packs."""
+        rows = {f"{shard_id} {key}": _lasting(row) for (shard_id, key), row in self.tables.rows.items()}
         return {
-            **{f"{shard_id} {key}": _lasting(row) for (shard_id, key), row in self.tables.rows.items()},
+            **{name: row for name, row in rows.items() if row != Row(row.key)},  # one of an empty shard tells nothing
             **{f"sensor {sensor_id}": seen for sensor_id, seen in self.tables.directory.items()},
             "readings": frozenset(self.tables.readings),
             "letters": [kept for _, kept in sorted((str(kept.origin), kept) for kept in self.kept_letters())],

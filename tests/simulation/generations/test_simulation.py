@@ -1,4 +1,4 @@
-"""Generations under random schedules of rebuilds, promotes, drops, crashes, reshards, strays and zombies; and bugs to be found."""
+"""Generations under random schedules of rebuilds, promotes, drops, crashes and zombies; and bugs put in to be found."""
 
 import pytest
 
@@ -10,7 +10,7 @@ SCHEDULES = 60
 """`make simulate WHAT=generations` runs as many as one likes."""
 SEEDS_TO_CATCH_A_BUG_MAX = 1_000
 REGRESSION_SEEDS: tuple[int, ...] = ()
-"""Schedules that found one of the seeded bugs when few others did, and any that ever found one of ours; the bugs meet them first."""
+"""Schedules that found one of the seeded bugs when few others did. The bugs meet them first."""
 
 
 @pytest.mark.parametrize("seed", REGRESSION_SEEDS)

@@ -1,4 +1,4 @@
-"""Workers of a generation: as `tests/simulation/workers.py`, and they follow the pointer by the real `consumer/following.py`."""
+"""Workers of a generation: as `tests/simulation/workers.py`; they follow the pointer by the real `consumer/following.py`."""
 
 from contextlib import suppress
 from random import Random
@@ -112,7 +112,9 @@ class GenerationWorker(Worker):
     def _read(self, _: Stores) -> tuple[list[Record], bool, bool, bool]:  # type: ignore[override]  # and whether it is begun
         closed, known = self._log.shards[self.shard_id].shard.closed, self._projector.position
         try:
-            records, beyond = self._log.read_after(self.shard_id, self._reached, known, self._rng.randint(1, 4))
+            records, beyond = self._log.read_after(
+                self.shard_id, self._reached, known, self._rng.randint(1, self._log.page_records_max)
+            )
         except Trimmed as lost:
             if self.is_zombie or not (self.pinned or self._generation_stores.is_live):
                 raise
@@ -126,13 +128,13 @@ class GenerationWorker(Worker):
 def _policy(rng: Random) -> FlushPolicy:
     return FlushPolicy(
         totals_every_s=rng.choice((0, 0, 2)),
-        windows_every_s=rng.choice((0, 1, 5)),
+        windows_every_s=rng.choice((0, 1, 3)),
         few_sensors=rng.choice((0, 2, 200)),
-        few_every_s=rng.choice((0, 1, 5)),
-        everything_every_s=rng.choice((1, 10)),
-        flush_share=rng.choice((0.2, 1000)),
+        few_every_s=rng.choice((0, 1, 3)),
+        everything_every_s=rng.choice((1, 5)),
+        flush_share=rng.choice((0.5, 1000)),
         flush_rest=rng.choice((0, 3)),
-        renew_every_s=rng.choice((1, 10)),
+        renew_every_s=10,
         memory=Memory(
             unflushed_bytes=rng.choice((2_500, 10**9)),
             rows=rng.choice((0, 5, 50_000)),
