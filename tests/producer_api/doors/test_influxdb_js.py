@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.downloads import DownloadError, ensure_node
+from infra.local.downloads import ensure_node
+from infra.local.fetch import DownloadError
 from infra.local.tools import MissingToolError, npm_command
 from telemetry.keys import Role
 from telemetry.reading import Reading
