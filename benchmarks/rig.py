@@ -93,8 +93,9 @@ def open_rig(folder: Path) -> Iterator[Rig]:
         yield Rig(localstack.endpoint, java, folder)
 
 
-def load(url: str, *, key: str = "", **options: object) -> dict[str, float]:
-    """What `benchmarks.load` says of one run, with a key or without; its CPU is not the server's."""
+def load(url: str, **options: object) -> dict[str, float]:
+    """What `benchmarks.load` says of one run; its CPU is not the server's. `key` is sent along."""
+    key = str(options.pop("key", ""))
     named = ((f"--{name.replace('_', '-')}", value) for name, value in options.items())
     arguments = [text for name, value in named for text in ([name] if value is True else [name, str(value)])]
     command = [sys.executable, "-m", "benchmarks.load", url, *arguments]

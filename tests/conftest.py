@@ -84,7 +84,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A run fails in whose processes' logs a whole key stands."""
+    """A run fails in whose processes' logs a whole key stands, those of modules and of tests that failed."""
     if hasattr(session.config, "workerinput"):
         return  # whoever shares the work out looks at all of it
     temporary: pytest.TempPathFactory = vars(session.config)["_tmp_path_factory"]
@@ -133,6 +133,13 @@ def api(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     """The base URL of a running API on the module's stack; no consumer runs beside it."""
     with running_api(stack.environ, tmp_path_factory.mktemp("api") / "api.log") as url:
         yield url
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Iterator[Path]:
+    """As pytest has it, and no log in it holds a key: those of tests that pass are gone when the run ends."""
+    yield tmp_path
+    assert not leaks(logs_below(tmp_path))
 
 
 @pytest.fixture

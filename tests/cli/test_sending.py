@@ -21,8 +21,8 @@ class Door:
         self.sent: list[dict[str, object]] = []
         self.away = self.interrupted = False
 
-    def __call__(self, url: str) -> "Door":
-        assert url == "http://127.0.0.1:8080"
+    def __call__(self, url: str, *, key: str) -> "Door":
+        assert (url, key) == ("http://127.0.0.1:8080", "")
         return self
 
     def batch(self, lines: Sequence[bytes]) -> Sent:

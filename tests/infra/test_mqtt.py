@@ -12,7 +12,7 @@ import pytest
 from telemetry.errors import UndecodableEvent
 from telemetry.events import SOURCE, decode_event, encode_event
 from telemetry.reading import Reading
-from telemetry.records import split_record
+from telemetry.records import Line, split_record
 from telemetry.shards import hash_key
 from tests.support.terraform import TREE
 
@@ -42,10 +42,17 @@ def record(topic: str, payload: dict[str, Any]) -> bytes:
     return json.dumps({name: value for name, value in made.items() if value is not None}, separators=(",", ":")).encode()
 
 
+def only_line(data: bytes) -> bytes:
+    """What the decoder makes of such a record."""
+    [line] = split_record(data)
+    assert isinstance(line, Line)
+    return line.data
+
+
 def test_a_message_is_a_reading_like_any_other() -> None:
     """The same as one that was PUT: it counts once, whichever way it comes, and how often."""
     data = record("sensors/room-1/temperature", {"temperature": 21.5, "time": "2026-03-01T12:00:00Z", "battery": 80})
-    [line] = split_record(data)
+    line = only_line(data)
     reading = Reading(1_772_366_400_000_000, "room-1", 21_500_000)
     assert decode_event(line) == reading == decode_event(encode_event(reading, 0))
     event = json.loads(line)
@@ -64,7 +71,7 @@ def test_a_message_is_a_reading_like_any_other() -> None:
 )
 def test_what_is_no_reading_is_a_dead_letter_that_says_why(topic: str, payload: dict[str, Any], reason: str) -> None:
     """Nobody else is told: MQTT has no answer."""
-    [line] = split_record(record(topic, payload))
+    line = only_line(record(topic, payload))
     with pytest.raises(UndecodableEvent, match=re.escape(reason)):
         decode_event(line)
 

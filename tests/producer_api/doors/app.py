@@ -21,6 +21,7 @@ from producer_api.keys.gate import Gate
 from producer_api.keys.sites import Sites
 from producer_api.operating.outcomes import Outcomes
 from producer_api.operating.recent import Recent
+from producer_api.operating.requests import Observed
 from producer_api.outage import Outage
 from producer_api.writing.sending import Turns
 from telemetry.events import decode_event
@@ -57,20 +58,21 @@ async def made(
     **changed: Any,
 ) -> AsyncIterator[Made]:
     """Routes that store in this stream, with these settings, and with keys where there is a gate."""
-    settings = Settings(**changed)
+    settings, outcomes = Settings(**changed), Outcomes()
     async with writing(kinesis, deadline_s=deadline_s) as writer:
         services = SimpleNamespace(
             settings=settings,
             writer=writer,
             stream=SimpleNamespace(require_ours=lambda: None, place=FIRST_PLACE, created=None),
             looks=SimpleNamespace(outage=Outage()),
-            outcomes=Outcomes(),
+            outcomes=outcomes,
             recent=Recent(),
             gate=gate,
             turns=Turns(),
             readiness={},
         )
-        inner = Envelope(Sites(Starlette(routes=routes, exception_handlers=ERRORS), settings))
+        sites = Sites(Starlette(routes=routes, exception_handlers=ERRORS), settings)
+        inner = Envelope(Observed(sites, outcomes, lambda *_: None))
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             await inner({**scope, "state": {"services": services}}, receive, send)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.local.downloads import DownloadError, ensure_node
+from infra.local.downloads import ensure_node
+from infra.local.fetch import DownloadError
 from infra.local.tools import MissingToolError, npm_command
 from telemetry.keys import Role
 from telemetry.reading import Reading
@@ -62,7 +63,7 @@ def write(package: Path) -> Write:
 def test_readings_arrive_exactly(write: Write) -> None:
     """Packed, with its own token where keys are on."""
     kinesis, entrance = FakeKinesis(), Entrance()
-    token = entrance.table.make("node-red", Role.INGEST, "hall*")
+    token = entrance.table.make("nodered", Role.INGEST, "hall*")
     with listening(kinesis, gate=entrance.gate) as address:
         assert write(address, f"temperature,sensorId=hall\\ 1 value=21.15 {AT_NS}", token=token) == ["done"]
     assert stored(kinesis) == [Reading(AT_NS // 1000, "hall 1", 21_150_000)]
@@ -71,7 +72,7 @@ def test_readings_arrive_exactly(write: Write) -> None:
 def test_what_may_be_stored_is_repeated_and_counts_once(write: Write) -> None:
     """It repeats a 503 by itself."""
     kinesis = FakeKinesis()
-    kinesis.faults.extend([store_but_time_out] * 3)
+    kinesis.faults.extend([store_but_time_out] * 8)
     with listening(kinesis, deadline_s=0.3) as address:
         *failed, last = write(address, f"temperature,host=pi value=1 {AT_NS}")
     assert last == "done"

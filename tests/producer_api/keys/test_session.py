@@ -1,5 +1,7 @@
 """A person's key in a cookie: set over HTTPS or to this machine, unreadable for scripts, good for reading only."""
 
+from typing import Any
+
 import pytest
 
 from telemetry.keys import Role
@@ -20,7 +22,7 @@ LOCAL, PUBLIC = "http://127.0.0.1:8080", "https://telemetry.example"
         ("http://10.0.0.1", {"public_url": PUBLIC}, "__Host-telemetry", True),
     ],
 )
-def test_a_key_becomes_a_cookie(url: str, more: dict[str, str], name: str, secure: bool) -> None:
+def test_a_key_becomes_a_cookie(url: str, more: dict[str, Any], name: str, secure: bool) -> None:
     """For thirty days at most; behind a load balancer PUBLIC_URL says that people come by HTTPS."""
 
     @scenario

@@ -1,5 +1,7 @@
 """Requests that other sites' pages have a browser make: refused, with and without keys."""
 
+from typing import Any
+
 import httpx
 import pytest
 
@@ -38,7 +40,7 @@ def test_a_write_from_another_sites_page_is_refused(headers: dict[str, str], sta
 
     @scenario
     async def write(kinesis: FakeKinesis) -> None:
-        more = {"public_url": PUBLIC, "cors_origins": "https://friend.example"}
+        more: dict[str, Any] = {"public_url": PUBLIC, "cors_origins": "https://friend.example"}
         async with asking(kinesis, **more) as client:
             answers = [await client.put("/api/temperature", json=READING, headers=headers)]
             answers.append(await client.post("/write", content="temperature,host=a value=1 1000000000", headers=headers))
