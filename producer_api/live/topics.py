@@ -95,7 +95,8 @@ async def state_of(topic: Topic, look: LiveLook, asking: Asking, now_us: int, kn
     sensors = known.sensors if known else []
     if known is None or any(_moved(one, look) for one in sensors):
         sensors = [
-            await asking.ask(("sensor", sensor_id), partial(sensor_total, sensor_id=sensor_id)) for sensor_id in topic.sensor_ids
+            await asking.ask(("sensor", sensor_id), partial(sensor_total, sensor_id=sensor_id))
+            for sensor_id in topic.sensor_ids
         ]
     last = next(windows(topic.zone, topic.interval, now_us, now_us + 1))
     if known and last == known.last and not _moved(known.measured, look) and not _closes(last, known.measured, look):
