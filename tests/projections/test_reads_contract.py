@@ -2,7 +2,7 @@
 
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from operator import methodcaller
@@ -231,8 +231,9 @@ class TestAtOnce:
         def fails(_: Reads) -> object:
             raise StoreUnavailable("away")
 
+        questions: list[Callable[[Reads], object]] = [asked, fails, asked]
         with pytest.raises(StoreUnavailable):
-            subject.reads.at_once([asked, fails, asked])
+            subject.reads.at_once(questions)
 
 
 def a_pack(shard: str, readings: list[Reading], begin: int = BIG) -> Pack:
