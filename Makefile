@@ -47,7 +47,7 @@ infra-test: setup ## check Terraform: format, validity, its own tests, plans, po
 infra-apply-test: setup ## apply and destroy a whole environment on moto, and stream and tables on LocalStack (TF_PLUGIN_DIR=)
 	@INFRA_APPLY=1 $(BIN)/pytest tests/infra/test_apply.py
 
-simulate: setup ## run simulated schedules of crashes, zombies and reshards (SEEDS=0:100000, WHAT=archive)
+simulate: setup ## run simulated schedules of crashes, zombies and reshards (SEEDS=0:100000, WHAT=archive or generations)
 	@$(BIN)/python -m tests.simulation --what $(or $(WHAT),projection) --seeds $(or $(SEEDS),0:100000) --jobs 2
 
 check: setup ## lint, formatting and types; edits nothing

@@ -3,7 +3,7 @@
 import contextlib
 import os
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -32,6 +32,7 @@ from projections.dynamodb import CALLS_AT_ONCE, AwsStores
 from projections.generations import check_stream
 from projections.queries import fleet_stats
 from projections.register import note_failure, note_filled
+from projections.rows import Row
 from replay.stream import look_at
 from telemetry.aws import dynamodb_client, kinesis_client
 from telemetry.errors import TelemetryError
@@ -138,7 +139,7 @@ class _Bench:
     def require_whole(self, names: ResourceNames, *, forget: bool) -> None:
         """Raises LogLacks, unless what is missing may be forgotten."""
         if not forget:
-            require_whole(names.generation, self._lost(names, ()))
+            require_whole(names.generation, patiently(lambda: self._lost(names, ()), _PATIENCE_S))
 
     def require_nobody(self, names: ResourceNames) -> None:
         """Raises NotRebuilt when somebody feeds it."""
@@ -148,7 +149,8 @@ class _Bench:
             click.echo(f"Looking for {watched_s:g} s whether anybody feeds g{names.generation}.", err=True)
             time.sleep(watched_s)
 
-        require_nobody(lambda: observe(self._kinesis, self._dynamodb, names), wait, names.generation)
+        look_once = partial(observe, self._kinesis, self._dynamodb, names)
+        require_nobody(partial(patiently, look_once, _PATIENCE_S), wait, names.generation)
 
     def fill(self, names: ResourceNames, max_units: int, *, forget: bool) -> bool:
         """From the archive; whether there is one. Raises LogLacks when it has a gap that may not be forgotten."""
@@ -165,13 +167,12 @@ class _Bench:
         finally:
             stores.close()
         if not forget:
-            rows = (fleet_stats(self._dynamodb, which).shards for which in (self._live, names))
-            require_whole(names.generation, (), gaps_beyond(*rows))
+            require_whole(names.generation, (), gaps_beyond(self._rows(self._live), self._rows(names)))
         return True
 
     def listed(self, names: ResourceNames) -> Collection[str]:
         """The shards that the stream has."""
-        return list_shards(self._kinesis, names.stream, names.place).shards
+        return patiently(partial(list_shards, self._kinesis, names.stream, names.place), _PATIENCE_S).shards
 
     def note_filled(self, names: ResourceNames, readings: int) -> None:
         """Raises Dropped when it was dropped meanwhile."""
@@ -181,7 +182,8 @@ class _Bench:
         """From the stream, until others do."""
         kept_since_ms = look_at(self._kinesis, names.stream).surely_kept_since_ms  # the filling may have taken days
         with feeder(self._settings, names.generation, os.environ) as (consumer, log):
-            hand_over(self._kinesis, self._dynamodb, names, consumer.worker_id, kept_since_ms)
+            hand = partial(hand_over, self._kinesis, self._dynamodb, names, consumer.worker_id, kept_since_ms)
+            patiently(hand, _PATIENCE_S)
             if log:
                 self._lines.clear()
                 click.echo(f"Its consumer's log: {log}", err=True)
@@ -211,7 +213,10 @@ class _Bench:
         )
 
     def _readings(self, names: ResourceNames) -> int:
-        return sum(row.stats.count for row in fleet_stats(self._dynamodb, names).shards.values())
+        return sum(row.stats.count for row in self._rows(names).values())
+
+    def _rows(self, names: ResourceNames) -> Mapping[str, Row]:
+        return patiently(partial(fleet_stats, self._dynamodb, names), _PATIENCE_S).shards
 
     @property
     def _here(self) -> bool:

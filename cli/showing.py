@@ -1,5 +1,6 @@
 """What is said beside the results, on standard error: how far a reading is, what was passed over, and what may be missing."""
 
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -28,18 +29,27 @@ class Ticker:
     def __init__(self) -> None:
         self.wanted = _is_terminal()
         self.began_s = self._shown_s = time.monotonic()
+        self._length = 0
 
     def show(self, line: Callable[[float], str]) -> None:
         """The line that is told of so many seconds since the beginning, if the last one was shown long enough."""
         now_s = time.monotonic()
         if self.wanted and now_s - self._shown_s >= _EVERY_S:
             self._shown_s = now_s
-            click.echo(f"{_ERASE_LINE}{line(now_s - self.began_s)}", nl=False, err=True)
+            text = line(now_s - self.began_s)
+            click.echo(f"{self._erase()}{text}", nl=False, err=True)
+            self._length = len(text)
 
     def clear(self) -> None:
         """The line gives way to what is said last."""
         if self.wanted:
-            click.echo(_ERASE_LINE, nl=False, err=True)
+            click.echo(self._erase(), nl=False, err=True)
+            self._length = 0
+
+    def _erase(self) -> str:
+        """What takes the last line away, which may have taken several of the terminal's."""
+        rows = max(0, self._length - 1) // shutil.get_terminal_size().columns
+        return f"\x1b[{rows}A\r\x1b[J" if rows else _ERASE_LINE
 
 
 class Lines:

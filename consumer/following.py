@@ -47,18 +47,22 @@ class Following:
         self._read_at_s = 0.0
         self._coming_since_s: float | None = None
 
-    def begin(self) -> None:
-        """Return when a delivery may be begun: one that is short is not cut in the middle of its writes then."""
+    def begin(self) -> bool:
+        """Return when a delivery may be begun: one that is short is not cut in the middle of its writes then.
+
+        Says whether that had to be waited for: what has arrived meanwhile is not in it.
+        """
         try:
-            self._wait(POINTER_AGE_S_MAX / 2)
+            return self._wait(POINTER_AGE_S_MAX / 2)
         except (ClientError, BotoCoreError) as error:  # whoever writes asks again
             log.warning("pointer_not_read", error=str(error))
+            return True
 
     def leave(self) -> None:
         """Return when the tables may be written. Raises boto3's errors, and NotSetUp when there is no pointer."""
         self._wait(POINTER_AGE_S_MAX)
 
-    def _wait(self, age_s_max: float) -> None:
+    def _wait(self, age_s_max: float) -> bool:
         with self._lock:
             waits = False
             while not self._may_write(pointer := self._fresh(age_s_max)):
@@ -69,6 +73,7 @@ class Following:
                 self._pointer = None
             if waits:
                 log.info("writes_go_on", generation=self._generation)
+            return waits
 
     def hurried(self) -> bool:
         """Whether everything should be durable at once: a promote to this generation waits, and the live one has stopped."""

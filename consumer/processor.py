@@ -59,8 +59,8 @@ def _or_exit[T](method: Callable[[Any, T], None]) -> Callable[[Any, T], None]:
 class Follower(Protocol):
     """Follows the pointer (`following.py`)."""
 
-    def begin(self) -> None:
-        """Return when a delivery may be begun."""
+    def begin(self) -> bool:
+        """Return when a delivery may be begun; says whether that had to be waited for."""
 
     def hurried(self) -> bool:
         """Whether all that was applied is to be durable at once."""
@@ -108,9 +108,8 @@ class ShardRecordProcessor(RecordProcessorBase):  # type: ignore[misc]  # amazon
         records = list(_records(process_records_input.records))
         checkpointer = process_records_input.checkpointer
         self._said_s = time.monotonic()
-        if self._following:
-            self._following.begin()
-        steps = self._projector.project(records, caught_up=not process_records_input.millis_behind_latest)
+        waited = bool(self._following and self._following.begin())
+        steps = self._projector.project(records, caught_up=not waited and not process_records_input.millis_behind_latest)
         self._run(steps, functools.partial(self._keep_in_touch, checkpointer))
         if self._following and self._following.hurried() and self._projector.has_undurable:
             self._run(self._projector.flush(), functools.partial(self._keep_in_touch, checkpointer))

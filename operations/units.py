@@ -58,9 +58,10 @@ def pace_writes(dynamodb: "DynamoDBClient", units: Units) -> None:
     def charge(parsed: Mapping[str, Any], context: Mapping[str, Any], **_: object) -> None:
         units.take(_consumed(parsed.get("ConsumedCapacity")) or context["items"])
 
+    events: Any = dynamodb.meta.events  # a handler's answer counts, which its types do not know
     for operation in _WRITES:
-        dynamodb.meta.events.register(f"provide-client-params.dynamodb.{operation}", wait)
-        dynamodb.meta.events.register(f"after-call.dynamodb.{operation}", charge)
+        events.register(f"provide-client-params.dynamodb.{operation}", wait)
+        events.register(f"after-call.dynamodb.{operation}", charge)
 
 
 def _items(params: Mapping[str, Any]) -> int:

@@ -440,7 +440,7 @@ def test_a_replay_into_what_it_reads_is_refused(typed: Typed, door: list[bytes])
 
 def test_the_shell_can_complete_commands_and_options() -> None:
     """Click's own way, which docs/analysts.md shows."""
-    for words, place, found in (("telemetry re", "1", "replay"), ("telemetry replay --rep", "2", "--repeats")):
+    for words, place, found in (("telemetry rep", "1", "replay"), ("telemetry replay --rep", "2", "--repeats")):
         asked = {"_TELEMETRY_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": place}
         answer = CliRunner(env=asked).invoke(telemetry, prog_name="telemetry")
         assert answer.stdout.splitlines() == [f"plain,{found}"]

@@ -14,6 +14,7 @@ from projections.projector import ShardProjector
 from projections.rows import PROGRESS, Mark, Progress, Row, RowKey
 from telemetry.errors import StoreUnavailable
 from tests.consumer.conversation import (
+    ARRIVED_MS,
     LEASE_LOST,
     SHARD_ENDED,
     SHUTDOWN_REQUESTED,
@@ -26,7 +27,7 @@ from tests.consumer.conversation import (
     initialize,
     process_records,
 )
-from tests.projections.logs import NEVER, NEVER_DUE, SHARD, Clock, projector, reading, record
+from tests.projections.logs import NEVER, NEVER_DUE, NOW_S, SHARD, Clock, projector, reading, record
 
 LAZY = FlushPolicy(few_sensors=-1, windows_every_s=NEVER_DUE, totals_every_s=NEVER, everything_every_s=NEVER)
 EAGER = FlushPolicy(everything_every_s=0)
@@ -80,11 +81,13 @@ def test_nothing_is_checkpointed_that_is_not_flushed() -> None:
 class Hurry:
     """Follows a pointer that a promote has marked for its generation, from the second delivery on."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, waits: bool = False) -> None:
         self.began = 0
+        self._waits = waits
 
-    def begin(self) -> None:
+    def begin(self) -> bool:
         self.began += 1
+        return self._waits
 
     def hurried(self) -> bool:
         return self.began > 1
@@ -100,6 +103,18 @@ def test_while_a_promote_waits_all_is_made_durable_with_each_delivery() -> None:
     assert (answers.count(checkpoint(2)), hurry.began) == (1, 3)
     row = stores.rows[SHARD.shard_id, PROGRESS]
     assert (row.progress.flushed.position, row.stats.count, row.progress.beat) == (2, 2, 1)
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_delivery_that_had_to_wait_covers_the_log_up_to_its_last_record(*, waits: bool) -> None:
+    """Not up to now, though it was at the tip when it came: what has arrived since is in none of the rows."""
+    stores = MemoryStores()
+    processor = ShardRecordProcessor(
+        lambda _: (projector(policy=EAGER), stores), lambda *_: True, following=Hurry(waits=waits)
+    )
+    said(processor, START, delivery(1), acknowledge(1))
+    as_of_us = stores.rows[SHARD.shard_id, PROGRESS].as_of_us
+    assert as_of_us == (ARRIVED_MS * 1000 if waits else NOW_S * 1_000_000)
 
 
 def test_a_position_is_checkpointed_once() -> None:

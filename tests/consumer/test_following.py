@@ -63,13 +63,13 @@ def test_a_delivery_is_begun_by_a_newer_pointer_than_its_writes_need() -> None:
     """So that what takes less than half a second is done before it would be looked at again. AWS being away keeps nobody."""
     subject = Subject()
     for _ in range(16):
-        subject.following.begin()
+        assert not subject.following.begin()
         subject.following.leave()
         subject.now_s += 0.125
     assert subject.reads == 4
     subject.becomes(COMING)
     subject.becomes_after(2, POINTER)
-    subject.following.begin()
+    assert subject.following.begin(), "it had to wait"
     assert subject.sleeps == 2
 
 

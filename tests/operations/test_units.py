@@ -38,7 +38,8 @@ def test_the_rate_is_kept(clock: Clock, units: Units) -> None:
         units.wait()
         units.take(taken)
     units.wait()
-    assert (units.taken, clock.now_s) == (20_000, pytest.approx(100 + 20_000 / 500))
+    assert units.taken == 20_000
+    assert clock.now_s == pytest.approx(100 + 20_000 / 500)
 
 
 def test_who_takes_less_never_waits(clock: Clock, units: Units) -> None:
@@ -102,4 +103,4 @@ def test_what_is_written_waits_and_what_is_read_does_not(dynamodb: Any, units: U
         assert clock.now_s == 100
         stub.add_response("put_item", {}, {"TableName": "t", "Item": ITEM, "ReturnConsumedCapacity": "TOTAL"})
         dynamodb.put_item(TableName="t", Item=ITEM)
-    assert clock.now_s == pytest.approx(102)
+    assert clock.now_s == pytest.approx(103)

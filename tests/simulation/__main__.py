@@ -6,10 +6,15 @@ import time
 
 from tests.simulation.archive.simulate import Simulation as ArchiveSimulation
 from tests.simulation.campaign import Simulator, fingerprint, violations
+from tests.simulation.generations.simulate import Simulation as GenerationsSimulation
 from tests.simulation.simulate import Simulation
 
 PROGRESS_EVERY_S = 5
-SIMULATORS: dict[str, Simulator] = {"projection": Simulation, "archive": ArchiveSimulation}
+SIMULATORS: dict[str, Simulator] = {
+    "projection": Simulation,
+    "archive": ArchiveSimulation,
+    "generations": GenerationsSimulation,
+}
 
 
 def main() -> int:

@@ -20,10 +20,11 @@ from tests.support.oracle import expected_seen_s, expected_sheets, expected_stat
 class Invariants:
     """Watches one stream and its tables. Each mark remembers how far it was checked, so each line is looked at once a mark."""
 
-    def __init__(self, kinesis: ModelKinesis) -> None:
+    def __init__(self, kinesis: ModelKinesis, expected: "dict[tuple[str, int], _Expected] | None" = None) -> None:
+        """`expected` is shared by all who watch tables of one stream: what they must say is the same."""
         self._kinesis = kinesis
         self._checked: dict[tuple[str, str], int] = {}
-        self._expected: dict[tuple[str, int], _Expected] = {}
+        self._expected = {} if expected is None else expected
         """By shard and position: what lies before a position never changes."""
         self._right: dict[tuple[str, RowKey], Row] = {}
         """Rows that were looked at."""

@@ -3,23 +3,30 @@
 Those of the stores and of those who act are asked for where they act; the others are patches.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from enum import Enum, auto
+from itertools import count
 from queue import Queue
 from random import Random
 from typing import Any
 from unittest.mock import patch
 
 from consumer import following
+from consumer.following import Following
 from operations import filling, lacking, promoting
-from projections.decoding import Record
+from operations.lacking import Lacking, Progress
+from projections import register
+from projections.register import Register
 from projections.rows import Row
 from telemetry import log
-from telemetry.log import Page, Position
+from telemetry.log import Page, Position, Source
 from telemetry.shards import Shard
 from tests.simulation import bugs as projection
 from tests.simulation.bugs import Bounds
+from tests.simulation.generations import proofs
+from tests.simulation.generations.log import ModelLog
 
 
 class Bug(Enum):
@@ -37,6 +44,7 @@ class Bug(Enum):
     TOTALS_ARE_COMPARED_WITH_TOTALS = auto()
     A_DROP_LOOKS_BEFORE_IT_MARKS = auto()
     TABLES_GO_BEFORE_THE_MARK = auto()
+    A_DROPPED_ONE_IS_PROMOTED = auto()
 
 
 type Bugs = frozenset[Bug]
@@ -86,24 +94,38 @@ def _read_at_once(self: Any, shard: Shard, after: Position | None) -> Iterator[P
         yield page
 
 
-def _know_the_archive_only(self: Any) -> Collection[Shard]:
-    self._listed = frozenset()
-    return _shards(self)
+def _know_the_archive_alone(self: Any, source: Source, _: Collection[str]) -> None:
+    _in_order(self, source, ())
 
 
-def _leave_at_once(self: Any) -> None:
+def _used_again(asked: int | None, live: int, register: Register, **_: object) -> int:
+    kept = {live, *(number for number, one in register.items() if one.dropped_us is None)}
+    return asked or next(number for number in count(1) if number not in kept)
+
+
+def _all_are_proved(log: ModelLog, rows: Mapping[str, Row], shard_ids: Collection[str]) -> set[str]:
+    return {shard_id for shard_id in shard_ids if shard_id in rows}
+
+
+def _write_at_any_time(self: Following) -> None:
     return None
 
 
-def _lacking_by_totals(live: Any, other: Any, listed: Collection[str]) -> Any:
-    def flushed(row: Row) -> Row:
-        return row
+def _lacking_by_totals(live: Progress, other: Progress, listed: Collection[str]) -> Lacking:
+    flushed = {
+        shard_id: replace(row, progress=replace(row.progress, flushed=row.mark)) for shard_id, row in other.items()
+    }
+    return _lacking(live, flushed, listed)
 
-    ahead = {shard_id: _flushed_as_far_as_its_total(row) for shard_id, row in other.items()}
-    return _lacking(live, ahead, listed)
 
-
-_shards = filling._InOrder.shards
+_in_order = filling._InOrder.__init__
 _lacking = lacking.lacking
-_PATCHES: dict[Bug, list[tuple[Any, str, Any]]] = {}
-__all__ = ["NONE", "Bug", "Bugs", "Record", "seeded"]
+_PATCHES: dict[Bug, list[tuple[Any, str, Any]]] = {
+    Bug.A_CHILD_BEFORE_ITS_PARENTS_END: [(filling._InOrder, "read", _read_at_once)],
+    Bug.AN_UNARCHIVED_PARENT_IS_NOT_WAITED_FOR: [(filling._InOrder, "__init__", _know_the_archive_alone)],
+    Bug.A_NUMBER_IS_USED_AGAIN: [(register, "chosen", _used_again)],
+    Bug.A_LEASE_NAMES_WHAT_HAS_LEFT_THE_STREAM: [(proofs, "proved_shards", _all_are_proved)],
+    Bug.THE_LIVE_ONE_GOES_ON_DURING_A_PROMOTE: [(Following, "leave", _write_at_any_time)],
+    Bug.A_PROMOTE_DOES_NOT_WAIT_FOR_STILLNESS: [(promoting, "SEEN_S", 0), (promoting, "STILL_S", 0)],
+    Bug.TOTALS_ARE_COMPARED_WITH_TOTALS: [(promoting, "lacking", _lacking_by_totals)],
+}

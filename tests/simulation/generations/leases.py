@@ -25,11 +25,11 @@ class GenerationLeases(Leases):
                 parent in self.ended or (parent not in self.checkpoints and parent not in listed) for parent in shard.parents
             ):
                 self.checkpoints[shard_id] = 0
+        leased = [self._log.shards[shard_id].shard for shard_id in self.checkpoints]  # also what is listed no more
         return [
             shard
-            for shard_id, shard in listed.items()
-            if shard_id in self.checkpoints
-            and shard_id not in self.ended
+            for shard in leased
+            if (shard_id := shard.shard_id) not in self.ended
             and shard_id not in self.owners
             and all(parent in self.ended or parent not in self.checkpoints for parent in shard.parents)
         ]

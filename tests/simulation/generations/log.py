@@ -54,11 +54,12 @@ class ModelLog(ModelKinesis):
         """Whether the stream still has the record at a position."""
         return self._kept_after(shard_id) < position
 
-    def read(self, shard_id: str, after: int, limit: int) -> tuple[list[Record], bool]:
-        """GetRecords, of who has read up to `after`. Raises Trimmed when what follows that has left the stream."""
-        if shard_id in self.expired or after < self._kept_after(shard_id):
-            raise Trimmed(f"{shard_id} has lost what follows {after}")
-        return super().read(shard_id, after, limit)
+    def read_after(self, shard_id: str, after: int, known: int, limit: int) -> tuple[list[Record], bool]:
+        """GetRecords after a place, or from the oldest record on. Raises Trimmed when that is not the next to what is known."""
+        oldest = self._kept_after(shard_id)
+        if max(after, known) < oldest:
+            raise Trimmed(f"{shard_id} has lost what follows {known}")
+        return self.read(shard_id, max(after, oldest), limit)
 
     def _kept_after(self, shard_id: str) -> int:
         """The last record that has left the stream; 0 while none has."""

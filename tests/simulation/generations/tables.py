@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from projections.effects import DeadLetter
 from projections.generations import LogStream, Pointer
@@ -30,9 +30,9 @@ class TablesGone(Exception):
 class Life:
     """The tables of a generation. Made anew under the same number they are others."""
 
-    def __init__(self, number: int, log: ModelLog) -> None:
+    def __init__(self, number: int, log: ModelLog, expected: dict[tuple[str, int], Any]) -> None:
         self.number = number
-        self.invariants = Invariants(log)
+        self.invariants = Invariants(log, expected)
         self.tables = self.invariants.tables
         self.leases = GenerationLeases(log, self.invariants.checkpoint_moved)
         self.letters: dict[tuple[str, str], Item] = {}
@@ -65,6 +65,8 @@ class Database:
 
     def __init__(self, log: ModelLog) -> None:
         self._log = log
+        self._expected: dict[tuple[str, int], Any] = {}
+        """What rows must say, worked out once for all generations."""
         self.pointer = Pointer(1, (LogStream("a-stream", "1.000"),))
         self.register: dict[int, Registered] = {}
         self.lives: dict[int, Life] = {}
@@ -86,7 +88,7 @@ class Database:
 
     def make(self, number: int) -> None:
         """A generation's tables, unless they are there."""
-        self.lives.setdefault(number, Life(number, self._log))
+        self.lives.setdefault(number, Life(number, self._log, self._expected))
 
     def take(self, number: int) -> None:
         """Register a number, unless that was done."""
@@ -95,6 +97,11 @@ class Database:
     def is_free(self, number: int) -> bool:
         """Whether the pointer names a generation in no way."""
         return self.pointer.generation != number and (not self.pointer.next or self.pointer.next.generation != number)
+
+    def is_dropped(self, number: int) -> bool:
+        """Whether it was marked."""
+        known = self.register.get(number)
+        return known is not None and known.dropped_us is not None
 
     def mark_dropped(self, number: int) -> None:
         """Whatever the pointer says."""
@@ -123,6 +130,11 @@ class GenerationStores(ModelStores):
             raise TablesGone(f"g{number}")
         if self._database.lives[number] is not self._life:
             raise Violation(f"who worked on g{number} before it was dropped writes into tables that were made since")
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the pointer names the generation."""
+        return self._database.pointer.generation == self._life.number
 
     def load_live_progress(self, shard_id: str) -> Row | None:
         """By the pointer."""
