@@ -109,9 +109,7 @@ def test_while_a_promote_waits_all_is_made_durable_with_each_delivery() -> None:
 def test_a_delivery_that_had_to_wait_covers_the_log_up_to_its_last_record(*, waits: bool) -> None:
     """Not up to now, though it was at the tip when it came: what has arrived since is in none of the rows."""
     stores = MemoryStores()
-    processor = ShardRecordProcessor(
-        lambda _: (projector(policy=EAGER), stores), lambda *_: True, following=Hurry(waits=waits)
-    )
+    processor = ShardRecordProcessor(lambda _: (projector(policy=EAGER), stores), lambda *_: True, following=Hurry(waits=waits))
     said(processor, START, delivery(1), acknowledge(1))
     as_of_us = stores.rows[SHARD.shard_id, PROGRESS].as_of_us
     assert as_of_us == (ARRIVED_MS * 1000 if waits else NOW_S * 1_000_000)
