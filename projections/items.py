@@ -186,7 +186,9 @@ def _extremes_item(stats: Stats, *, with_ids: bool) -> "Item":
 def _read_extremes(item: "Item", sensor_id: str) -> "list[Reading | None]":
     numbers = iter(_NUMBERS.unpack(item["extremes"]["B"]))
     ids = [one["S"] for one in reversed(item["who"]["L"])] if "who" in item else [sensor_id] * 4
-    return [Reading(time_us, ids.pop(), micro) if time_us >= 0 else None for time_us, micro in zip(numbers, numbers, strict=True)]
+    return [
+        Reading(time_us, ids.pop(), micro) if time_us >= 0 else None for time_us, micro in zip(numbers, numbers, strict=True)
+    ]
 
 
 def _progress_item(progress: Progress) -> "Item":

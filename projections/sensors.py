@@ -94,9 +94,10 @@ def silence(gone_s: int, silent_s: int, most: int) -> ReadSteps[Silent]:
             break
         # Once enough of a kind are known, on to the others.
         end_s = gone_s if silent > most else silent_s
-        lasts = {scope: page.items[-1] for scope, page in zip(left, pages, strict=True) if page.more}
         left = {
-            scope: max(last, Silence(gone_s, "")) if gone > most else last for scope, last in lasts.items() if last.seen_s < end_s
+            scope: max(page.items[-1], Silence(gone_s, "")) if gone > most else page.items[-1]
+            for scope, page in zip(left, pages, strict=True)
+            if page.more and page.items[-1].seen_s < end_s
         }
     return Silent(min(silent, most + 1), min(gone, most + 1))
 

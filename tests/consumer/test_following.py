@@ -42,6 +42,13 @@ class Subject:
     def becomes(self, pointer: Pointer) -> None:
         self.pointer = pointer
 
+    def becomes_after(self, sleeps: int, pointer: Pointer) -> None:
+        def meanwhile() -> None:
+            if self.sleeps == sleeps:
+                self.pointer = pointer
+
+        self.meanwhile = meanwhile
+
 
 def test_the_pointer_is_read_once_a_second_however_much_is_written() -> None:
     """By a read that began less than a second before the write."""
@@ -61,7 +68,7 @@ def test_a_delivery_is_begun_by_a_newer_pointer_than_its_writes_need() -> None:
         subject.now_s += 0.125
     assert subject.reads == 4
     subject.becomes(COMING)
-    subject.meanwhile = lambda: subject.sleeps == 2 and subject.becomes(POINTER)
+    subject.becomes_after(2, POINTER)
     assert subject.following.begin(), "it had to wait"
     assert subject.sleeps == 2
 
@@ -74,7 +81,7 @@ def test_writes_wait_while_a_promote_is_under_way_and_go_on_when_it_is_taken_bac
     subject.now_s += 0.9
     subject.following.leave()
     subject.now_s += 0.1
-    subject.meanwhile = lambda: subject.sleeps == 7 and subject.becomes(POINTER)
+    subject.becomes_after(7, POINTER)
     subject.following.leave()
     assert subject.sleeps == 7
 
@@ -83,7 +90,7 @@ def test_what_is_not_live_any_more_is_not_written() -> None:
     """Until the supervisor ends its processors; here somebody makes it live again."""
     subject = Subject()
     subject.becomes(MOVED)
-    subject.meanwhile = lambda: subject.sleeps == 5 and subject.becomes(POINTER)
+    subject.becomes_after(5, POINTER)
     subject.following.leave()
     assert subject.sleeps == 5
 
@@ -98,7 +105,7 @@ def test_one_that_is_pinned_fills_its_generation_live_or_not() -> None:
     assert subject.sleeps == 0
     subject.becomes(replace(MOVED, next=Next(3, "", "a promote")))
     subject.now_s += 1
-    subject.meanwhile = lambda: subject.sleeps == 3 and subject.becomes(replace(MOVED, generation=3))
+    subject.becomes_after(3, replace(MOVED, generation=3))
     subject.following.leave()
     assert subject.sleeps == 3
 
@@ -135,9 +142,14 @@ def test_aws_being_away_is_no_reason_to_hurry_and_one_to_write_nothing() -> None
 
 def test_all_threads_wait_and_go_on_together() -> None:
     """Each call of a round asks by itself."""
-    at, went = [COMING], []
+    at, went = [COMING], list[int]()
     following = Following(lambda: at[0], 1)
-    threads = [threading.Thread(target=lambda: (following.leave(), went.append(1))) for _ in range(4)]
+
+    def go() -> None:
+        following.leave()
+        went.append(1)
+
+    threads = [threading.Thread(target=go) for _ in range(4)]
     for thread in threads:
         thread.start()
     threading.Event().wait(0.3)

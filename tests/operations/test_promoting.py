@@ -85,7 +85,12 @@ def test_consumers_that_do_not_stop_keep_their_generation_live() -> None:
 
 def test_one_that_catches_up_in_time_is_made_live() -> None:
     """It counts on while the live one stands still, a shard that is new to it included."""
-    world = MemoryWorld({LIVE: row(5), OTHER: row(3)}, {LIVE: row(1)}, lambda: (world.move(2), world.move(2, OTHER)))
+
+    def goes_on() -> None:
+        world.move(2)
+        world.move(2, OTHER)
+
+    world = MemoryWorld({LIVE: row(5), OTHER: row(3)}, {LIVE: row(1)}, goes_on)
     assert promoted(world).ending is Ending.LIVE
     assert 100 + 5 * LOOK_S <= world.clock_s < 105
 
@@ -99,16 +104,16 @@ def test_one_that_catches_up_in_time_is_made_live() -> None:
 )
 def test_what_would_be_forgotten_has_to_be_typed(live: Row, other: Row, flag: str) -> None:
     """It says by how many fewer; the other word does not do."""
-    word = "--" + flag.replace("_", "-")
-    others = {"forget_unarchived", "forget_before"} - {flag}
-    for what in (asked(), asked(**dict.fromkeys(others, True))):
+    word, unarchived = "--" + flag.replace("_", "-"), flag == "forget_unarchived"
+    for what in (asked(), asked(forget_unarchived=not unarchived, forget_before=unarchived)):
         world = MemoryWorld({LIVE: live}, {LIVE: other})
         outcome = promoted(world, what)
         assert (outcome.ending, is_as_before(world), world.clock_s) == (Ending.REFUSED, True, 100)
         assert "g2 counts 2 readings fewer" in outcome.why
         assert word in outcome.why
     world = MemoryWorld({LIVE: live}, {LIVE: other})
-    assert promoted(world, asked(**{flag: True})) == Outcome(Ending.LIVE, promoted_why(), 2)
+    permitted = asked(forget_unarchived=unarchived, forget_before=not unarchived)
+    assert promoted(world, permitted) == Outcome(Ending.LIVE, promoted_why(), 2)
 
 
 def promoted_why() -> str:

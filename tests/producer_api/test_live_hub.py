@@ -16,7 +16,7 @@ from producer_api.reading.shapes import DetailShape, WindowShape
 from projections.calendar import Interval, Window
 from projections.dynamodb_reads import LiveLook
 from projections.fleet import FleetStats
-from projections.fold import Stats
+from projections.fold import Fold, Stats
 from projections.generations import LogStream, Pointer
 from projections.history import Measured
 from projections.marks import Answer, Which
@@ -49,7 +49,7 @@ def test_a_state_larger_than_what_may_be_left_unread_is_told() -> None:
         messages = stream.messages()
         stream.tell(large)
         first = await anext(messages)
-        following = asyncio.create_task(anext(messages))  # asks for the next one: it has taken the first
+        following = asyncio.ensure_future(anext(messages))  # asks for the next one: it has taken the first
         await asyncio.sleep(0)
         stream.tell(b"more")
         return first, await following
@@ -137,10 +137,9 @@ class Tables:
         self.read[key[0]] += 1
         generation = self.now.pointer.generation
         if key[0] == "sensor":
-            latest = Reading(NOON_US, key[1], 7)
-            return Told(
-                Answer(Stats(1, 7, 49, latest, latest, latest, latest), self.now.fleet.marks(Which.EVERYTHING)), generation
-            )
+            fold = Fold()
+            fold.add(Reading(NOON_US, key[1], 7))
+            return Told(Answer(fold.stats(), self.now.fleet.marks(Which.EVERYTHING)), generation)
         marks = self.now.fleet.marks(Which.EVERYTHING if key[1].subject else Which.WINDOWS)
         cell = Cell(marks.shards[SHARD].position, 0, 0, 0, 0)
         return Told(Answer([Measured(Window(NOON_US - MINUTE_US, NOON_US), cell, None)], marks), generation)

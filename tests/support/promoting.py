@@ -27,9 +27,10 @@ def row(
     )
 
 
-def asked(generation: int = 2, whose: str = "ours", **forget: bool) -> Asked:
+def asked(generation: int = 2, whose: str = "ours", *, forget_unarchived: bool = False, forget_before: bool = False) -> Asked:
     """What was typed."""
-    return Asked(Next(generation, "2026-11-26T12:00:00Z", whose), **forget)
+    marked = Next(generation, "2026-11-26T12:00:00Z", whose)
+    return Asked(marked, forget_unarchived=forget_unarchived, forget_before=forget_before)
 
 
 class Answer(NamedTuple):
@@ -39,7 +40,7 @@ class Answer(NamedTuple):
     asked_s: float
     answered_s: float
     generation: int
-    count: int
+    counted: int
 
 
 def went_back(answers: Collection[Answer]) -> list[tuple[Answer, Answer]]:
@@ -55,10 +56,10 @@ def went_back(answers: Collection[Answer]) -> list[tuple[Answer, Answer]]:
         for one in sorted(answers, key=lambda one: one.asked_s):
             while known < len(before) and before[known].answered_s <= one.asked_s - lag_s:
                 whose = before[known].process, before[known].generation
-                most[whose] = max(most.get(whose, before[known]), before[known], key=lambda answer: answer.count)
+                most[whose] = max(most.get(whose, before[known]), before[known], key=lambda answer: answer.counted)
                 known += 1
             for (process, generation), other in most.items():
-                if other.count > one.count and (lag_s or process == one.process or generation != one.generation):
+                if other.counted > one.counted and (lag_s or process == one.process or generation != one.generation):
                     found.append((other, one))
     return found
 
