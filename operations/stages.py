@@ -80,13 +80,14 @@ def state_of(seen: Seen, live: Mapping[str, Row]) -> State:
     stage, why = _stage(seen, live)
     counted = sum(row.stats.count for row in seen.progress.values())
     filled = seen.registered.filled if seen.registered and stage is Stage.FILLING else 0
-    has_rows = bool(seen.progress) and not seen.live
+    begun = _begun(seen)
+    has_rows = bool(begun) and not seen.live
     return State(
         number=seen.number,
         stage=stage,
         why=why,
         readings=max(counted, filled),
-        behind_us=max(0, furthest_behind(live, seen.progress)[0]) if has_rows else None,
+        behind_us=max(0, furthest_behind(live, begun)[0]) if has_rows else None,
         shards=len(seen.progress),
         workers=tuple(sorted(seen.workers)),
         at_work=bool(seen.workers) or seen.filling,
@@ -128,12 +129,18 @@ def _left(seen: Seen, again: str) -> tuple[Stage, str]:
 
 
 def _fed(seen: Seen, live: Mapping[str, Row]) -> tuple[Stage, str]:
-    if missing := [shard_id for shard_id in live if shard_id not in seen.progress and shard_id in seen.listed]:
+    begun = _begun(seen)
+    if missing := [shard_id for shard_id in live if shard_id not in begun and shard_id in seen.listed]:
         return Stage.LAGGING, f"not begun: {shards_named(missing)}"
-    behind_us, shard_id = furthest_behind(live, seen.progress)
+    behind_us, shard_id = furthest_behind(live, begun)
     if behind_us > READY_S * MICRO:
         return Stage.LAGGING, f"furthest behind: {shard_id}"
     return Stage.READY, f"telemetry promote g{seen.number} makes it live"
+
+
+def _begun(seen: Seen) -> Mapping[str, Row]:
+    """The rows that say up to when they go: a worker's first one may be there before it has read anything."""
+    return {shard_id: row for shard_id, row in seen.progress.items() if row.as_of_us}
 
 
 def _never_begun(seen: Seen, live: Mapping[str, Row]) -> list[str]:

@@ -149,7 +149,7 @@ def mark_dropped(dynamodb: "DynamoDBClient", names: ResourceNames, now_us: int) 
             if "ConditionalCheckFailed" in codes:
                 raise NotRebuilt(
                     f"g{number} is live, or is being promoted: it stays. Make another one live first (telemetry promote)."
-                ) from error
+                ) from None  # the transaction's own words tell a person nothing
             if "TransactionConflict" not in codes:
                 raise
         else:

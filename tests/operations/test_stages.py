@@ -70,6 +70,13 @@ def test_how_far_it_is() -> None:
     assert state_of(seen(live=True, progress=LIVE), LIVE).behind_us is None
 
 
+def test_a_row_that_says_nothing_yet_is_not_behind_since_1970() -> None:
+    """A worker was there, and has read nothing: the shard is not begun."""
+    state = state_of(seen(leased=True, workers=("w",), progress={**own(), "b": Row(PROGRESS)}), LIVE)
+    assert (state.stage, state.why, state.behind_us) == (Stage.LAGGING, "not begun: b", 0)
+    assert state_of(seen(leased=True, workers=("w",), progress={"b": Row(PROGRESS)}), LIVE).behind_us is None
+
+
 def test_a_filling_counts_before_its_rows_do() -> None:
     """They are written when memory is full; what whoever fills has noted is more."""
     registered = Registered(2, AT_US, filled=1_000)
