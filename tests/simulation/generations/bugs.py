@@ -5,7 +5,6 @@ Those of the stores and of those who act are asked for where they act; the other
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from enum import Enum, auto
 from itertools import count
 from queue import Queue
@@ -14,9 +13,7 @@ from typing import Any
 from unittest.mock import patch
 
 from consumer import following
-from consumer.following import Following
-from operations import filling, lacking, promoting
-from operations.lacking import Lacking, Progress
+from operations import filling
 from projections import register
 from projections.register import Register
 from projections.rows import Row
@@ -39,9 +36,6 @@ class Bug(Enum):
     A_POINTER_IS_CACHED = auto()
     MARKS_ARE_OVERWRITTEN_BY_A_LETTER = auto()
     A_LEASE_NAMES_WHAT_HAS_LEFT_THE_STREAM = auto()
-    THE_LIVE_ONE_GOES_ON_DURING_A_PROMOTE = auto()
-    A_PROMOTE_DOES_NOT_WAIT_FOR_STILLNESS = auto()
-    TOTALS_ARE_COMPARED_WITH_TOTALS = auto()
     A_DROP_LOOKS_BEFORE_IT_MARKS = auto()
     TABLES_GO_BEFORE_THE_MARK = auto()
     A_DROPPED_ONE_IS_PROMOTED = auto()
@@ -107,23 +101,10 @@ def _all_are_proved(log: ModelLog, rows: Mapping[str, Row], shard_ids: Collectio
     return {shard_id for shard_id in shard_ids if shard_id in rows}
 
 
-def _write_at_any_time(self: Following) -> None:
-    return None
-
-
-def _lacking_by_totals(live: Progress, other: Progress, listed: Collection[str]) -> Lacking:
-    flushed = {shard_id: replace(row, progress=replace(row.progress, flushed=row.mark)) for shard_id, row in other.items()}
-    return _lacking(live, flushed, listed)
-
-
 _in_order = filling._InOrder.__init__
-_lacking = lacking.lacking
 _PATCHES: dict[Bug, list[tuple[Any, str, Any]]] = {
     Bug.A_CHILD_BEFORE_ITS_PARENTS_END: [(filling._InOrder, "read", _read_at_once)],
     Bug.AN_UNARCHIVED_PARENT_IS_NOT_WAITED_FOR: [(filling._InOrder, "__init__", _know_the_archive_alone)],
     Bug.A_NUMBER_IS_USED_AGAIN: [(register, "chosen", _used_again)],
     Bug.A_LEASE_NAMES_WHAT_HAS_LEFT_THE_STREAM: [(proofs, "proved_shards", _all_are_proved)],
-    Bug.THE_LIVE_ONE_GOES_ON_DURING_A_PROMOTE: [(Following, "leave", _write_at_any_time)],
-    Bug.A_PROMOTE_DOES_NOT_WAIT_FOR_STILLNESS: [(promoting, "SEEN_S", 0), (promoting, "STILL_S", 0)],
-    Bug.TOTALS_ARE_COMPARED_WITH_TOTALS: [(promoting, "lacking", _lacking_by_totals)],
 }

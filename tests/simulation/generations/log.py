@@ -48,6 +48,8 @@ class ModelLog(ModelKinesis):
     def trim(self, shard_id: str, records: int, *, expires: bool) -> None:
         """So many of a shard's records leave the stream, as far as they are archived; a shard that ended with the last one."""
         model = self.shards[shard_id]
+        if not self.expired.issuperset(model.shard.parents):
+            records, expires = 0, False  # what its parents held is older
         gone = min(records, self.archived.get(shard_id, 0))
         self.trimmed[shard_id] = max(gone, self.trimmed.get(shard_id, 0))
         if expires and shard_id in self.archived_ends and self.trimmed[shard_id] == len(model.records):

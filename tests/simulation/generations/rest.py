@@ -57,10 +57,13 @@ class Rest:
         others = [number for number in self._database.lives if number != self._database.pointer.generation]
         if others:
             number = self._rng.choice(others)
-            self._renew()
-            note(f"g{number} is promoted")
-            last = self._promoter(number)
-            self._finish(last)
+            for _ in range(3):  # idle shards say only now and then how far they are
+                self._renew()
+                note(f"g{number} is promoted")
+                last = self._promoter(number)
+                self._finish(last)
+                if last.outcome and last.outcome.ending is Ending.LIVE:
+                    break
             if last.outcome is None or last.outcome.ending is not Ending.LIVE:
                 raise Violation(f"g{number} cannot be promoted: {last.outcome}")
         for reader in self._readers:
@@ -69,6 +72,7 @@ class Rest:
     def _renew(self) -> None:
         """All who have nothing to do say so."""
         self._clock.now_s += 11
+        self._feeding.start_workers()
         for worker in list(self._feeding.workers):
             for _ in range(30):
                 row = worker.life.tables.row(worker.shard_id, PROGRESS)
