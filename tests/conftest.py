@@ -37,23 +37,23 @@ LONG = {
     f"tests/{name}.py": place
     for place, name in enumerate(
         (
-            "faults/test_outages",
             "end_to_end/test_counted_once",
+            "end_to_end/test_goes_on",
             "end_to_end/test_consumer_process",
             "infra/test_terraform",
             "faults/test_kills",
+            "faults/test_outages",
             "faults/test_reshards",
-            "faults/test_fleet",
             "infra/test_policies",
             "end_to_end/test_readme",
             "faults/test_supervision",
             "faults/test_stream_swap",
+            "faults/test_whole_log",
             "infra/test_images",
-            "faults/test_hostile",
-            "faults/test_shutdown",
-            "faults/test_exports",
-            "infra/test_localstack",
             "cli/test_analysts_page",
+            "infra/test_localstack",
+            "faults/test_hostile",
+            "faults/test_exports",
             "faults/test_refusals",
         )
     )

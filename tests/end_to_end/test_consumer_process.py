@@ -58,6 +58,7 @@ def test_h03_h08_h10_h12_the_consumer_starts_fast_misses_nothing_and_stops_in_or
         assert "Received error line" not in log.read_text()  # hazard H3: each line of a child comes out once, as it is
         assert not [pid for pid in (daemon, *processors) if _alive(pid)]
         with running("consumer", stack.environ, log):
+            eventually(lambda: _are_begun(log, 4), within_s=60)
             wait_for_count(stack, 40, log)
     begun = {line["shard_id"]: line["checkpoint"] for line in log_lines(log) if line["event"] == "shard_started"}
     assert begun == {line["shard_id"]: str(line["position"]) for line in stopped}, "it begins where the one before stopped"
@@ -124,6 +125,10 @@ def test_a_supervisor_that_was_killed_leaves_no_daemon_behind(worker: Worker) ->
         assert not [pid for pid in (daemon, *processors) if _alive(pid)]
 
     eventually(gone, within_s=40)
+
+
+def _are_begun(log: Path, times: int) -> None:
+    assert events(log).count("shard_started") >= times
 
 
 def _only(pids: list[int]) -> int:

@@ -59,7 +59,9 @@ def test_what_was_stored_is_there_after_a_kill_and_after_a_stop(
     start: Callable[[], MakeRun], empty: Stack, tmp_path: Path
 ) -> None:
     """Equal in each attribute; places that were told before are still known. After the kill it says since when something may be
-    missing, after the stop of nothing more. A second run on the same folder is refused. tests/faults/test_goes_on.py does it often.
+    missing, after the stop of nothing more. A second run on the same folder is refused.
+
+    tests/faults/test_goes_on.py does it again and again.
     """
     distinct, archived = len(set(READINGS)), tmp_path / "data"
     first = start().wait()

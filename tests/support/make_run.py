@@ -116,10 +116,12 @@ class MakeRun:
         return counted
 
     def _ask(self, path: str, question: list[tuple[str, str | int | float | bool | None]]) -> dict[str, Any]:
-        answer = httpx.get(f"{self.url}/api/{path}", params=question, timeout=60)
-        assert answer.status_code == 200, answer.text
-        told: dict[str, Any] = answer.json()
-        return told
+        def told() -> dict[str, Any]:
+            answer = httpx.get(f"{self.url}/api/{path}", params=question, timeout=60)
+            assert answer.status_code == 200, answer.text
+            return dict(answer.json())
+
+        return eventually(told, within_s=60)  # 503 says that it may be asked again: a machine may be too busy for its tables
 
     def tables(self) -> Mapping[str, Any]:
         """What the tables tell of the log's first stream, but for when it was written and the bounds of packs."""
