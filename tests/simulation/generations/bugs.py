@@ -36,9 +36,6 @@ class Bug(Enum):
     A_POINTER_IS_CACHED = auto()
     MARKS_ARE_OVERWRITTEN_BY_A_LETTER = auto()
     A_LEASE_NAMES_WHAT_HAS_LEFT_THE_STREAM = auto()
-    A_DROP_LOOKS_BEFORE_IT_MARKS = auto()
-    TABLES_GO_BEFORE_THE_MARK = auto()
-    A_DROPPED_ONE_IS_PROMOTED = auto()
 
 
 type Bugs = frozenset[Bug]

@@ -7,7 +7,6 @@ from operations import letters
 from telemetry.events import encode_event
 from telemetry.letter_marks import LetterMark, LetterPlace, Outcome
 from telemetry.reading import Reading
-from tests.simulation.generations.bugs import Bug, Bugs
 from tests.simulation.generations.log import ModelLog
 from tests.simulation.generations.tables import Database
 from tests.simulation.model_kinesis import NO_EVENT, home_of
@@ -86,13 +85,9 @@ class Operators:
 class Drop:
     """`telemetry drop`: it marks the number, if the pointer names it in no way, and deletes the tables after that."""
 
-    def __init__(self, database: Database, number: int, bugs: Bugs) -> None:
+    def __init__(self, database: Database, number: int) -> None:
         self._database, self.number = database, number
         self._steps = [self._delete, self._mark]
-        if Bug.TABLES_GO_BEFORE_THE_MARK in bugs:
-            self._steps = [self._mark, self._delete] if database.is_free(number) else []
-        if Bug.A_DROP_LOOKS_BEFORE_IT_MARKS in bugs:
-            self._steps = [self._delete, self._mark_anyhow] if database.is_free(number) else []
 
     @property
     def done(self) -> bool:
@@ -106,12 +101,9 @@ class Drop:
     def _mark(self) -> None:
         """In one transaction (`projections/register.py`)."""
         if self._database.is_free(self.number):
-            self._mark_anyhow()
+            self._database.mark_dropped(self.number)
         else:
             self._steps.clear()
-
-    def _mark_anyhow(self) -> None:
-        self._database.mark_dropped(self.number)
 
     def _delete(self) -> None:
         self._database.delete(self.number)

@@ -10,7 +10,6 @@ from operations.promoting import Asked, Outcome, promote, take_back
 from projections.effects import Question
 from projections.generations import Next, Pointer
 from projections.rows import PROGRESS
-from tests.simulation.generations.bugs import Bug, Bugs
 from tests.simulation.generations.log import ModelLog
 from tests.simulation.generations.tables import Database
 from tests.simulation.model_dynamodb import Halfway
@@ -22,10 +21,8 @@ _LOST_ANSWERS = 0.2
 class Promoter:
     """A process. It is its own world: see `promoting.World`."""
 
-    def __init__(
-        self, database: Database, log: ModelLog, number: int, *, rng: Random, clock: Clock, bugs: Bugs, name: str
-    ) -> None:
-        self._database, self._log, self._rng, self._clock, self._bugs = database, log, rng, clock, bugs
+    def __init__(self, database: Database, log: ModelLog, number: int, *, rng: Random, clock: Clock, name: str) -> None:
+        self._database, self._log, self._rng, self._clock = database, log, rng, clock
         self.ours = Next(number, "then", name)
         self.outcome: Outcome | None = None
         self._steps = promote(Asked(self.ours))
@@ -80,7 +77,7 @@ class Promoter:
     def progress(self, generation: int) -> Progress | None:
         """Row by row."""
         life = self._database.lives.get(generation)
-        if life is None or (self._database.is_dropped(generation) and Bug.A_DROPPED_ONE_IS_PROMOTED not in self._bugs):
+        if life is None or self._database.is_dropped(generation):
             self._found = {}
             return None
         while True:

@@ -80,9 +80,7 @@ class Rest:
                     self._feeding.step_worker(worker, 0)
 
     def _promoter(self, number: int) -> Promoter:
-        return Promoter(
-            self._database, self._log, number, rng=self._rng, clock=self._clock, bugs=frozenset(), name=f"at the end {number}"
-        )
+        return Promoter(self._database, self._log, number, rng=self._rng, clock=self._clock, name=f"at the end {number}")
 
     def _finish(self, promoter: Promoter) -> None:
         promoter.settled = True

@@ -149,7 +149,7 @@ class Simulation:
 
     def _promoter_of(self, number: int) -> Promoter:
         name = f"promote {self._names}"
-        return Promoter(self._database, self._log, number, rng=self._rng, clock=self._clock, bugs=self._bugs, name=name)
+        return Promoter(self._database, self._log, number, rng=self._rng, clock=self._clock, name=name)
 
     def _go_on_dropping(self) -> None:
         """Sometimes a drop is killed on its way, and typed again."""
@@ -159,7 +159,7 @@ class Simulation:
             others = [number for number in database.lives if number != database.pointer.generation]
             if not others or (not marked and rng.random() < 0.6):
                 return
-            self._drop = Drop(database, rng.choice(marked or others), self._bugs)
+            self._drop = Drop(database, rng.choice(marked or others))
         self._note(f"drop g{self._drop.number} step")
         if not self._drop.done:
             self._drop.step()
