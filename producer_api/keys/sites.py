@@ -51,8 +51,9 @@ class Sites:
         origin, site = headers.get("origin"), headers.get("sec-fetch-site")
         if origin is not None and (origin in self._origins or "*" in self._origins):
             return None
-        if site is not None and site not in _OWN:
-            return "other-site"
+        if site is not None:
+            # No page can set it. Of a form on a page that tells nobody where it was, Origin says `null`.
+            return None if site in _OWN else "other-site"
         # The Host header is not a page's to choose, and says what the browser takes this server for.
         foreign = origin is not None and origin != self._public_origin and urlsplit(origin).netloc.lower() != host.lower()
         return "other-site" if foreign else None

@@ -22,6 +22,7 @@ PUBLIC = "https://telemetry.example"
     [
         ({}, 200),
         ({"Sec-Fetch-Site": "same-origin", "Origin": "http://telemetry"}, 200),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "null"}, 200),
         ({"Sec-Fetch-Site": "none"}, 200),
         ({"Origin": "http://telemetry"}, 200),
         ({"Origin": PUBLIC}, 200),
