@@ -104,11 +104,11 @@ RECORDS: Final[Mapping[ReasonCode, list[bytes]]] = {
     ReasonCode.BAD_GZIP: [
         b"\x1f\x8b",
         b"\x1f\x8bgarbage",
-        gzip.compress(b"\n")[:-1],
-        gzip.compress(b"\n") + b"garbage",
-        gzip.compress(b"\n")[:-1] + b"\x07",
+        gzip.compress(b"\n", mtime=0)[:-1],
+        gzip.compress(b"\n", mtime=0) + b"garbage",
+        gzip.compress(b"\n", mtime=0)[:-1] + b"\x07",
     ],
-    ReasonCode.TOO_LONG: [gzip.compress(b" " * (RECORD_INFLATED_BYTES_MAX + 1))],
+    ReasonCode.TOO_LONG: [gzip.compress(b" " * (RECORD_INFLATED_BYTES_MAX + 1), mtime=0)],
     ReasonCode.NOT_AN_EVENT: [
         MAGIC,
         MAGIC + GOOD,
