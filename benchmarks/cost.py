@@ -117,8 +117,8 @@ def bill(readings_per_s: float, sensors: float, measured: Measured) -> Bill:
     writes = writes_usd(readings_per_s * measured.write_units_per_reading)
     vcpus = max(0.25, readings_per_s / _API_READINGS_S_A_VCPU) + max(0.5, cores / _HEADROOM)
     compute = vcpus * _HOURS * (_USD["fargate_vcpu_hour"] + 2 * _USD["fargate_gb_hour"])
-    # An answer reads the pointer, and the row of each open shard by its key; a shard's consumer looks at the pointer.
-    units_s = _ANSWERS_S * (1 + shards) + _POINTER_LOOKS_S * shards
+    # An answer reads the row of each open shard by its key. The API looks at the pointer once a second, each consumer too.
+    units_s = _ANSWERS_S * shards + 1 + _POINTER_LOOKS_S * shards
     reads = units_s * _SECONDS / 1e6 * _USD["dynamodb_million_read_units"]
     archive = archive_usd(readings_per_s * measured.bytes_per_reading, shards)
     return Bill(shards, slowest, shards * shard_hour * _HOURS + put, writes, reads, compute, archive)

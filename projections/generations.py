@@ -5,7 +5,8 @@ silently swallow new readings (hazard H29). So everything that starts checks the
 list; the shards of one that was taken into it have names of their own (`telemetry/streams.py`).
 """
 
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kinesis import KinesisClient
 
+POINTER_KEPT_S_MAX = 1.0
+"""Answers are shared for another second (`producer_api/shared.py`): together less than a promote's mark stands at least."""
 _MISSING = "A stream made anew is another: make it (python -m infra.setup), then let the log go on in it (telemetry continue)."
 
 
@@ -156,17 +159,26 @@ def check_stream(kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: Re
 class LiveNames:
     """The live generation. Used from threads.
 
-    The pointer is read anew each time, strongly consistent, and before the rows: an answer out of the generation before, given
-    after the pointer was moved, is of tables that stood still from then on (`docs/how-it-works.md`, "Promote").
+    The pointer is read strongly consistent, and before the rows: an answer out of the generation before, given after it was
+    moved, is of tables that stood still from then on (`docs/how-it-works.md`, "Another generation becomes live"). One that
+    announces no promote is kept for POINTER_KEPT_S_MAX: a promote announces itself for longer before it moves the pointer.
     """
 
-    def __init__(self, dynamodb: "DynamoDBClient", names: ResourceNames) -> None:
+    def __init__(self, dynamodb: "DynamoDBClient", names: ResourceNames, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._dynamodb = dynamodb
         self._names = names
+        self._clock_s = clock_s
+        self._kept: tuple[float, Pointer] | None = None
+        """When its read began, and what it gave."""
 
     def pointer(self) -> Pointer:
         """What to read from now. Raises NotSetUp when there is no pointer."""
-        return _require_pointer(self._dynamodb, self._names)
+        began_s, kept = self._clock_s(), self._kept
+        if kept and kept[1].next is None and began_s - kept[0] < POINTER_KEPT_S_MAX:
+            return kept[1]
+        pointer = _require_pointer(self._dynamodb, self._names)
+        self._kept = began_s, pointer
+        return pointer
 
     def names(self, pointer: Pointer) -> ResourceNames:
         """What a pointer names."""

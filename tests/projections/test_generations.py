@@ -131,13 +131,22 @@ def test_h29_a_stream_made_again_is_refused(own_stack: Stack) -> None:
         check_stream(kinesis, own_stack.dynamodb, names)
 
 
-def test_live_names_follow_the_pointer_at_once(own_stack: Stack) -> None:
-    """It is read anew each time: what is kept for a moment only would be answered after another generation was."""
+def test_a_pointer_is_kept_for_a_second_while_no_promote_is_announced(own_stack: Stack) -> None:
+    """With its mark it is read anew each time: what is kept would be answered after another generation was."""
     pointer = check_stream(own_stack.kinesis, own_stack.dynamodb, own_stack.names)
-    live = LiveNames(own_stack.dynamodb, own_stack.names)
-    for generation in (1, 2, 1):
+    now_s = [0.0]
+    live = LiveNames(own_stack.dynamodb, own_stack.names, lambda: now_s[0])
+    assert live.pointer().next is None
+    marked = replace(pointer, next=Next(2, "2026-11-26T12:00:00Z", "ours"))
+    assert replace_pointer(own_stack.dynamodb, own_stack.names, pointer, marked)
+    now_s[0] = 0.99
+    assert live.pointer().next is None
+    now_s[0] = 1.0
+    assert live.pointer().next == marked.next
+    for generation in (2, 1):
         point_at(own_stack, replace(pointer, generation=generation))
         assert live.names(live.pointer()) == ResourceNames(own_stack.names.prefix, generation)
+        now_s[0] += 1
 
 
 def test_a_pointer_that_a_promote_has_marked_is_replaced_by_who_knows_the_mark(own_stack: Stack) -> None:

@@ -1,4 +1,4 @@
-"""Readers: processes of the API that read the pointer with each read, and what no client may be told after another."""
+"""Readers: processes of the API that follow the pointer, and what no client may be told after another."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Any
 
 from projections.fleet import FleetReader
 from projections.fold import Stats
-from projections.generations import Pointer
+from projections.generations import POINTER_KEPT_S_MAX, Pointer
 from projections.marks import Answer
 from projections.ranges import sensor_total
 from projections.reads import Reads
@@ -22,7 +22,6 @@ from tests.simulation.writers import SENSORS
 
 READ_S_MAX = 2.0
 """A read that takes longer is given up (`producer_api/shared.py`)."""
-_POINTER_KEPT_S = 1.0
 
 
 @dataclass
@@ -34,7 +33,7 @@ class Told:
 
 
 class Reader:
-    """A process of the API, which reads the pointer with each read, and a client who compares with what anybody was told."""
+    """A process of the API, which keeps a pointer as `LiveNames` does, and a client who compares with what anybody was told."""
 
     def __init__(self, name: str, database: Database, told: Told, *, rng: Random, clock: Clock, bugs: Bugs) -> None:
         self.name = name
@@ -84,8 +83,8 @@ class Reader:
             raise Violation(f"{self.name} was told {self._answer} of {self._sensor_id or 'all'}, not {len(asked)}")
 
     def _read_pointer(self) -> None:
-        kept = Bug.A_POINTER_IS_CACHED in self._bugs and self._clock.now_s - self._pointer_s < _POINTER_KEPT_S
-        if not kept or self._pointer is None:
+        keeps = self._pointer is not None and (self._pointer.next is None or Bug.A_POINTER_IS_CACHED in self._bugs)
+        if self._pointer is None or not keeps or self._clock.now_s - self._pointer_s >= POINTER_KEPT_S_MAX:
             before, self._pointer, self._pointer_s = self._pointer, self._database.pointer, self._clock.now_s
             if before != self._pointer:  # rows that are final in one generation say nothing in another
                 self._fleet = FleetReader()
