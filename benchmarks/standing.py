@@ -35,6 +35,8 @@ PRICED: Final[Mapping[str, str]] = {
     "aws_dynamodb_table": "tables",
     "aws_cloudwatch_metric_alarm": "alarms and metrics",
     "aws_cloudwatch_log_metric_filter": "alarms and metrics",
+    "aws_secretsmanager_secret": "secrets",
+    "aws_wafv2_web_acl": "WAF",
 }
 """By type of resource, the line that it is in."""
 
@@ -42,6 +44,7 @@ BY_USE: Final[Mapping[str, str]] = {
     "aws_athena_workgroup": "a query, by what it reads",
     "aws_cloudwatch_dashboard": "the first three of an account are free",
     "aws_cloudwatch_log_group": "a gigabyte of log",
+    "aws_iot_topic_rule": "a million messages",
     "aws_flow_log": "a gigabyte of log: refused connections only",
     "aws_s3_bucket": "what lies in it, and puts: docs/cost.md counts the archive's",
     "aws_sns_topic": "a mail beyond a thousand a month",
@@ -62,7 +65,7 @@ FREE: Final = frozenset(
             "aws_s3_bucket_versioning",
         ),
         *("aws_security_group", "aws_sns_topic_policy", "aws_sns_topic_subscription", "aws_subnet", "aws_vpc"),
-        *("aws_vpc_security_group_egress_rule", "aws_vpc_security_group_ingress_rule"),
+        *("aws_vpc_security_group_egress_rule", "aws_vpc_security_group_ingress_rule", "aws_wafv2_web_acl_association"),
     }
 )
 
@@ -85,6 +88,7 @@ def standing_bill(tfvars: str, shards: int, region: str = "us-east-1") -> dict[s
     flown = canary * _CANARIES_AN_HOUR * _CANARY_H * _size(256, 512, tfvars, usd)
     alarms = _ALARMS["always"] + _ALARMS["a service"] * len(tasks) + _ALARMS["scaling"]
     alarms += _ALARMS["archive"] * archive + _ALARMS["canary"] * canary
+    secrets = (1 + canary) * (_value(tfvars, "keys") == "true")
     metrics = _METRICS["always"] + _METRICS["archive"] * archive + _METRICS["canary"] * canary
     return {
         "tasks": hours * (sum(count * dollars for count, dollars in tasks.values()) + flown),
@@ -95,6 +99,8 @@ def standing_bill(tfvars: str, shards: int, region: str = "us-east-1") -> dict[s
         "stream": shards * shard_hour * hours,
         "tables": shards * (_BEATS_S + _RENEWALS_S) * hours * 3600 / 1e6 * usd["dynamodb_million_write_units"],
         "alarms and metrics": alarms * usd["alarm_month"] + metrics * usd["metric_month"],
+        "secrets": secrets * usd["secret_month"],
+        "WAF": usd["web_acl_month"] + usd["web_acl_rule_month"] if _value(tfvars, "request_limit") else 0,
     }
 
 

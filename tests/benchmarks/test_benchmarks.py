@@ -45,7 +45,7 @@ def test_a_bill_grows_with_its_parts() -> None:
     assert dear.writes == pytest.approx(10 * cheap.writes)
     many = bill(100_000, 1000, Measured(28, 180, 0.1, 1, 1))
     assert many.shards == 6
-    assert many.reads == pytest.approx(6 * cheap.reads), "an answer reads every shard's row"
+    assert many.reads == pytest.approx((6 * 22 + 1) / 23 * cheap.reads), "an answer reads each shard's row, the API the pointer"
     assert cheap.total == pytest.approx(cheap.stream + cheap.writes + cheap.reads + cheap.compute + cheap.archive)
     assert per_million(1000, 1000, Measured(28, 180, 1.0, 1, 1)) > 0.625, "a write unit a reading costs as much already"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from consumer.composition import GENERATION_VARIABLE
+from consumer.composition import GENERATION_VARIABLE, PINNED_VARIABLE
 from consumer.processor import EXIT_STATUS
 from consumer.properties import PROCESSOR_MB
 from infra.setup import load_definition, set_up
@@ -165,7 +165,7 @@ def test_h01_an_exception_ends_the_process_before_the_batch_is_reported(
     stack: Stack, unready_names: ResourceNames, shard: str, line: bytes, log: Path
 ) -> None:
     """A table does not answer within the patience: the child exits with its status and never says that it is done."""
-    environ = {**stack.environ, GENERATION_VARIABLE: str(unready_names.generation), "STORE_RETRY_S": "1"}
+    environ = {**stack.environ, GENERATION_VARIABLE: str(unready_names.generation), PINNED_VARIABLE: "1", "STORE_RETRY_S": "1"}
     with child(environ, log) as talking:
         assert talking.exchange(initialize(shard)) == done("initialize")
         talking.say(process_records({SEQUENCE: line}))
@@ -219,7 +219,7 @@ def test_rows_of_another_generation_are_left_alone(stack: Stack, shard: str, lin
     """A child fills the tables of the generation its supervisor names."""
     names = replace(stack.names, generation=8)
     set_up(stack.kinesis, stack.dynamodb, names)
-    with child({**stack.environ, GENERATION_VARIABLE: "8"}, log) as talking:
+    with child({**stack.environ, GENERATION_VARIABLE: "8", PINNED_VARIABLE: "1"}, log) as talking:
         talking.exchange(initialize(shard))
         assert talking.exchange(process_records({SEQUENCE: line})) == checkpoint(SEQUENCE)
     found = stack.dynamodb.scan(TableName=names.stats)["Items"]

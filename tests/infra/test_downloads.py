@@ -147,7 +147,7 @@ def test_a_malformed_lock_line_is_refused(line: str) -> None:
 def test_our_lock_files_name_no_hosts() -> None:
     """Where things come from is each machine's own setting."""
     files = [*downloads.HERE.glob("*.lock"), *downloads.HERE.glob("*.txt"), *downloads.HERE.glob("*/*.json")]
-    assert len(files) == 8
+    assert len(files) == 10
     assert [file.name for file in files if "://" in file.read_text()] == []
 
 

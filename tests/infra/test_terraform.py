@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import structlog
@@ -27,6 +28,7 @@ from consumer.properties import JAVA_BEYOND_HEAP_MB, PROCESSOR_MB, SHUTDOWN_GRAC
 from consumer.status import StatusFile
 from infra.local.downloads import ensure_environment
 from infra.setup import load_definition
+from operations import canary
 from projections.memory import MemoryStores
 from projections.projector import ShardProjector
 from projections.rows import PROGRESS, Row
@@ -220,8 +222,8 @@ def test_s08_a_consumers_task_has_the_memory_to_hold_every_shard(plans: Plans) -
     assert int(task["memory"]) >= needed_mb
 
 
-def test_log_lines_that_alarms_count_are_logged(plans: Plans, tmp_path: Path) -> None:
-    """Lines about restarts, records that may be lost and the archive's age have what the metric filters look for."""
+def test_log_lines_that_alarms_count_are_logged(plans: Plans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Restarts, records that may be lost, the archive's age and the canary have what the metric filters look for."""
     settings = Settings()
     with structlog.testing.capture_logs() as logs, StatusFile(tmp_path / "status.json", "w") as status:
         reason = "shardId-000000000000 has not moved for 75 s"
@@ -229,6 +231,9 @@ def test_log_lines_that_alarms_count_are_logged(plans: Plans, tmp_path: Path) ->
         _tell_loss()
         tell_age(ArchiveMetrics(lambda: 0), shards=0)
         LagTold().see(SEEN, 0, 0)
+        with mock.patch.multiple(canary, fly=mock.DEFAULT, configure_logs=mock.DEFAULT):
+            monkeypatch.setattr("sys.argv", ["canary", "--url", "http://127.0.0.1:9"])
+            canary.main()
     for address, metric_filter in planned(plans["environment"], "aws_cloudwatch_log_metric_filter").items():
         terms = {name: text.strip('"*') for name, text in re.findall(r'\$\.(\w+) = ("[^"]+"|\*)', metric_filter["pattern"])}
         assert terms, address

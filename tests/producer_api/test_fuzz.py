@@ -82,12 +82,16 @@ def judge(asked: Asked, answer: Answer) -> Refusal | None:
     kind = answer.headers.get("content-type", "")
     assert answer.headers["x-request-id"]
     if answer.status < 400:
-        assert answer.status in (200, 207, 304) or (answer.status == 303 and asked.target.startswith(b"/sensor"))
+        assert answer.status in (200, 204, 207, 304) or (answer.status == 303 and asked.target.startswith(b"/sensor"))
         if kind == "application/json" and asked.method != "HEAD":
             json.loads(unpacked(answer))
         return None
     if answer.status == 503 and kind == "application/json":
         assert asked.target == b"/api/temperature/batch"
+        return None
+    if answer.status == 400 and kind == "application/json":
+        assert asked.target.partition(b"?")[0] in {b"/query", b"/write", b"/api/v2/write"}, "its clients read this form"
+        assert asked.method == "HEAD" or json.loads(unpacked(answer))["error"]
         return None
     assert kind == "application/problem+json"
     if asked.method == "HEAD":

@@ -31,7 +31,7 @@ LARGE = ["/api/stats/history?interval=hour", "/api/readings?sensorId=dense", "/a
 ORIGIN = {"Origin": "https://a.example"}
 EXPOSED = {
     *("content-disposition", "etag", "link", "retry-after", "x-as-of", "x-event-id", "x-projection-lag-ms", "x-request-id"),
-    "x-stream-position",
+    *("ratelimit", "ratelimit-policy", "www-authenticate", "x-stream-position"),
 }
 
 
