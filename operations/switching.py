@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from operations.lacking import Progress
 from operations.promoting import Asked, Ending, Outcome, World, promote, take_back
 from projections.effects import run
-from projections.generations import LiveNames, Pointer, replace_pointer
+from projections.generations import Pointer, replace_pointer, require_pointer
 from projections.queries import fleet_stats
 from projections.register import read_registered
 from telemetry.errors import TelemetryError
@@ -32,11 +32,10 @@ class AwsWorld:
         self, kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: ResourceNames, tell: Callable[[str], object]
     ) -> None:
         self._kinesis, self._dynamodb, self._names, self._tell = kinesis, dynamodb, names, tell
-        self._live = LiveNames(dynamodb, names)
 
     def pointer(self) -> Pointer:
         """The pointer as it is. Raises NotSetUp when there is none."""
-        return self._live.pointer()
+        return require_pointer(self._dynamodb, self._names)
 
     def replace(self, known: Pointer, pointer: Pointer) -> bool:
         """Put a pointer in place of the one that is known; whether that still was the one."""

@@ -146,7 +146,7 @@ def _unchanged(known: Pointer | None) -> Any:
 
 def check_stream(kinesis: "KinesisClient", dynamodb: "DynamoDBClient", names: ResourceNames) -> Pointer:
     """The live pointer, once it is known to speak of the stream that is there; else WrongStream, NotSetUp or StreamMissing."""
-    pointer = _require_pointer(dynamodb, names)
+    pointer = require_pointer(dynamodb, names)
     created = stream_created(kinesis, names)
     if created != pointer.stream_created:
         raise WrongStream(
@@ -176,7 +176,7 @@ class LiveNames:
         began_s, kept = self._clock_s(), self._kept
         if kept and kept[1].next is None and began_s - kept[0] < POINTER_KEPT_S_MAX:
             return kept[1]
-        pointer = _require_pointer(self._dynamodb, self._names)
+        pointer = require_pointer(self._dynamodb, self._names)
         self._kept = began_s, pointer
         return pointer
 
@@ -185,7 +185,8 @@ class LiveNames:
         return pointer.names(self._names.prefix)
 
 
-def _require_pointer(dynamodb: "DynamoDBClient", names: ResourceNames) -> Pointer:
+def require_pointer(dynamodb: "DynamoDBClient", names: ResourceNames) -> Pointer:
+    """The pointer as it is now; strongly consistent. Raises NotSetUp when there is none."""
     if pointer := read_pointer(dynamodb, names):
         return pointer
     raise NotSetUp(f"{names.generations} holds no pointer: set the tables up first (python -m infra.setup).")
