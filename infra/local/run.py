@@ -227,7 +227,7 @@ def _start_localstack(stack: ExitStack, environ: MutableMapping[str, str], conso
     # Our own environment, because boto3 looks for credentials there and our processes inherit it.
     environ.update(
         AWS_ENDPOINT_URL=localstack.endpoint,
-        AWS_ENDPOINT_URL_DYNAMODB=localstack.dynamodb_endpoint,  # to pass a call on takes LocalStack ten times as long
+        AWS_ENDPOINT_URL_DYNAMODB=localstack.dynamodb_endpoint,  # through LocalStack a call takes at least twice as long
         AWS_ACCESS_KEY_ID="test",
         AWS_SECRET_ACCESS_KEY="test",  # noqa: S106  LocalStack takes any
         KCL_TIMING="local",
