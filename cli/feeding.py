@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -13,7 +12,7 @@ from typing import Final
 
 from infra.local.downloads import ensure_java
 from telemetry.names import worker_of
-from telemetry.processes import end_with_parent
+from telemetry.processes import end_with_parent, stop_group
 from telemetry.settings import Settings
 
 _STOP_WAIT_S: Final = 40
@@ -49,16 +48,8 @@ class Feeder:
 
     def stop(self) -> None:
         """SIGTERM, then SIGKILL when it takes too long."""
-        if self._process is None:
-            return
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
-        try:
-            self._process.wait(_STOP_WAIT_S)
-        except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+        if self._process:
+            stop_group(self._process, _STOP_WAIT_S)
 
 
 @contextmanager

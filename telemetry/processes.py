@@ -3,11 +3,15 @@
 import ctypes
 import gc
 import hashlib
+import os
 import re
 import signal
 import socket
+import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 _PR_SET_PDEATHSIG = 1
 _PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
@@ -26,6 +30,18 @@ def end_with_parent() -> None:
     """
     if _PRCTL:
         _PRCTL(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+
+
+def stop_group(process: subprocess.Popen[Any], wait_s: float) -> None:
+    """End a child that leads a group of its own: SIGTERM if it runs, after `wait_s` SIGKILL for it and all it has started."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(wait_s)
+    except subprocess.TimeoutExpired:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def collect_garbage_seldom() -> None:

@@ -1,15 +1,12 @@
 """Our own processes under `make run`: started with labelled logs, watched, and ended in order."""
 
-import contextlib
-import os
-import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping
 
 from infra.local.console import Console
-from telemetry.processes import end_with_parent
+from telemetry.processes import end_with_parent, stop_group
 
 _STOP_WAIT_S = 40
 """Longer than the consumer's own grace, so that nothing is cut short that still makes progress."""
@@ -53,13 +50,7 @@ class Service:
         """SIGTERM, then SIGKILL when it takes too long."""
         if self.ended() is None:
             self._console.say("run", f"stopping {self.label}")
-            self._process.send_signal(signal.SIGTERM)
-        try:
-            self._process.wait(_STOP_WAIT_S)
-        except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+        stop_group(self._process, _STOP_WAIT_S)
         self._reader.join(1)
 
     def _pass_on(self) -> None:
