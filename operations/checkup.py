@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from email.utils import parsedate_to_datetime
 from functools import partial
 from itertools import islice
@@ -10,8 +11,7 @@ from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from archive.chain import chain_end
-from archive.opening import open_target
+from operations.archived import ArchiveWatch
 from operations.doctor import Finding, LettersSeen, Section, State, StreamSeen, TableSeen, clock, consumer, stream, tables
 from operations.machine import look_at_java, look_at_ports
 from operations.observation import observe
@@ -27,9 +27,11 @@ from telemetry.reading import parse_timestamp
 from telemetry.retry import clock_off, patiently
 from telemetry.settings import Settings
 from telemetry.shards import ShardMap, list_shards
-from telemetry.streams import FIRST_PLACE, kinesis_id
+from telemetry.streams import FIRST_PLACE
 
 _PATIENCE_S: Final = 3.0
+_ARCHIVE_CALLS: Final = 8
+"""At once."""
 _LETTERS_MAX: Final = 1_000
 _HOUR_S: Final = 3600
 _NEEDS_AWS: Final = ("clock", "stream", "tables", "consumer", "archive")
@@ -147,14 +149,15 @@ class Checkup:
     def _archive(self) -> Section:
         if not self._settings.archive_target:
             return Section("archive", "ARCHIVE_TARGET is not set here", state=State.NONE)
-        target, where = open_target(self._settings), self._settings.archive_target
+        where = self._settings.archive_target
         if not self._summary:
             return Section("archive", "there is no stream to be archived", state=State.NONE)
         shards: ShardMap = list_shards(self._kinesis, self._names.stream, self._pointer.place if self._pointer else FIRST_PLACE)
-        created_s = self._summary["StreamCreationTimestamp"].timestamp()
-        ends = {one.shard_id: chain_end(target, f"{created_s:.3f}", kinesis_id(one.shard_id)) for one in shards.open}
-        ages_s = {shard_id: time.time() - (end.seen_ms / 1000 or created_s) for shard_id, end in ends.items()}
-        return archive(where, ages_s, self._retention_s, local=self._local)
+        created = f"{self._summary['StreamCreationTimestamp'].timestamp():.3f}"
+        watch, open_ids = ArchiveWatch(self._settings, _PATIENCE_S), [one.shard_id for one in shards.open]
+        with ThreadPoolExecutor(_ARCHIVE_CALLS) as threads:
+            seen = watch.look(created, open_ids, time.time_ns() // 1_000_000, threads)
+        return archive(where, seen.ages_s, self._retention_s, local=self._local)
 
     def _java(self) -> Section:
         return java(look_at_java(self._settings.java, self._jars_lock), local=self._local)

@@ -38,11 +38,19 @@ class Look:
 def look(kinesis: "KinesisClient", dynamodb: "DynamoDBClient", prefix: str) -> Look:
     """Look at everything once; strongly consistent. Raises WrongStream, StreamMissing and boto3's errors."""
     pointer = check_stream(kinesis, dynamodb, ResourceNames(prefix))
+    live = observe_if_there(kinesis, dynamodb, pointer.names(prefix))
+    return look_beside(kinesis, dynamodb, prefix, pointer, live)
+
+
+def look_beside(
+    kinesis: "KinesisClient", dynamodb: "DynamoDBClient", prefix: str, pointer: Pointer, live: Observation | None
+) -> Look:
+    """The same, for who has seen the `live` generation; None where its tables are missing. Raises boto3's errors."""
     names = pointer.names(prefix)
     register = read_register(dynamodb, names)
-    kept = {pointer.generation, *(number for number, one in register.items() if one.dropped_us is None)}
-    found = {number: observe_if_there(kinesis, dynamodb, replace(names, generation=number)) for number in sorted(kept)}
-    return Look(pointer, register, {number: seen for number, seen in found.items() if seen})
+    others = {number for number, one in register.items() if one.dropped_us is None} - {pointer.generation}
+    found = {number: observe_if_there(kinesis, dynamodb, replace(names, generation=number)) for number in sorted(others)}
+    return Look(pointer, register, {number: seen for number, seen in {pointer.generation: live, **found}.items() if seen})
 
 
 class Watch:

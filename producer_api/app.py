@@ -31,6 +31,7 @@ from producer_api.keys.sites import Sites
 from producer_api.live.hub import Hub
 from producer_api.live.stream import live
 from producer_api.openapi.document import openapi_json
+from producer_api.operating.archived import ArchiveSight
 from producer_api.operating.health import livez, readyz
 from producer_api.operating.metrics import Metrics, Serving, metrics
 from producer_api.operating.outcomes import Outcomes
@@ -241,6 +242,7 @@ async def _open(settings: Settings, outcomes: Outcomes, told: Metrics) -> Servic
     at_once = ThreadPoolExecutor(CALLS_AT_ONCE, "calls")
     asking = Asking(looks, dynamodb, live.names, Shared(shards, _SHARDS_SHARED_S), at_once)
     sight = Shared(Watcher(kinesis, dynamodb, live).look, SHARED_S)
+    archive = ArchiveSight(settings, at_once) if settings.archive_target else None
     silence = Shared(SilenceCount(dynamodb, live, at_once).look, _SILENCE_SHARED_S)
     for_pages = ForPages(
         Lasting(sight.get, fresh_s=0, lasts_s=_SIGHT_LASTS_S),
@@ -254,7 +256,7 @@ async def _open(settings: Settings, outcomes: Outcomes, told: Metrics) -> Servic
     hub = Hub(asking, settings.live_streams_max)
     told.serving = Serving(writer, asking, hub, fleet)
     gate = _gate(KeyTable(dynamodb, names.keys), certificates=settings.mutual_tls) if settings.keys else None
-    return Services(settings, writer, stream, looks, asking, hub, sight, for_pages, outcomes, told, readiness, gate)
+    return Services(settings, writer, stream, looks, asking, hub, sight, for_pages, outcomes, told, readiness, gate, archive)
 
 
 def _gate(table: KeyTable, *, certificates: bool) -> Gate:

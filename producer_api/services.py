@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from producer_api.keys.gate import Gate
 from producer_api.live.hub import Hub
+from producer_api.operating.archived import ArchiveSight
 from producer_api.operating.outcomes import Outcomes
 from producer_api.operating.recent import Recent
 from producer_api.operating.sight import Sight
@@ -45,6 +46,8 @@ class Services:
     """What must answer for the API to be ready, by name, beside what the writer meets."""
     gate: Gate | None = None
     """None while keys are off."""
+    archive: ArchiveSight | None = None
+    """None where the API is told of no archive."""
     recent: Recent = field(default_factory=Recent)
     turns: Turns = field(default_factory=Turns)
     """Of batches."""

@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from operations.generations import Watch, look_beside
 from operations.observation import observe
 from operations.restarts import Supervisor, read_restarts
+from operations.stages import Stage, State
 from operations.tally import dead_letters, sensors
-from operations.verdicts import Judge, ShardState
+from operations.verdicts import STILL_S, Judge, ShardState
 from projections.dynamodb_reads import LiveFleet
 from projections.generations import LiveNames, Pointer
 from telemetry.errors import ReasonCode
@@ -32,6 +34,10 @@ class Sight:
     dead_letters: Mapping[str, Mapping[ReasonCode, int]]
     """Of every shard that has a row, those read to their end too, by reason."""
     supervisors: Sequence[Supervisor]
+    open_shards: Sequence[str] = ()
+    """Of the stream that is written to."""
+    others: Sequence[State] = ()
+    """Generations beside the live one that were not dropped."""
 
 
 class Watcher:
@@ -42,7 +48,7 @@ class Watcher:
         self._live = live
         self._fleet = LiveFleet(dynamodb, live)
         self._pointer: Pointer | None = None
-        self._judge = Judge()
+        self._judge, self._watch = Judge(), Watch(STILL_S)
 
     def look(self) -> Sight:
         """Look once. Raises boto3's errors, and NotSetUp when there is no pointer."""
@@ -51,6 +57,8 @@ class Watcher:
         seen = observe(self._kinesis, self._dynamodb, names, found.fleet.shards)
         if found.pointer != self._pointer:  # what moved in one generation says nothing of another
             self._pointer, self._judge = found.pointer, Judge()
+        beside = look_beside(self._kinesis, self._dynamodb, names.prefix, found.pointer, seen)
+        states = self._watch.see(beside, time.monotonic())
         now_us = time.time_ns() // 1000
         return Sight(
             at_us=now_us,
@@ -59,4 +67,6 @@ class Watcher:
             sensors=sensors(found.fleet.shards),
             dead_letters=dead_letters(found.fleet.shards),
             supervisors=read_restarts(self._dynamodb, names),
+            open_shards=[shard.shard_id for shard in seen.shards.open],
+            others=[one for one in states if one.number != found.pointer.generation and one.stage is not Stage.DROPPED],
         )

@@ -7,7 +7,9 @@ from msgspec import Meta, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
+from operations.archived import Archived
 from operations.restarts import Supervisor
+from operations.stages import Stage, State
 from operations.verdicts import ShardState, ShardVerdict, worst
 from producer_api.operating.sight import Sight
 from producer_api.parameters import asked
@@ -24,12 +26,23 @@ SHARED_S = 5.0
 PARAMETERS = ()
 
 
+class OtherShape(Struct, rename="camel"):
+    """A projection generation beside the live one, as `telemetry generations` tells it."""
+
+    generation: int
+    state: Stage
+    why: Annotated[str, Meta(description="What it waits for, or what is the matter with it.")]
+    readings: Whole
+    behind_live_ms: Annotated[Whole | None, Meta(description="How far behind the live one; null when nothing of it says.")]
+    workers: Annotated[Sequence[str], Meta(description="Those that were seen to live since this process began to look.")]
+
+
 class GenerationsShape(Struct, rename="camel"):
-    """The projection that answers, and the stream that it is made from."""
+    """The projection that answers, the stream that it is made from, and what is filled beside it."""
 
     live: int
     stream_created: Time
-    others: Annotated[None, Meta(description="Generations that are being filled: not told yet.")] = None
+    others: Annotated[Sequence[OtherShape], Meta(description="Those that were not dropped.")]
 
 
 class ShardShape(Struct, rename="camel"):
@@ -58,6 +71,15 @@ class SupervisorShape(Struct, rename="camel"):
     restarts: Sequence[RestartShape]
 
 
+class ArchiveShape(Struct, rename="camel"):
+    """How old the archive is."""
+
+    as_of: Annotated[Time | None, Meta(description="When it was looked at, up to a minute ago; null while it cannot be.")]
+    age_ms: Annotated[
+        Whole | None, Meta(description="For how long what arrived may lie in no object yet: the longest of the open shards'.")
+    ]
+
+
 class StatusShape(Struct, rename="camel"):
     """How the pipeline is."""
 
@@ -75,7 +97,7 @@ class StatusShape(Struct, rename="camel"):
         ),
     ]
     supervisors: Annotated[Sequence[SupervisorShape], Meta(description="Those that ever restarted their daemon.")]
-    archive: Annotated[None, Meta(description="There is none yet.")] = None
+    archive: Annotated[ArchiveShape | None, Meta(description="null where ARCHIVE_TARGET names none to the API.")] = None
 
 
 async def status(request: Request) -> Response:
@@ -84,26 +106,39 @@ async def status(request: Request) -> Response:
     found.stream.require_ours()
     asked(request, PARAMETERS)
     sight = await found.sight.get()
-    return await json_answer(lambda: status_shape(sight), {"Cache-Control": "no-cache"})
+    archive = _archive(await found.archive.get(sight)) if found.archive else None
+    return await json_answer(lambda: status_shape(sight, archive), {"Cache-Control": "no-cache"})
 
 
-def status_shape(sight: Sight) -> StatusShape:
+def status_shape(sight: Sight, archive: ArchiveShape | None = None) -> StatusShape:
     """What is told of what was seen."""
     created = rfc3339(created_us(sight.pointer.stream_created))
     return StatusShape(
         verdict=worst(sight.shards),
         as_of=rfc3339(sight.at_us),
-        generations=GenerationsShape(sight.pointer.generation, created),
+        generations=GenerationsShape(sight.pointer.generation, created, [_other(one) for one in sight.others]),
         shards=[_shard(state) for state in sight.shards],
         sensors=sight.sensors,
         dead_letters={code: sum(shard[code] for shard in sight.dead_letters.values()) for code in ReasonCode},
         supervisors=[_supervisor(one) for one in sight.supervisors],
+        archive=archive,
     )
 
 
 def _shard(state: ShardState) -> ShardShape:
     lag_ms = None if state.lag_us is None else state.lag_us // 1000
     return ShardShape(state.shard_id, state.owner, state.verdict, lag_ms, int(state.position_age_s * 1000))
+
+
+def _other(state: State) -> OtherShape:
+    behind_ms = None if state.behind_us is None else state.behind_us // 1000
+    return OtherShape(state.number, state.stage, state.why, state.readings, behind_ms, state.workers)
+
+
+def _archive(seen: Archived | None) -> ArchiveShape:
+    if seen is None:
+        return ArchiveShape(None, None)
+    return ArchiveShape(rfc3339(seen.at_ms * 1000), int(max(seen.ages_s.values(), default=0) * 1000))
 
 
 def _supervisor(one: Supervisor) -> SupervisorShape:

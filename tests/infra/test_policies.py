@@ -91,7 +91,7 @@ def lines(stack: Stack, calls_file: Path, tmp_path_factory: pytest.TempPathFacto
 
 
 def _archive(stack: Stack, log: Path) -> None:
-    """An archiver takes up the stream, and another goes on where that ended."""
+    """An archiver takes up the stream, another goes on where that ended, and an API tells how old the archive is."""
     s3, bucket = s3_client(stack.settings), f"{stack.names.prefix}-archive-{ACCOUNT}"
     s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     environ = {**_as("archiver", stack), "ARCHIVE_TARGET": f"s3://{bucket}", "ARCHIVE_INTERVAL_S": "1"}
@@ -106,6 +106,8 @@ def _archive(stack: Stack, log: Path) -> None:
     for lives in (1, 2):
         with running("archive", environ, log):
             eventually(partial(archived, lives), within_s=60)
+    with running_api({**_as("api", stack), "ARCHIVE_TARGET": f"s3://{bucket}"}, log) as url:
+        assert httpx.get(f"{url}/api/status").json()["archive"]["ageMs"] is not None, log.read_text()[-3000:]
 
 
 def _use_a_key(stack: Stack, log: Path) -> None:

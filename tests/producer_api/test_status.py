@@ -3,6 +3,8 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -11,13 +13,17 @@ import pytest
 from consumer.leases import make_leases
 from operations.observation import observe
 from operations.restarts import Restart, Supervisor, write_restarts
+from operations.stages import Stage, State
 from operations.verdicts import ShardState, ShardVerdict
 from producer_api.operating.sight import Sight
-from producer_api.operating.status import SHARED_S, status_shape
+from producer_api.operating.status import SHARED_S, ArchiveShape, status_shape
 from producer_api.reading.shapes import ENCODER
 from projections.generations import LogStream, Pointer
+from projections.register import mark_dropped, take
 from telemetry.errors import ReasonCode
+from tests.producer_api.server import serving
 from tests.producer_api.test_contract import project
+from tests.support.processes import running
 from tests.support.stack import Stack
 from tests.support.waiting import eventually
 from tests.tidy.tree import ROOT
@@ -42,7 +48,7 @@ def test_the_status_tells_shards_by_who_reads_them_and_what_was_counted(client: 
     first = told(client)
     assert first["verdict"] == "stopped"
     assert [(shard["owner"], shard["verdict"], shard["lagMs"]) for shard in first["shards"]] == [(None, "stopped", None)] * 2
-    assert (first["generations"]["live"], first["generations"]["others"], first["archive"]) == (1, None, None)
+    assert (first["generations"]["live"], first["generations"]["others"], first["archive"]) == (1, [], None)
     assert (first["sensors"], set(first["deadLetters"].values()), first["supervisors"]) == (0, {0}, [])
     assert told(client) == first
 
@@ -58,6 +64,37 @@ def test_the_status_tells_shards_by_who_reads_them_and_what_was_counted(client: 
     assert [(shard["owner"], shard["verdict"]) for shard in later["shards"]] == [("worker-1", "slow")] * 2
     restart = {"at": "1970-01-01T00:00:01.5Z", "reason": "record processor 7 died"}
     assert later["supervisors"] == [{"workerId": "worker-1", "restarts": [restart]}]
+
+
+def test_other_generations_are_told_and_how_old_the_archive_is(stack: Stack, log: Path, tmp_path: Path) -> None:
+    """One that was registered is told until it is dropped. An archive that is not there is no reason to tell nothing."""
+    folder = tmp_path / "archive"
+    environ = stack.environ | {"ARCHIVE_TARGET": str(folder)}
+    other = replace(stack.names, generation=7)
+    with serving(environ, log) as server, httpx.Client(base_url=server.url, timeout=15) as client:
+        assert take(stack.dynamodb, other, 1)
+        first = eventually(lambda: _with_others(client), within_s=3 * SHARED_S)
+        [told_of] = first["generations"]["others"]
+        assert (told_of["generation"], told_of["state"], told_of["readings"], told_of["workers"]) == (7, "failed", 0, [])
+        assert "telemetry rebuild --generation 7" in told_of["why"]
+        assert first["archive"] == {"asOf": None, "ageMs": None}
+
+        mark_dropped(stack.dynamodb, other, 2)
+        with running("archive", environ | {"ARCHIVE_INTERVAL_S": "1"}, log):
+            eventually(lambda: _archived(client), within_s=60)
+        assert told(client)["generations"]["others"] == []
+
+
+def _with_others(client: httpx.Client) -> Any:
+    found = told(client)
+    assert found["generations"]["others"]
+    return found
+
+
+def _archived(client: httpx.Client) -> None:
+    archive = told(client)["archive"]
+    assert archive["asOf"]
+    assert archive["ageMs"] < 30_000
 
 
 def test_parameters_are_refused(client: httpx.Client) -> None:
@@ -111,12 +148,15 @@ def test_every_member_is_there() -> None:
         sensors=7,
         dead_letters={"one": letters | {ReasonCode.NOT_JSON: 2}, "ended": letters | {ReasonCode.NOT_JSON: 3}},
         supervisors=[],
+        others=[State(4, Stage.LAGGING, "furthest behind: one", 12, 3_456_789, 2, ("you",))],
     )
-    assert ENCODER.encode(status_shape(sight)).decode() == (
+    archive = ArchiveShape("2023-11-14T22:13:20Z", 5_000)
+    assert ENCODER.encode(status_shape(sight, archive)).decode() == (
         '{"verdict":"stopped","asOf":"2023-11-14T22:13:20Z",'
-        '"generations":{"live":3,"streamCreated":"2023-11-14T22:13:19.123Z","others":null},'
+        '"generations":{"live":3,"streamCreated":"2023-11-14T22:13:19.123Z","others":[{"generation":4,'
+        '"state":"lagging","why":"furthest behind: one","readings":12,"behindLiveMs":3456,"workers":["you"]}]},'
         '"shards":[{"shardId":"one","owner":"me","verdict":"ok","lagMs":1234,"positionAgeMs":2500},'
         '{"shardId":"two","owner":null,"verdict":"stopped","lagMs":null,"positionAgeMs":0}],"sensors":7,'
         '"deadLetters":{"not-json":5,"not-an-event":0,"unknown-type":0,"out-of-range":0,"too-long":0,"bad-gzip":0,"many-lines":0},'
-        '"supervisors":[],"archive":null}'
+        '"supervisors":[],"archive":{"asOf":"2023-11-14T22:13:20Z","ageMs":5000}}'
     )

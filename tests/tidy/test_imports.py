@@ -68,7 +68,10 @@ def test_the_api_uses_only_the_read_side_of_the_projections() -> None:
 
 def test_the_api_uses_only_the_status_of_the_operations() -> None:
     """What a person is told to do, and what acts, stays out of the API."""
-    status = {f"operations.{name}" for name in ("exposition", "observation", "restarts", "tally", "verdicts")}
+    status = {
+        f"operations.{name}"
+        for name in ("archived", "exposition", "generations", "observation", "restarts", "stages", "tally", "verdicts")
+    }
     wrong = [
         f"{path} imports {name}: it is not what /api/status is made of"
         for path, tree in modules().items()

@@ -164,7 +164,7 @@ module "api" {
   image        = "${var.image}-api"
   entry_point  = ["python", "-m"]
   command      = ["producer_api"]
-  environment  = local.api_settings
+  environment  = merge(local.api_settings, { for archive in module.archive : "ARCHIVE_TARGET" => "s3://${archive.bucket}" })
   health_command = [
     "CMD", "python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:${local.api_port}/livez', timeout=5)"
   ]

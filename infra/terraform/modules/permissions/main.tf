@@ -85,6 +85,43 @@ data "aws_iam_policy_document" "api" {
     actions   = ["dynamodb:Query"]
     resources = local.tables.readings
   }
+
+  # How old the archive is, for GET /api/status. As for the archiver: without a condition on s3:prefix.
+  dynamic "statement" {
+    for_each = var.archive_bucket[*]
+
+    content {
+      sid       = "FindArchivesEnd"
+      actions   = ["s3:ListBucket"]
+      resources = ["${local.arn}:s3:::${statement.value.name}"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.archive_bucket[*]
+
+    content {
+      sid       = "ReadArchivesEnd"
+      actions   = ["s3:GetObject"]
+      resources = ["${local.arn}:s3:::${statement.value.name}/log/*", "${local.arn}:s3:::${statement.value.name}/state/*"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = flatten([for archive in var.archive_bucket[*] : archive.kms_key_arn[*]])
+
+    content {
+      sid       = "DecryptByS3Alone"
+      actions   = ["kms:Decrypt"]
+      resources = [statement.value]
+
+      condition {
+        test     = "StringEquals"
+        variable = "kms:ViaService"
+        values   = ["s3.${data.aws_region.current.name}.amazonaws.com"]
+      }
+    }
+  }
 }
 
 data "aws_iam_policy_document" "consumer" {
