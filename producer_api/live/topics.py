@@ -137,9 +137,12 @@ def differences(before: Snapshot, after: Snapshot) -> Iterator[Event]:
     if _figures(after.stats) != _figures(before.stats):
         yield "stats", after.stats
     known = {window.start: window for window in before.windows}
-    for window in after.windows:
+    newest = max((at for at, window in enumerate(after.windows) if window.start in known), default=-1)
+    for at, window in enumerate(after.windows):
         if (old := known.get(window.start)) != window:
-            yield "correction" if old and not old.open else "window", window
+            # One that was closed and empty, and so was not told, lies before another that was.
+            was_closed = not old.open if old else at < newest
+            yield "correction" if was_closed else "window", window
     sensors = {sensor.sensor_id: sensor for sensor in before.sensors}
     for sensor in after.sensors:
         if _measured(sensors.get(sensor.sensor_id)) != _measured(sensor):

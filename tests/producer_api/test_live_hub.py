@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -23,7 +23,7 @@ from projections.marks import Answer, Which
 from projections.rows import PROGRESS, Mark, Progress, Row
 from projections.sheets import Cell
 from projections.zones import UTC_ZONE
-from telemetry.errors import TooManyStreams
+from telemetry.errors import StoreUnavailable, TelemetryError, TooManyStreams
 from telemetry.limits import HASH_KEY_MAX
 from telemetry.reading import Reading
 
@@ -82,6 +82,10 @@ def test_what_differs_is_told_and_nothing_else() -> None:
     assert names(old, state(window("1", 5, is_open=False), window("2", 6, is_open=True))) == ["window"]
     assert names(old, state(window("2", 5, is_open=False), window("3", 1, is_open=True))) == ["window", "window"]
     assert names(old, state(generation=2)) == ["generation", "snapshot"]
+    late, later = window("0", 1, is_open=False), window("3", 1, is_open=False)
+    assert names(old, state(late, *old.windows)) == ["correction"], "it was closed, and empty"
+    assert names(old, state(*old.windows, later)) == ["window"], "it began and closed since"
+    assert names(state(), state(later)) == ["window"]
 
 
 def test_no_more_streams_than_are_allowed() -> None:
@@ -91,7 +95,7 @@ def test_no_more_streams_than_are_allowed() -> None:
         async def _begin(self, topic: Topic) -> object:  # type: ignore[override]
             from producer_api.live.hub import _Told
 
-            return _Told(set(), cast("Any", SimpleNamespace(snapshot=state())))
+            return _Told(set(), cast("Any", SimpleNamespace(snapshot=state())), 0)
 
         async def _look_on(self) -> None:
             """Nothing changes."""
@@ -127,14 +131,21 @@ class Tables:
 
     def __init__(self, look: LiveLook) -> None:
         self.now, self.read = look, Counter[str]()
+        self.faults: Mapping[int, TelemetryError] = {}
+        """What reading the windows of so many points raises."""
+        self.away = False
 
     async def look(self) -> LiveLook:
         """What the totals say."""
+        if self.away:
+            raise StoreUnavailable("away")
         return self.now
 
     async def ask(self, key: tuple[Any, ...], _: object) -> Told[Any]:
         """A sensor's stats, or the windows."""
         self.read[key[0]] += 1
+        if key[0] == "live" and (fault := self.faults.get(key[1].points)):
+            raise fault
         generation = self.now.pointer.generation
         if key[0] == "sensor":
             fold = Fold()
@@ -206,13 +217,14 @@ def test_what_one_look_saw_is_sent_at_once() -> None:
 
     async def told() -> list[bytes]:
         tables = Tables(looked(1, 1))
-        hub = Hub(cast("Any", tables), 9)
+        clock = iter([0, 5])
+        hub = Hub(cast("Any", tables), 9, lambda: next(clock))
         streams = [await hub.listen(FLEET, bool) for _ in range(2)]
         for stream in streams:
             assert (await anext(stream)).startswith(b"retry: ")
             assert (await anext(stream)).startswith(b"event: snapshot")
         tables.now = looked(2, 2)
-        await hub._tell_all(with_freshness=True)
+        await hub._tell_all()
         return [await anext(stream) for stream in streams]
 
     first, second = asyncio.run(told())
@@ -254,7 +266,7 @@ def test_nobody_begins_with_a_generation_that_is_not_live_any_more() -> None:
         second = await hub.listen(FLEET, bool)
         await anext(second)
         began = await anext(second)
-        await hub._tell_all(with_freshness=False)
+        await hub._tell_all()
         (stream, _) = hub._topics[FLEET].streams
         return began, await anext(first), stream.unsent.qsize()
 
