@@ -92,7 +92,9 @@ def page(fleet: Fleet, wanted: Wanted, begin_us: int | None) -> ReadSteps[Answer
     start_us = from_us if begin_us is None else begin_us
     if from_us is None or until_us is None or start_us is None or not from_us <= start_us < until_us:
         return Answer(History(wanted.interval or Interval.MINUTE, wanted.stretch.from_us, [], [], None), marks)
-    interval, cut = _interval(wanted, start_us, until_us, len(marks.shards))
+    # Those that were read to their end lie one behind the other: of any time there are about as many rows as shards are open.
+    is_open = [not mark.ended for mark in marks.shards.values()]
+    interval, cut = _interval(wanted, start_us, until_us, max(1, sum(is_open)))
     while True:
         try:
             answer = yield from _measured(fleet, wanted, cut.edges)

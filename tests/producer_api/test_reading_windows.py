@@ -11,12 +11,15 @@ from hypothesis import strategies as st
 from producer_api.reading.common import Stretch
 from producer_api.reading.windows import History, Wanted, page
 from projections.calendar import Interval, windows
+from projections.effects import run
 from projections.memory import MemoryStores
 from projections.tiles import DAY_US, HOUR_US, MINUTE_US
 from projections.zones import UTC_ZONE, Zone, zone_of
 from telemetry.errors import Unanswerable
+from telemetry.limits import HASH_KEY_MAX
 from telemetry.reading import Reading, parse_timestamp
-from tests.projections.worlds import filled, value
+from telemetry.shards import Shard
+from tests.projections.worlds import filled, life, value
 
 START_US = parse_timestamp("2026-03-28T10:20")
 BERLIN = zone_of("Europe/Berlin")
@@ -99,6 +102,17 @@ def test_auto_takes_a_coarser_interval_when_too_many_rows_would_be_read() -> Non
     assert told(MANY, sensor).interval is Interval.MINUTE
     with mock.patch("projections.history.PACKED_READINGS_MAX", 10):
         assert told(MANY, sensor).interval is Interval.HOUR
+
+
+def test_shards_that_are_over_make_no_interval_coarser() -> None:
+    """They lie one behind the other: of any time there are rows of as many as were open then."""
+    stores = filled([Reading(START_US + number * 7 * MINUTE_US, "abc"[number % 3], number) for number in range(60)])
+    for number in range(200):
+        run(life(Shard(f"shardId-1{number:011}", 0, HASH_KEY_MAX), [], ended=True), stores)
+    year = wanted(START_US, START_US + 365 * DAY_US, percentiles=True)
+    for question in (wanted(START_US, START_US + 8 * HOUR_US), year):
+        assert told(stores, question).interval is told(MANY, question).interval
+    assert len(told(stores, year).measured) == len(told(MANY, year).measured) > 300
 
 
 def test_a_window_that_takes_too_many_rows_is_refused_with_a_finer_interval_that_does_not() -> None:
