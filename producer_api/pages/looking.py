@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, NamedTuple
 
+from operations.archived import Archived
 from operations.tally import dead_letters
 from operations.tally import sensors as sensor_count
 from operations.verdicts import ShardVerdict, verdict, worst
@@ -14,7 +15,7 @@ from producer_api.operating.sight import Sight
 from producer_api.pages.chart import Chart, chart_of
 from producer_api.pages.lasting import Lasting
 from producer_api.pages.silence import gone_s
-from producer_api.pages.view import Listed, View
+from producer_api.pages.view import SILENCE_FORM, Listed, View
 from producer_api.pages.wording import Level, Part, figures_part
 from producer_api.problems import UNAVAILABLE
 from producer_api.reading.answers import now_us
@@ -63,6 +64,8 @@ class Seen:
     """By the mark of the fleet's totals, whatever is shown."""
     chart: Chart | Fault
     sight: Sight | Fault
+    archive: Archived | Fault | None
+    """None where the API is told of none."""
     silent: Silent | Fault
     listed: SensorPage[Any] | Fault
 
@@ -74,7 +77,7 @@ async def look_at_all(found: Services, view: View, sensor_id: str | None) -> See
         look = await found.looks.get()
     except tuple(UNAVAILABLE) as error:
         fault, now = _fault(error), now_us()
-        return Seen(now, view.settled(None, now), fault, 0, {}, None, fault, fault, fault, fault)
+        return Seen(now, view.settled(None, now), fault, 0, {}, None, fault, fault, None, fault, fault)
     now = now_us()
     totals = look.fleet.marks(Which.TOTALS)
     if sensor_id is None:
@@ -89,11 +92,12 @@ async def look_at_all(found: Services, view: View, sensor_id: str | None) -> See
         _tried(found.for_pages.silence.get()),
         _tried(_listed(found, view)) if sensor_id is None else _nobody(),
     )
+    archive = await _archive(found, sight) if found.archive else None
     lag_us = None if totals.as_of_us is None else max(0, now - totals.as_of_us)
     letters = Counter[ReasonCode]()
     for shard in dead_letters(look.fleet.shards).values():
         letters.update(shard)
-    return Seen(now, view, figures, sensor_count(look.fleet.shards), letters, lag_us, chart, sight, silent, listed)
+    return Seen(now, view, figures, sensor_count(look.fleet.shards), letters, lag_us, chart, sight, archive, silent, listed)
 
 
 def figures_now(seen: Seen) -> Part:
@@ -136,8 +140,14 @@ async def _by_silence(asking: Asking, after: Silence | None) -> SensorPage[Any]:
 
 def silence_of(text: str) -> Silence | None:
     """Where a list in the order of silence goes on; from its beginning when the text says nothing that could be meant."""
-    seen, colon, sensor_id = text.partition(":")
-    return Silence(int(seen), sensor_id) if colon and seen.isascii() and seen.isdigit() and len(seen) <= 12 else None
+    match = SILENCE_FORM.fullmatch(text)
+    return Silence(int(match[1]), match[2]) if match else None
+
+
+async def _archive(found: Services, sight: Sight | Fault) -> Archived | Fault:
+    assert found.archive
+    seen = None if isinstance(sight, Fault) else await found.archive.get(sight)
+    return seen or Fault("it cannot be looked at")
 
 
 async def _unasked() -> Fault:

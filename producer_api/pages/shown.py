@@ -25,7 +25,7 @@ from projections.calendar import Interval
 from projections.fold import EMPTY, Stats
 from projections.sensors import ListedSensor, Silent
 from projections.zones import Zone, rfc3339_in
-from telemetry.limits import MICRO
+from telemetry.limits import MICRO, TIME_US_MAX, TIME_US_MIN
 from telemetry.reading import Reading
 
 _TO_THE_MINUTE: Final = len("2021-11-26T18:10")
@@ -224,12 +224,21 @@ def _pipeline(seen: Seen, stats: Stats) -> Mapping[str, Any]:
         "repeats": f"{stats.duplicates:,}" if known else "–",
         "dead_letters": f"{sum(letters.values()):,}" if known else "–",
         "letters": letters,
+        "archive": _archive(seen),
         "restarts": [
             (one.worker_id, restart.at, restart.reason)
             for one in (status.supervisors if status else ())
             for restart in one.restarts[:3]
         ],
     }
+
+
+def _archive(seen: Seen) -> str:
+    if seen.archive is None:
+        return "not known here: ARCHIVE_TARGET is not set"
+    if isinstance(seen.archive, Fault):
+        return seen.archive.text
+    return f"at most {duration(round(max(seen.archive.ages_s.values(), default=0)))} behind"
 
 
 def _lag(lag_ms: int | None) -> str:
@@ -258,8 +267,10 @@ def sensor_url(view: View, sensor_id: str) -> str:
 def _own(view: View, now_us: int) -> Mapping[str, str]:
     """A range of one's own as the inputs take it: without an offset, in the zone shown."""
     ends = {"from": view.begin, "to": view.end}
-    times = {name: one and rfc3339_in(view.zone, one.at(view.zone, now_us, MICRO)) for name, one in ends.items()}
-    return {name: time[:_TO_THE_MINUTE] if time else "" for name, time in times.items()}
+    times = {name: None if one is None else one.at(view.zone, now_us, MICRO) for name, one in ends.items()}
+    # Of a time that is none, however it was asked for, the question's refusal is told.
+    shown = {name: time for name, time in times.items() if time is not None and TIME_US_MIN <= time <= TIME_US_MAX}
+    return {name: rfc3339_in(view.zone, shown[name])[:_TO_THE_MINUTE] if name in shown else "" for name in times}
 
 
 def _page_url(view: View, sensor_id: str | None, **changed: str | None) -> str:

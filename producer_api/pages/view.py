@@ -1,6 +1,7 @@
 """What a page's URL asks to see: zone, stretch of time, interval, and which sensors are listed. Lenient: pages ignore what
 they do not know, and say what they could not use."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -16,6 +17,8 @@ from telemetry.errors import Unanswerable
 from telemetry.limits import MICRO
 from telemetry.reading import parse_sensor_id
 
+SILENCE_FORM: Final = re.compile(r"(-?\d{1,12}):(.+)", re.ASCII | re.DOTALL)
+"""Where a list in the order of silence goes on: when a sensor was last seen, in seconds since 1970, and its id."""
 LIVE_POINTS_MAX: Final = 500
 """Windows that a live stream tells at most (contract, "Live")."""
 
@@ -136,8 +139,8 @@ def _zone_or_utc(name: str) -> Zone:
 
 def _parse_after(text: str) -> str:
     """Where a list goes on: after an id, or `seconds:id` in the order of silence."""
-    seen, colon, rest = text.partition(":")
-    parse_sensor_id(rest if colon and seen.isdecimal() else text)
+    match = SILENCE_FORM.fullmatch(text)
+    parse_sensor_id(match[2] if match else text)
     return text
 
 

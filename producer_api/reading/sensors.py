@@ -40,7 +40,8 @@ PREFIX: Final = Parameter(
     "prefix", parse_sensor_id, "", "What ids begin with; with order=id only.", {"type": "string", "format": "sensor-id"}
 )
 _SILENCE_HELD_US: Final = 10 * MICRO
-_Seconds = Annotated[int, Meta(ge=0, le=TIME_US_MAX // MICRO)]
+_Seconds = Annotated[int, Meta(ge=-3600, le=TIME_US_MAX // MICRO)]
+"""Since 1970: a sensor is seen at the last full hour of its own, of which the first began before."""
 LIMIT: Final = whole("limit", "How many sensors a page holds at most.", 1, 1_000, 100)
 LIST_PARAMETERS = (PREFIX, ORDER, LIMIT, CURSOR)
 ONE_PARAMETERS = (AFTER, WAIT)

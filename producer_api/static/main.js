@@ -130,11 +130,20 @@ function hearStats(stats) {
 function hearWindow(told) {
   if (!carried()) return data.toNow && refreshSoon();
   data.windows.set(told.start, told);
-  while (data.windows.size > data.points) data.windows.delete(shown().windows[0].start);
+  leaveBehind();
   drawSoon();
 }
 
+/** Drop the windows that lie further back than the last `points`: those without readings count too, and nobody tells them. */
+function leaveBehind() {
+  for (const [start, { end }] of data.windows) {
+    const began = Date.now() - data.points * (Date.parse(end) - Date.parse(start));
+    if (Date.parse(end) <= began) data.windows.delete(start);
+  }
+}
+
 function hearFreshness({ asOf, lagMs, version }) {
+  if (carried()) leaveBehind();
   if (version !== VERSION) byId("newer").hidden = false;
   const complete = part("sentence").dataset.complete === "true";
   if (data.sensorId === null && complete !== (lagMs !== null && lagMs <= COMPLETE_MS)) refreshSoon();
@@ -155,7 +164,7 @@ const live = new Live({
     state = now;
     document.documentElement.dataset.live = now;
     byId("live").textContent = SAID[now];
-    if (before === "away" || (before === "polling" && now === "live")) refreshSoon();
+    if (before === "away" || now === "polling" || (before === "polling" && now === "live")) refreshSoon();
   },
 });
 
@@ -178,7 +187,8 @@ async function refresh() {
   refreshing = 0;
   if (visiting) return refreshSoon();
   // What was shown while there was nothing may not be what is shown of a first reading.
-  const stays = carried() && part("sentence").dataset.word !== "Empty";
+  // While no stream tells the windows, they come with the page.
+  const stays = carried() && state !== "polling" && part("sentence").dataset.word !== "Empty";
   const kept = stays ? STREAMED_PARTS : new Set(byId("view").contains(document.activeElement) ? ["controls"] : []);
   await visit(location.href, kept);
 }

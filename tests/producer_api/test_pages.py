@@ -115,6 +115,7 @@ def test_what_a_sensor_is_called_stays_text(api: str, stack: Stack) -> None:
         "range=all&interval=minute&p95=true", "from=-3d", "to=now", "tz=Africa/Monrovia&from=1970-01-01&to=1970-02-01",
         "sensors=all", "sensors=auto", "sensors=id&after=%07", "sensors=id&after=12:a", "sensors=gone", "sensor=%07",
         "sensors=silent&after=9999999999999999:x", "sensors=gone&after=1:%F0%9F%8C%A1",
+        "from=-110000w", "range=own&from=-9999999w&to=-999999w&tz=Europe/Berlin", "sensors=silent&after=-2078:esp-1",
     ],
 )  # fmt: skip
 def test_a_page_passes_over_what_it_cannot_use(api: str, path: str, query: str) -> None:

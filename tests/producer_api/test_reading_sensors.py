@@ -106,9 +106,12 @@ def test_a_cursor_that_was_altered_is_refused(world: World, target: str) -> None
 
 def test_a_cursor_that_somebody_makes_is_read_as_strictly(world: World) -> None:
     """It is no secret how they are made."""
-    for key in ([10**60, "a"], [-1, "a"], ["a", "a"], [1], "a", None):
+    for key in ([10**60, "a"], [-3_601, "a"], ["a", "a"], [1], "a", None):
         cursor = cursor_of(("sensors", Order.SILENT, ""), key)
         problem(world.get("/api/sensors", order="silent", cursor=cursor), 400, "invalid-question")
+    # Of a clock that was never set: the first hour of a sensor's own began before 1970.
+    epoch = world.told("/api/sensors", order="silent", cursor=cursor_of(("sensors", Order.SILENT, ""), [-3_600, "esp-1"]))
+    assert epoch["sensors"][0]["sensorId"].startswith("many-")
     for last_id in ("", " ", "a\0", "a" * 300, 1):
         problem(world.get("/api/sensors", cursor=cursor_of(("sensors", Order.ID, ""), last_id)), 400, "invalid-question")
     for begin in (-(10**30), 10**30):
