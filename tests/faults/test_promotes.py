@@ -1,17 +1,11 @@
 """Promotes to and fro while sensors send, shards are split, and promotes are killed: nobody is ever told less than before."""
 
 import subprocess
-import sys
-import threading
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from random import Random
 
-import httpx
 import pytest
 
 from infra.setup import load_definition, names_now, set_up
@@ -19,13 +13,12 @@ from projections.generations import Next, read_pointer, replace_pointer
 from projections.queries import fleet_stats
 from telemetry.names import ResourceNames
 from tests.faults.conftest import Trial
-from tests.faults.instances import Api, Consumer
+from tests.faults.instances import Consumer
+from tests.faults.operators import clients_asking, command, typed, verified
 from tests.faults.test_reshards import reshard
 from tests.support.fillers import filling
-from tests.support.promoting import Answer, went_back
+from tests.support.promoting import went_back
 from tests.support.waiting import eventually
-
-CLIENTS = 4
 
 
 @pytest.fixture
@@ -48,7 +41,7 @@ def test_nobody_is_told_less_over_promotes_reshards_and_kills(trial: Trial, late
     promotes, rng = 50, Random(16)  # noqa: S311  repeatable on purpose
     mended = tried = 0
     with trial.serving() as one, trial.serving() as other, filling(trial.stack, 1, 2):
-        with trial.sending(one, 16, 40) as load, _clients(trial, (one, other)) as answers:
+        with trial.sending(one, 16, 40) as load, clients_asking(trial, (one, other)) as answers:
             for number in range(promotes):
                 generation = 2 - number % 2
                 load.wait_for_more(rng.randrange(20, 60))
@@ -64,7 +57,7 @@ def test_nobody_is_told_less_over_promotes_reshards_and_kills(trial: Trial, late
     assert went_back(answers) == []
     assert {answer.generation for answer in answers} == {1, 2}
     for name in ("g1", "g2"):
-        assert eventually(partial(_verified, trial, name), within_s=180).startswith("Equal")
+        assert eventually(partial(verified, trial, name), within_s=180).startswith("Equal")
     fault = "promotes to and fro under load, two of them killed, shards split and merged"
     trial.report("2 5", fault, promotes, found, tried=tried, killed_and_mended=mended, answers=len(answers))
 
@@ -80,7 +73,7 @@ def test_consumers_follow_the_pointer(trial: Trial, later: ResourceNames) -> Non
         marked = replace(pointer, next=Next(2, "", "killed"))
         assert replace_pointer(dynamodb, names, pointer, marked)
         consumer.wait_for("writes_wait", within_s=20)
-        assert _telemetry(trial, "promote", "--take-back").returncode == 0
+        assert typed(trial, "promote", "--take-back").returncode == 0
         consumer.wait_for("writes_go_on", within_s=20)
         assert replace_pointer(dynamodb, names, pointer, replace(pointer, generation=2))
         consumer.wait_for("consumer_following", within_s=20)
@@ -89,40 +82,10 @@ def test_consumers_follow_the_pointer(trial: Trial, later: ResourceNames) -> Non
         assert _restarts(consumer) == 0
 
 
-@contextmanager
-def _clients(trial: Trial, apis: Sequence[Api]) -> Iterator[list[Answer]]:
-    """Clients that ask one process of the API or the other, and what they are told."""
-    answers: list[Answer] = []
-    over = threading.Event()
-
-    def ask(chance: Random) -> None:
-        with httpx.Client(timeout=20) as client:
-            while not over.wait(chance.uniform(0, 0.2)):
-                process, asked_s = chance.randrange(len(apis)), time.monotonic()
-                try:
-                    answer = client.get(f"{apis[process].url}/api/stats?detail=true")
-                except httpx.TransportError:  # not there yet
-                    continue
-                if answer.status_code == 200:
-                    told = answer.json()
-                    answers.append(Answer(process, asked_s, time.monotonic(), told["Generation"], told["Count"]))
-
-    threads = [threading.Thread(target=ask, args=(Random(seed),)) for seed in range(CLIENTS)]  # noqa: S311  which is asked
-    for thread in threads:
-        thread.start()
-    try:
-        yield answers
-    finally:
-        over.set()
-        for thread in threads:
-            thread.join()
-    assert len(answers) > CLIENTS, trial.folder.joinpath("api.log").read_text()[-3000:]
-
-
 def _promote(trial: Trial, generation: int) -> int:
     """Promote, again where it is taken back or nobody answers; after how many tries it is live."""
     for number in range(1, 6):
-        told = _telemetry(trial, "promote", f"g{generation}", "--unverified")
+        told = typed(trial, "promote", f"g{generation}", "--unverified")
         if told.returncode == 0:
             return number
         assert told.returncode == 1, told.stderr
@@ -131,7 +94,7 @@ def _promote(trial: Trial, generation: int) -> int:
 
 def _kill_one(trial: Trial, generation: int) -> None:
     """Kill -9 a promote that has marked the pointer."""
-    process = subprocess.Popen(_command("promote", f"g{generation}", "--unverified"), env=trial.stack.environ)
+    process = subprocess.Popen(command("promote", f"g{generation}", "--unverified"), env=trial.stack.environ)
     try:
 
         def marked() -> None:
@@ -144,20 +107,6 @@ def _kill_one(trial: Trial, generation: int) -> None:
     finally:
         process.kill()
         process.wait()
-
-
-def _command(*words: str) -> list[str]:
-    return [str(Path(sys.executable).with_name("telemetry")), *words]
-
-
-def _telemetry(trial: Trial, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(_command(*words), env=trial.stack.environ, capture_output=True, text=True, timeout=300, check=False)
-
-
-def _verified(trial: Trial, name: str) -> str:
-    told = _telemetry(trial, "verify", name)
-    assert told.returncode == 0, told.stdout + told.stderr
-    return told.stdout
 
 
 def _alike(trial: Trial, later: ResourceNames) -> None:
