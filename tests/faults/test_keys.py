@@ -17,6 +17,7 @@ from tests.faults import faults
 from tests.faults.conftest import Trial
 from tests.faults.proxy import Rule
 from tests.faults.test_outages import lasts
+from tests.support.stack import at
 from tests.support.waiting import eventually
 
 
@@ -76,7 +77,7 @@ def test_dynamodb_away_for_who_has_a_key(trial: Trial, how: str) -> None:
     good, gone, new = (made(table) for _ in range(3))
     fault = {"broken": faults.drop_before, "silent": faults.hang}[how]
     with (
-        trial.serving(AWS_ENDPOINT_URL=trial.proxy.url, KEYS="true") as api,
+        trial.serving(**at(trial.proxy.url), KEYS="true") as api,
         sending(api.url, good) as staying,
         sending(api.url, gone) as leaving,
     ):
