@@ -53,7 +53,9 @@ def environment(
         "STRICT_SERVICE_LOADING": "1",
         "EAGER_SERVICE_LOADING": "0",  # eagerly, services load one after another, before the port answers
         "DYNAMODB_IN_MEMORY": "1",
-        "DYNAMODB_HEAP_SIZE": "512m",
+        # Thousands of look-ups at once took more than half of that, and without memory it would answer nobody and live on.
+        "DYNAMODB_HEAP_SIZE": "1024m",
+        "JAVA_TOOL_OPTIONS": "-XX:+ExitOnOutOfMemoryError",
         "DYNAMODB_LOCAL_PORT": str(dynamodb_port),
         "DYNAMODB_LOCAL_JAVA": str(home.java),
         "DYNAMODB_LOCAL_XML": str(HERE / "dynamodb_local.xml"),
