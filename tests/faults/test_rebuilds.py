@@ -85,7 +85,7 @@ def test_a_rebuild_under_load_is_promoted_rolled_back_and_promoted_again(trial: 
         trial.consuming() as consumer,
     ):
         with trial.sending(one, 18, 40) as load, clients_asking(trial, (one, other)) as answers:
-            load.wait_for_more(800)
+            load.wait_for_more(300)
             eventually(lambda: _is_archived(trial), within_s=60)
             rebuild = Rebuild(trial, environ, "--max-units", "20")
             eventually(lambda: _is_filled_in_part(trial, second), within_s=120)
