@@ -31,8 +31,12 @@ FOREIGN: Final = "The key is not for this sensor."
 _NEEDS_SENSOR: Final = "The key is for some sensors only: name one of them."
 
 _TRIED_RATE: Final = 10.0
-_TRIED_BURST: Final = 100
-"""Ids unknown to this process that an address may try: whoever can compute a CRC-32 could else have the table asked at will."""
+TRIED_BURST: Final = 1_000
+"""Ids unknown to this process that an address may try: whoever can compute a CRC-32 could else have the table asked at will.
+
+Behind a load balancer many devices share an address: as many first requests of theirs may be in hand. What a good key took is
+put back.
+"""
 _ADDRESSES_MAX: Final = 10_000
 _DAY_S: Final = 24 * 3600
 _SEGMENTS_BEFORE: Final = 3
@@ -107,9 +111,8 @@ class Gate:
         credential, digest = _parsed(text)
         if credential is None:
             raise Unauthenticated(_MISTYPED, given=True)
-        key = await self._find(credential.key_id, address)
-        # A key that is not there is compared as well: it takes no less time than one whose secret is wrong.
-        if not (key or NOBODY).opened_by(digest, self._now_s()) or key is None:
+        key = await self._find(credential.key_id, address, digest)
+        if key is None:
             raise Unauthenticated(_UNKNOWN, given=True)
         return self._current(key)
 
@@ -122,15 +125,22 @@ class Gate:
         name = certified(scope["headers"]) if self._certificates else None
         if name is None:
             raise Unauthenticated(_NO_KEY, given=False)
-        key = await self._find(name, address) if ID_FORM.fullmatch(name) else None
+        key = await self._find(name, address, None) if ID_FORM.fullmatch(name) else None
         if key is None:
             raise Unauthenticated(_UNCERTIFIED, given=True)
         return self._current(key)
 
-    async def _find(self, key_id: str, address: str) -> Key | None:
-        if not self._ring.knows(key_id):
-            self._note_try(address)
-        return await self._ring.get(key_id)
+    async def _find(self, key_id: str, address: str, digest: bytes | None) -> Key | None:
+        """The key that a secret of this digest opens, or by its id alone for who has proved whose it is (None)."""
+        tried = None if self._ring.knows(key_id) else self._note_try(address)
+        key = await self._ring.get(key_id)
+        # A key that is not there is compared as well: it takes no less time than one whose secret is wrong.
+        opened = digest is None or (key or NOBODY).opened_by(digest, self._now_s())
+        if key is None or not opened:
+            return None
+        if tried:
+            tried.put_back(1, self._clock_s())
+        return key
 
     def _current(self, key: Key) -> Key:
         """The same key, whose time is not over; its use is noted."""
@@ -168,15 +178,17 @@ class Gate:
             bucket = self._buckets[key.key_id] = Bucket(key.rate, key.burst, self._clock_s())
         return bucket
 
-    def _note_try(self, address: str) -> None:
+    def _note_try(self, address: str) -> Bucket:
+        """Count a try of an address before the table is asked; from where it was taken."""
         now_s = self._clock_s()
-        bucket = self._tried.setdefault(address, Bucket(_TRIED_RATE, _TRIED_BURST, now_s))
+        bucket = self._tried.setdefault(address, Bucket(_TRIED_RATE, TRIED_BURST, now_s))
         self._tried.move_to_end(address)
         while len(self._tried) > _ADDRESSES_MAX:
             self._tried.popitem(last=False)
         if bucket.level(now_s) < 1:
             raise TooFast("Too many unknown keys were tried from this address.", bucket.until_s(1, now_s))
         bucket.take(1, now_s)
+        return bucket
 
     def _use(self, key: Key, now_s: float) -> None:
         """Note, once a day, that a key is used; nothing waits for it."""

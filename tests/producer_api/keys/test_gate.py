@@ -9,7 +9,9 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from producer_api.keys.gate import TRIED_BURST
 from producer_api.keys.policy import POLICY
+from telemetry.errors import TooFast, Unauthenticated
 from telemetry.keys import Credential, Role
 from tests.producer_api.doors.app import Asked, stored
 from tests.producer_api.fakes import FakeKinesis
@@ -65,6 +67,18 @@ async def status(client: Asked, request: tuple[str, str, dict[str, Any]], **head
     if path.endswith("/batch") and answer.status_code == 207:
         return 207 if answer.json()["stored"] else 403
     return answer.status_code
+
+
+async def tried(made: Entrance, text: str, header: str = "x-api-key") -> int:
+    """What a key is answered at the gate, from the address that all share."""
+    scope = {"path": "/api/stats", "method": "GET", "query_string": b"", "client": ("127.0.0.1", 1)}
+    try:
+        await made.gate.admit({**scope, "headers": [(header.encode(), text.encode())]}, POLICY["/api/stats"])
+    except Unauthenticated:
+        return 401
+    except TooFast:
+        return 429
+    return 200
 
 
 async def table_of(client: Asked, made: Entrance) -> list[list[str]]:
@@ -275,14 +289,41 @@ async def test_unknown_keys_are_tried_so_often_and_no_oftener(kinesis: FakeKines
     async with entrance(kinesis) as (client, made):
         known = {"X-API-Key": made.table.make("read", Role.READ)}
         assert (await client.get("/api/stats", headers=known)).status_code == 200
-        answers = []
-        for number in range(120):
-            text = Credential(f"{number:08}", "x" * 30).text
-            answers.append((await client.get("/api/stats", headers={"X-API-Key": text})).status_code)
-        assert set(answers[:90]) == {401}
-        assert answers[-1] == 429
-        assert made.table.reads <= 102
+        strangers = [Credential(f"{number:08}", "x" * 30).text for number in range(TRIED_BURST + 5)]
+        answers = [await tried(made, text) for text in strangers]
+        assert answers == [401] * TRIED_BURST + [429] * 5
+        assert made.table.reads == 1 + TRIED_BURST
         assert (await client.get("/api/stats", headers=known)).status_code == 200
+        made.clock.now_s += 0.3
+        assert [await tried(made, Credential(f"new{number:05}", "x" * 30).text) for number in range(4)] == [401] * 3 + [429]
+
+
+@scenario
+async def test_a_good_key_costs_its_address_no_try(kinesis: FakeKinesis) -> None:
+    """All devices behind a load balancer share one; nor does a certificate's key, or one that has expired."""
+    async with entrance(kinesis, certificates=True) as (client, made):
+        texts = [made.table.make(f"{number:08}", Role.READ) for number in range(TRIED_BURST + 5)]
+        assert {await tried(made, text) for text in texts} == {200}
+        expired = [made.table.make(f"x{number:07}", Role.READ, expires_s=1) for number in range(TRIED_BURST + 5)]
+        assert {await tried(made, text) for text in expired} == {401}
+        for number in range(TRIED_BURST + 5):
+            made.table.make(f"c{number:07}", Role.READ)
+        named = [f"CN=c{number:07}" for number in range(TRIED_BURST + 5)]
+        assert {await tried(made, name, "x-amzn-mtls-clientcert-subject") for name in named} == {200}
+        assert (await client.get("/api/stats", headers={"X-API-Key": STRANGER})).status_code == 401
+
+
+@scenario
+async def test_as_many_first_requests_may_be_in_hand_as_an_address_may_try(kinesis: FakeKinesis) -> None:
+    """A fleet's after a start: none is told to wait."""
+    async with entrance(kinesis) as (_, made):
+        made.table.held.clear()
+        texts = [made.table.make(f"{number:08}", Role.READ) for number in range(TRIED_BURST)]
+        waiting = [asyncio.create_task(tried(made, text)) for text in texts]
+        await asyncio.wait(waiting, timeout=0)
+        assert await tried(made, STRANGER) == 429
+        made.table.held.set()
+        assert set(await asyncio.gather(*waiting)) == {200}
 
 
 @scenario
