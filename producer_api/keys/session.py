@@ -44,7 +44,7 @@ async def _begin(request: Request) -> Response:
         return _done(by_form=by_form)
     name = _cookie_name(request)
     request.scope["page"] = by_form  # for who answers a refusal
-    key = await gate.unlock(text, request.client.host if request.client else "")
+    key = (await gate.unlock(text, request.client.host if request.client else "")).key
     answer = _done(by_form=by_form)
     answer.set_cookie(name, text, max_age=_lasts_s(key), path="/", secure=name == COOKIE, httponly=True, samesite="lax")
     return answer

@@ -419,3 +419,23 @@ async def test_who_listens_learns_that_the_key_was_revoked(kinesis: FakeKinesis)
         assert not grant.ended()
         await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()}, timeout=5)
         assert grant.ended()
+
+
+@scenario
+async def test_who_listens_by_a_secret_that_is_changed_goes_on_for_its_grace(kinesis: FakeKinesis) -> None:
+    """And no longer; who has the new one does, and so does a certificate, which has none."""
+    async with entrance(kinesis, certificates=True) as (_, made):
+        scope = {"path": "/api/live", "method": "GET", "query_string": b"", "client": None}
+        old = made.table.make("read", Role.READ)
+        new = Credential("read0000", "y" * 30)
+        admitted = []
+        for header, text in (("x-api-key", old), ("x-amzn-mtls-clientcert-subject", "CN=read0000"), ("x-api-key", new.text)):
+            if text == new.text:
+                made.table.rotate(made.table.keys["read0000"], new.digest, int(made.clock()) + 20)
+            headers = [(header.encode(), text.encode())]
+            admitted.append(await made.gate.admit({**scope, "headers": headers}, POLICY["/api/live"]))
+        assert [grant.ended() for grant in admitted] == [False, False, False]
+        made.clock.now_s += 19
+        assert [grant.ended() for grant in admitted] == [False, False, False]
+        made.clock.now_s += 1
+        assert [grant.ended() for grant in admitted] == [True, False, False]
