@@ -19,6 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from producer_api.envelope import EVERY_ANSWER
 from producer_api.keys.credentials import INFLUX_1
+from producer_api.operating.requests import refuse
 from producer_api.outage import Outage
 from producer_api.pages.errors import code_of
 from producer_api.pages.signing_in import sign_in_page
@@ -94,14 +95,14 @@ _LASTS: Mapping[type[Exception], float] = {Refused: 10, WrongStream: 30}
 
 
 class _Problem(JSONResponse):
-    """Leaves its code with the request, for who counts and logs refusals."""
+    """Leaves its code and its words with the request."""
 
     def __init__(self, content: Mapping[str, Any], *args: Any, **kwargs: Any) -> None:
         super().__init__(content, *args, **kwargs)
-        self._code: str = content["code"]
+        self._told: tuple[str, str] = content["code"], content["detail"]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["problem"] = self._code
+        refuse(scope, *self._told)
         await super().__call__(scope, receive, send)
 
 
@@ -200,7 +201,7 @@ async def unauthenticated(request: Request, error: Exception) -> Response:
     headers = {"WWW-Authenticate": challenges}
     code = "invalid-key" if error.given else "no-key"
     if request.scope.get("page"):
-        request.scope["problem"] = code  # for who counts and logs refusals
+        refuse(request.scope, code, str(error))
         return sign_in_page(str(error) if error.given else "", headers)
     return problem(401, str(error), code, headers=headers)
 

@@ -25,6 +25,7 @@ KEY_FORM: Final = re.compile(
     rf"{_PREFIX}_([0-9A-Za-z]{{{_ID_CHARS}}})_([0-9A-Za-z]{{{_SECRET_CHARS}}})([0-9A-Za-z]{{{_CHECK_CHARS}}})"
 )
 """What looks like a key, wherever it stands."""
+_BEGUN_KEY: Final = re.compile(rf"{_PREFIX}_([0-9A-Za-z]{{{_ID_CHARS}}})_[0-9A-Za-z]+")
 ID_FORM: Final = re.compile(rf"[0-9A-Za-z]{{{_ID_CHARS}}}")
 PATTERNS_MAX: Final = 50
 KEY_VARIABLE: Final = "API_KEY"
@@ -155,5 +156,5 @@ NOBODY: Final = Key("", Role.READ, _NO_DIGEST, 0, ())
 
 
 def redacted(texts: Iterable[str]) -> list[str]:
-    """Texts without the keys in them: what is left still says which keys they were."""
-    return [KEY_FORM.sub(rf"{_PREFIX}_\1_…", text) for text in texts]
+    """Texts without the keys in them, whole or cut off: what is left still says which keys they were."""
+    return [_BEGUN_KEY.sub(rf"{_PREFIX}_\1_…", text) for text in texts]

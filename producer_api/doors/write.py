@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 
 from producer_api.doors.lines import BadLine, Line, parse_lines
 from producer_api.doors.points import PRECISIONS_NS, reading_of_point
+from producer_api.operating.requests import refuse
 from producer_api.problems import UNAVAILABLE, come_back_s, problem
 from producer_api.services import Services, services
 from producer_api.writing.storing import Door, Fates, Given, store_all
@@ -81,6 +82,6 @@ def _refused(
     request: Request, message: str, errors: list[dict[str, Any]] | None = None, headers: dict[str, str] | None = None
 ) -> Response:
     """400 as InfluxDB 2 and 1 write it: `message` is read by clients of the one, `error` by those of the other."""
-    request.scope["problem"] = INVALID  # for who counts and logs refusals
+    refuse(request.scope, INVALID, message)
     told = {"code": INVALID, "message": message, "error": message, "errors": errors or []}
     return JSONResponse(told, 400, {"Cache-Control": "no-store", **(headers or {})})

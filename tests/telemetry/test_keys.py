@@ -97,4 +97,5 @@ def test_other_patterns_are_refused(text: str) -> None:
 
 def test_texts_are_told_without_the_keys_in_them() -> None:
     """Which keys they were still can be seen."""
-    assert redacted([f"GET /?key={MADE.text}&x", "no key"]) == ["GET /?key=tlm_AbCdEf01_…&x", "no key"]
+    texts = [f"GET /?key={MADE.text}&x", f"not '{MADE.text[:32]}'", MADE.text[:14], "no key"]
+    assert redacted(texts) == ["GET /?key=tlm_AbCdEf01_…&x", "not 'tlm_AbCdEf01_…'", "tlm_AbCdEf01_…", "no key"]

@@ -381,7 +381,7 @@ async def test_whoever_sets_up_a_device_sees_why_its_key_is_refused(kinesis: Fak
     async with entrance(kinesis) as (client, _):
         await client.put("/api/temperature", json=reading(OWN), headers={"X-API-Key": STRANGER})
         [refusal] = client.recent.refused
-        assert refusal.door == "/api/temperature"
+        assert (refusal.door, refusal.code) == ("PUT /api/temperature", "invalid-key")
         assert "no such key" in refusal.why
         assert "x" * 30 not in refusal.why
 
