@@ -1,7 +1,7 @@
 """Where a request may carry a key, and where it may not. Pure.
 
 In `Authorization` as Bearer, or Token as clients of InfluxDB 2 write it, in `X-API-Key`, on the paths of InfluxDB 1 also as the
-password of Basic, and for reading in the page's cookie. Never in the URL: addresses are logged, sent on and remembered.
+password of Basic, and for reading in the page's cookie. Never in the URL (`urls.py`).
 A load balancer that verifies clients' certificates says in a header whose they are; whether that is believed is the gate's.
 """
 
@@ -11,10 +11,8 @@ import re
 from collections.abc import Iterable, Mapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Final
-from urllib.parse import parse_qs, unquote
 
 from telemetry.errors import Unauthenticated
-from telemetry.keys import KEY_FORM
 
 COOKIE: Final = "__Host-telemetry"
 """Browsers send it to the host that set it only, over HTTPS only."""
@@ -27,21 +25,14 @@ _SCHEMES: Final = frozenset({"bearer", "token"})
 _SUBJECT: Final = b"x-amzn-mtls-clientcert-subject"
 """An RFC 2253 name (Elastic Load Balancing User Guide, "Mutual authentication with TLS in Application Load Balancer")."""
 _COMMON_NAME: Final = re.compile(r"(?:^|(?<!\\)[,+]) *CN=([^,+]*)", re.IGNORECASE)
-_HOW: Final = "Send it as `Authorization: Bearer …` or `X-API-Key: …`"
+HOW: Final = "Send it as `Authorization: Bearer …` or `X-API-Key: …`"
 
 
-def presented(path: str, method: str, query: bytes, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+def presented(path: str, method: str, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
     """The only credential of a request, whatever it is worth; None where it has none. Raises Unauthenticated.
 
     What it raises never repeats the credential.
     """
-    if (query and KEY_FORM.search(unquote(query.decode("latin-1")))) or KEY_FORM.search(path):
-        raise Unauthenticated(f"A key in the URL is not taken: addresses end up in logs. Make a new key. {_HOW}.", given=True)
-    if query and path in INFLUX_1 and parse_qs(query.decode("latin-1")).get("p"):
-        raise Unauthenticated(
-            f"A password in the URL is not taken: addresses end up in logs. {_HOW}, or as the password of HTTP Basic.",
-            given=True,
-        )
     found: set[str] = set()
     for name, value in headers:
         if name == b"authorization":

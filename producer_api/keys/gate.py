@@ -122,7 +122,7 @@ class Gate:
     async def _grant_of(self, scope: Scope) -> Grant:
         """Of a request's key: one that was sent, or else the one that the client's certificate names."""
         address = scope["client"][0] if scope.get("client") else ""
-        text = presented(scope["path"], scope["method"], scope["query_string"], scope["headers"])
+        text = presented(scope["path"], scope["method"], scope["headers"])
         if text is not None:
             return await self.unlock(text, address)
         name = certified(scope["headers"]) if self._certificates else None

@@ -34,10 +34,14 @@ def refuse_some(scope: Scope, code: str, why: str) -> None:
     scope[_WHY] = code, why
 
 
+type Answered = Callable[[str, str, int, float], None]
+"""Told of each answer: method, route, status, and how many seconds it took."""
+
+
 class Observed:
     """ASGI middleware, within the one that binds the request's id to log lines and around everything that may answer."""
 
-    def __init__(self, app: ASGIApp, outcomes: Outcomes, answered: Callable[[str, str, int, float], None]) -> None:
+    def __init__(self, app: ASGIApp, outcomes: Outcomes, answered: Answered) -> None:
         self._app = app
         self._outcomes = outcomes
         self._answered = answered
