@@ -262,12 +262,13 @@ async def _open(settings: Settings, outcomes: Outcomes, told: Metrics) -> Servic
     }
     hub = Hub(asking, settings.live_streams_max)
     told.serving = Serving(writer, asking, hub, fleet)
-    gate = _gate(KeyTable(dynamodb, names.keys), certificates=settings.mutual_tls) if settings.keys else None
+    gate = _gate(KeyTable(dynamodb, names.keys), settings) if settings.keys else None
     return Services(settings, writer, stream, looks, asking, hub, sight, for_pages, outcomes, told, readiness, gate, archive)
 
 
-def _gate(table: KeyTable, *, certificates: bool) -> Gate:
-    return Gate(Ring(table.find, time.monotonic), table.note_use, certificates=certificates)
+def _gate(table: KeyTable, settings: Settings) -> Gate:
+    ring = Ring(table.find, time.monotonic)
+    return Gate(ring, table.note_use, certificates=settings.mutual_tls, public_url=settings.public_url or "")
 
 
 def _live_shards(kinesis: "KinesisClient", live: LiveNames) -> ShardMap:

@@ -82,10 +82,12 @@ class Gate:
         clock_s: Callable[[], float] = time.monotonic,
         now_s: Callable[[], float] = time.time,
         certificates: bool = False,
+        public_url: str = "",
     ) -> None:
         """With `certificates` a load balancer's word is believed that a client has proved to be the one whose id it names."""
         self._ring = ring
         self._certificates = certificates
+        self._public_url = public_url
         self._note_use = note_use
         self._clock_s = clock_s
         self._now_s = now_s
@@ -122,7 +124,7 @@ class Gate:
     async def _grant_of(self, scope: Scope) -> Grant:
         """Of a request's key: one that was sent, or else the one that the client's certificate names."""
         address = scope["client"][0] if scope.get("client") else ""
-        text = presented(scope["path"], scope["method"], scope["headers"])
+        text = presented(scope, self._public_url)
         if text is not None:
             return await self.unlock(text, address)
         name = certified(scope["headers"]) if self._certificates else None

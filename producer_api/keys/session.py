@@ -4,6 +4,7 @@ The cookie holds the key itself, for scripts unreadable, and counts for GET and 
 """
 
 import time
+from collections.abc import Iterable
 from typing import Final
 from urllib.parse import parse_qs
 
@@ -11,8 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from producer_api.keys.credentials import COOKIE, LOOPBACK_COOKIE
-from producer_api.keys.sites import host_of
+from producer_api.keys.cookies import COOKIE, LOOPBACK_COOKIE, cookie_of
 from producer_api.services import services
 from producer_api.writing.bodies import media_type, read_body, require_json
 from telemetry import strict_json
@@ -22,7 +22,6 @@ from telemetry.keys import Key
 BODY_BYTES_MAX: Final = 4 * 1024
 LASTS_S_MAX: Final = 30 * 24 * 3600
 _FORM: Final = "application/x-www-form-urlencoded"
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _PLAIN: Final = (
     "A session needs HTTPS: a cookie would be sent in the clear. Set PUBLIC_URL, or open this machine's own address."
 )
@@ -45,16 +44,19 @@ async def _begin(request: Request) -> Response:
     name = _cookie_name(request)
     request.scope["page"] = by_form  # for who answers a refusal
     key = (await gate.unlock(text, request.client.host if request.client else "")).key
-    answer = _done(by_form=by_form)
+    answer = _without_cookies(_done(by_form=by_form), {COOKIE, LOOPBACK_COOKIE} - {name})
     answer.set_cookie(name, text, max_age=_lasts_s(key), path="/", secure=name == COOKIE, httponly=True, samesite="lax")
     return answer
 
 
 async def _end(_: Request) -> Response:
     """Take the cookie away."""
-    answer = _done(by_form=False)
-    answer.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
-    answer.delete_cookie(LOOPBACK_COOKIE, path="/", httponly=True, samesite="lax")
+    return _without_cookies(_done(by_form=False), (COOKIE, LOOPBACK_COOKIE))
+
+
+def _without_cookies(answer: Response, names: Iterable[str]) -> Response:
+    for name in names:
+        answer.delete_cookie(name, path="/", secure=name == COOKIE, httponly=True, samesite="lax")
     return answer
 
 
@@ -83,11 +85,10 @@ def _given(body: bytes, *, by_form: bool) -> str:
 def _cookie_name(request: Request) -> str:
     """Which cookie fits how the request came. Raises NotPermitted where none does."""
     public_url = services(request).settings.public_url or ""
-    if request.url.scheme == "https" or public_url.startswith("https:"):
-        return COOKIE
-    if host_of(request.headers.get("host", "")) in _LOOPBACK:
-        return LOOPBACK_COOKIE
-    raise NotPermitted("plain-http", _PLAIN)
+    name = cookie_of(request.scope["scheme"], request.headers.get("host", ""), public_url)
+    if name is None:
+        raise NotPermitted("plain-http", _PLAIN)
+    return name
 
 
 def _lasts_s(key: Key) -> int:

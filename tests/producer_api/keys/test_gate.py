@@ -21,6 +21,7 @@ from tests.producer_api.test_writer import scenario
 from tests.tidy.tree import ROOT
 
 AT = "2026-03-01T12:00:00Z"
+LOCAL = "http://127.0.0.1:8080"
 OWN, FOREIGN = "hall-1", "cellar-1"
 STRANGER = Credential("stranger", "x" * 30).text
 
@@ -120,7 +121,7 @@ def test_every_route_with_every_kind_of_key_is_answered_as_the_document_shows() 
 
     @scenario
     async def look(kinesis: FakeKinesis) -> None:
-        async with entrance(kinesis) as (client, made):
+        async with entrance(kinesis, url=LOCAL) as (client, made):
             rows = await table_of(client, made)
         lines = ["| " + " | ".join(row) + " |" for row in rows]
         lines.insert(1, "|" + "---|" * len(rows[0]))
@@ -390,7 +391,7 @@ async def test_whoever_sets_up_a_device_sees_why_its_key_is_refused(kinesis: Fak
 async def test_no_secret_is_in_a_log_line_or_a_metric(kinesis: FakeKinesis) -> None:
     """Whatever is done with a key, good or bad; only its id may be seen."""
     with capture_logs() as logs:
-        async with entrance(kinesis) as (client, made):
+        async with entrance(kinesis, url=LOCAL) as (client, made):
             made.table.make("ingest", Role.INGEST, "hall-*")
             rows = await table_of(client, made)
             text = made.table.make("admin", Role.ADMIN)
