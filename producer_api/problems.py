@@ -202,15 +202,18 @@ async def unauthenticated(request: Request, error: Exception) -> Response:
     code = "invalid-key" if error.given else "no-key"
     if request.scope.get("page"):
         refuse(request.scope, code, str(error))
-        return sign_in_page(str(error) if error.given else "", headers)
+        return sign_in_page(request, 401, str(error) if error.given else "", headers)
     return problem(401, str(error), code, headers=headers)
 
 
-async def not_permitted(_: Request, error: Exception) -> Response:
-    """403: the same for what is there and for what is not."""
+async def not_permitted(request: Request, error: Exception) -> Response:
+    """403: the same for what is there and for what is not; for a person, the form beside it: another key may do."""
     assert isinstance(error, NotPermitted)  # the table in app.py says so
     scope = error.code in ("insufficient-role", "foreign-sensor", "needs-sensor")
     headers = {"WWW-Authenticate": 'Bearer realm="telemetry", error="insufficient_scope"'} if scope else {}
+    if request.scope.get("page"):
+        refuse(request.scope, error.code, str(error))
+        return sign_in_page(request, 403, str(error), headers)
     return problem(403, str(error), error.code, headers=headers)
 
 
