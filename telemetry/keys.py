@@ -90,6 +90,9 @@ def _check(body: str) -> str:
 def parse_pattern(text: str) -> str:
     """Which sensors: an id, or the beginning of ids and a `*`. Raises ValueError with a text for who typed it."""
     begin = text.strip().removesuffix("*")
+    if begin != begin.rstrip():
+        # Normalised as ids are it would lose the blank, and fit more than was meant.
+        raise ValueError(f"Expected no blank before the *, not {text!r}: it would be for {begin.rstrip() + '0'!r} as well.")
     if "*" in begin:
         raise ValueError(f"Expected a sensor's id, or the beginning of ids and one * at the end, not {text!r}.")
     if not begin and text.strip() == "*":
