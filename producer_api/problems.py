@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from producer_api.envelope import EVERY_ANSWER
-from producer_api.keys.credentials import INFLUX_1
+from producer_api.keys.credentials import INFLUX, INFLUX_1
 from producer_api.operating.requests import refuse
 from producer_api.outage import Outage
 from producer_api.pages.errors import code_of
@@ -95,14 +95,17 @@ _LASTS: Mapping[type[Exception], float] = {Refused: 10, WrongStream: 30}
 
 
 class _Problem(JSONResponse):
-    """Leaves its code and its words with the request."""
+    """Leaves its code and its words with the request, and is told as the request's client understands it."""
 
     def __init__(self, content: Mapping[str, Any], *args: Any, **kwargs: Any) -> None:
         super().__init__(content, *args, **kwargs)
-        self._told: tuple[str, str] = content["code"], content["detail"]
+        self._members = content
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refuse(scope, *self._told)
+        refuse(scope, self._members["code"], self._members["detail"])
+        if scope["path"] in INFLUX:
+            self.body = self.render(as_for_influxdb(self._members))
+            self.headers["Content-Length"] = str(len(self.body))
         await super().__call__(scope, receive, send)
 
 
@@ -124,6 +127,11 @@ def problem_members(status: int, detail: str, code: str = "") -> dict[str, Any]:
         "detail": detail,
         "message": detail,
     }
+
+
+def as_for_influxdb(members: Mapping[str, Any]) -> dict[str, Any]:
+    """A problem's members with `error`, which clients of InfluxDB 1 show."""
+    return {**members, "error": members["detail"]}
 
 
 def problem_message(members: Mapping[str, Any], request_id: str, default: Iterable[tuple[bytes, bytes]]) -> bytes:

@@ -18,6 +18,8 @@ from telemetry.errors import Unauthenticated
 
 INFLUX_1: Final = frozenset({"/write", "/query"})
 """The paths of InfluxDB 1, whose clients have a user's name and a password."""
+INFLUX: Final = INFLUX_1 | {"/api/v2/write"}
+"""And of InfluxDB 2: where its clients send and ask, which show `error` or `message` of what they are refused."""
 _READS: Final = frozenset({"GET", "HEAD"})
 _SCHEMES: Final = frozenset({"bearer", "token"})
 _SUBJECT: Final = b"x-amzn-mtls-clientcert-subject"
