@@ -1,9 +1,11 @@
 """Makes the first keys of an environment on AWS; `python -m infra.first_keys` reads Terraform's output `first_keys`.
 
-Terraform makes secrets without values. Each that still has none gets the keys that are made for it here: one for admin, which a
-person makes all others with, and the canary's two. A key is shown to nobody on the way, and a secret that has a value is left
-alone, so this runs after every apply. What the table of keys has and a secret lacks, because somebody interrupted this, is a
-key that nobody knows: `telemetry keys list` shows it as never used.
+Terraform makes secrets without values. Each that still has none gets the keys that are made for it here: one for admin, with
+which a person reads everything, and the canary's two. Others are made by whoever may write the table (`telemetry keys`).
+
+A key is shown to nobody on the way, and a secret that has a value is left alone, so this runs after every apply. What the table
+of keys has and a secret lacks, because somebody interrupted this, is a key that nobody knows: `telemetry keys list` shows it as
+never used.
 """
 
 import json

@@ -28,6 +28,7 @@ from producer_api.keys.policy import POLICY
 from producer_api.keys.ring import Ring
 from producer_api.keys.session import session
 from producer_api.keys.sites import Sites
+from producer_api.keys.urls import KeysInUrls
 from producer_api.live.hub import Hub
 from producer_api.live.stream import live
 from producer_api.openapi.document import openapi_json
@@ -35,7 +36,7 @@ from producer_api.operating.archived import ArchiveSight
 from producer_api.operating.health import livez, readyz
 from producer_api.operating.metrics import Metrics, Serving, metrics
 from producer_api.operating.outcomes import Outcomes
-from producer_api.operating.requests import Observed
+from producer_api.operating.requests import Answered, Observed
 from producer_api.operating.sight import Watcher
 from producer_api.operating.status import SHARED_S, status
 from producer_api.packing import Packed
@@ -190,9 +191,15 @@ def create_app(settings: Settings, outcomes: Outcomes) -> ASGIApp:
 
     app = Starlette(routes=ROUTES, exception_handlers=ERRORS, lifespan=lifespan)
     app.router.redirect_slashes = False  # it would send clients to whatever their Host header says
-    answering = _for_browsers(app, settings.cors_origins) if settings.cors_origins else app
-    sites = Sites(answering, settings)
-    return Envelope(Observed(sites, outcomes, told.answered))
+    return around(app, settings, outcomes, told.answered)
+
+
+def around(app: ASGIApp, settings: Settings, outcomes: Outcomes, answered: Answered) -> ASGIApp:
+    """What every request passes on its way to the routes."""
+    inner: ASGIApp = KeysInUrls(app)
+    if settings.cors_origins:
+        inner = _for_browsers(inner, settings.cors_origins)
+    return Envelope(Observed(Sites(inner, settings), outcomes, answered))
 
 
 class _ForBrowsers(CORSMiddleware):
@@ -255,12 +262,13 @@ async def _open(settings: Settings, outcomes: Outcomes, told: Metrics) -> Servic
     }
     hub = Hub(asking, settings.live_streams_max)
     told.serving = Serving(writer, asking, hub, fleet)
-    gate = _gate(KeyTable(dynamodb, names.keys), certificates=settings.mutual_tls) if settings.keys else None
+    gate = _gate(KeyTable(dynamodb, names.keys), settings) if settings.keys else None
     return Services(settings, writer, stream, looks, asking, hub, sight, for_pages, outcomes, told, readiness, gate, archive)
 
 
-def _gate(table: KeyTable, *, certificates: bool) -> Gate:
-    return Gate(Ring(table.find, time.monotonic), table.note_use, certificates=certificates)
+def _gate(table: KeyTable, settings: Settings) -> Gate:
+    ring = Ring(table.find, time.monotonic)
+    return Gate(ring, table.note_use, certificates=settings.mutual_tls, public_url=settings.public_url or "")
 
 
 def _live_shards(kinesis: "KinesisClient", live: LiveNames) -> ShardMap:

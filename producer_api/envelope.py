@@ -1,6 +1,7 @@
 """What every answer carries: X-Request-Id, and what keeps a browser from taking it for something else.
 
-The id is the client's own when it is sane, else a new one; it is bound to every log line, and so is a valid `traceparent`.
+The id is the client's own when it is sane and no key, else a new one; it is bound to every log line, and so is a valid
+`traceparent`.
 """
 
 import re
@@ -11,6 +12,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from producer_api.tracing import keep, traceparent_of
+from telemetry.keys import KEY_FORM
 
 _SANE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 
@@ -18,7 +20,7 @@ _SANE = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 def request_id_of(headers: Iterable[tuple[bytes, bytes]]) -> str:
     """The id in a request's headers when it is sane, else a new one that nobody else has."""
     given = next((value.decode("latin-1") for name, value in headers if name == b"x-request-id"), "")
-    return given if _SANE.fullmatch(given) else uuid.uuid4().hex
+    return given if _SANE.fullmatch(given) and not KEY_FORM.search(given) else uuid.uuid4().hex
 
 
 EVERY_ANSWER = (

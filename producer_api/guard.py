@@ -10,9 +10,10 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from producer_api.envelope import request_id_of
+from producer_api.keys.credentials import INFLUX
 from producer_api.operating.outcomes import Outcomes
 from producer_api.operating.requests import UNMATCHED
-from producer_api.problems import problem_members
+from producer_api.problems import as_for_influxdb, problem_members
 from telemetry.logs import SparseLog
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ class Guard:
         `scope` is the request's, if one has begun.
         """
         members, request_id = problem_members(status, detail), request_id_of(scope["headers"] if scope else ())
+        if scope and scope.get("path") in INFLUX:  # it has none before its head is whole
+            members = as_for_influxdb(members)
         self.outcomes.refused[members["code"]] += 1
         fields = {"status": status, "route": UNMATCHED, "code": members["code"], "request_id": request_id, "peer": peer}
         log.info("request_refused", **fields, detail=detail)

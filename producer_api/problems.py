@@ -18,7 +18,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from producer_api.envelope import EVERY_ANSWER
-from producer_api.keys.credentials import INFLUX_1
+from producer_api.keys.credentials import INFLUX, INFLUX_1
+from producer_api.operating.requests import refuse
 from producer_api.outage import Outage
 from producer_api.pages.errors import code_of
 from producer_api.pages.signing_in import sign_in_page
@@ -94,14 +95,17 @@ _LASTS: Mapping[type[Exception], float] = {Refused: 10, WrongStream: 30}
 
 
 class _Problem(JSONResponse):
-    """Leaves its code with the request, for who counts and logs refusals."""
+    """Leaves its code and its words with the request, and is told as the request's client understands it."""
 
     def __init__(self, content: Mapping[str, Any], *args: Any, **kwargs: Any) -> None:
         super().__init__(content, *args, **kwargs)
-        self._code: str = content["code"]
+        self._members = content
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope["problem"] = self._code
+        refuse(scope, self._members["code"], self._members["detail"])
+        if scope["path"] in INFLUX:
+            self.body = self.render(as_for_influxdb(self._members))
+            self.headers["Content-Length"] = str(len(self.body))
         await super().__call__(scope, receive, send)
 
 
@@ -123,6 +127,11 @@ def problem_members(status: int, detail: str, code: str = "") -> dict[str, Any]:
         "detail": detail,
         "message": detail,
     }
+
+
+def as_for_influxdb(members: Mapping[str, Any]) -> dict[str, Any]:
+    """A problem's members with `error`, which clients of InfluxDB 1 show."""
+    return {**members, "error": members["detail"]}
 
 
 def problem_message(members: Mapping[str, Any], request_id: str, default: Iterable[tuple[bytes, bytes]]) -> bytes:
@@ -200,16 +209,19 @@ async def unauthenticated(request: Request, error: Exception) -> Response:
     headers = {"WWW-Authenticate": challenges}
     code = "invalid-key" if error.given else "no-key"
     if request.scope.get("page"):
-        request.scope["problem"] = code  # for who counts and logs refusals
-        return sign_in_page(str(error) if error.given else "", headers)
+        refuse(request.scope, code, str(error))
+        return sign_in_page(request, 401, str(error) if error.given else "", headers)
     return problem(401, str(error), code, headers=headers)
 
 
-async def not_permitted(_: Request, error: Exception) -> Response:
-    """403: the same for what is there and for what is not."""
+async def not_permitted(request: Request, error: Exception) -> Response:
+    """403: the same for what is there and for what is not; for a person, the form beside it: another key may do."""
     assert isinstance(error, NotPermitted)  # the table in app.py says so
     scope = error.code in ("insufficient-role", "foreign-sensor", "needs-sensor")
     headers = {"WWW-Authenticate": 'Bearer realm="telemetry", error="insufficient_scope"'} if scope else {}
+    if request.scope.get("page"):
+        refuse(request.scope, error.code, str(error))
+        return sign_in_page(request, 403, str(error), headers)
     return problem(403, str(error), error.code, headers=headers)
 
 

@@ -1,9 +1,13 @@
-"""Relative URLs with a whole question in them."""
+"""Relative URLs with a whole question in them, and the host of others."""
 
+import re
 from collections.abc import Iterable, Mapping
+from typing import Final
 from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.requests import Request
+
+_HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]*)(?::[0-9]*)?")
 
 
 def relative(path: str, parameters: Iterable[tuple[str, str]]) -> str:
@@ -25,3 +29,9 @@ def asked_again(request: Request, changed: Mapping[str, str | None], path: str =
     kept = [one for one in question_of(request) if one[0] not in changed]
     path = path or quote(request.scope["raw_path"], safe="/%:@!$&'()*+,;=")
     return relative(path, [*kept, *((name, text) for name, text in changed.items() if text is not None)])
+
+
+def host_of(netloc: str) -> str:
+    """The host of a Host header or a URL, without its port; what is none stays as it is."""
+    match = _HOST.fullmatch(netloc)
+    return (match[1] if match else netloc).lower().removesuffix(".")

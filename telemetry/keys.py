@@ -25,6 +25,7 @@ KEY_FORM: Final = re.compile(
     rf"{_PREFIX}_([0-9A-Za-z]{{{_ID_CHARS}}})_([0-9A-Za-z]{{{_SECRET_CHARS}}})([0-9A-Za-z]{{{_CHECK_CHARS}}})"
 )
 """What looks like a key, wherever it stands."""
+_BEGUN_KEY: Final = re.compile(rf"{_PREFIX}_([0-9A-Za-z]{{{_ID_CHARS}}})_[0-9A-Za-z]+")
 ID_FORM: Final = re.compile(rf"[0-9A-Za-z]{{{_ID_CHARS}}}")
 PATTERNS_MAX: Final = 50
 KEY_VARIABLE: Final = "API_KEY"
@@ -89,6 +90,9 @@ def _check(body: str) -> str:
 def parse_pattern(text: str) -> str:
     """Which sensors: an id, or the beginning of ids and a `*`. Raises ValueError with a text for who typed it."""
     begin = text.strip().removesuffix("*")
+    if begin != begin.rstrip():
+        # Normalised as ids are it would lose the blank, and fit more than was meant.
+        raise ValueError(f"Expected no blank before the *, not {text!r}: it would be for {begin.rstrip() + '0'!r} as well.")
     if "*" in begin:
         raise ValueError(f"Expected a sensor's id, or the beginning of ids and one * at the end, not {text!r}.")
     if not begin and text.strip() == "*":
@@ -155,5 +159,5 @@ NOBODY: Final = Key("", Role.READ, _NO_DIGEST, 0, ())
 
 
 def redacted(texts: Iterable[str]) -> list[str]:
-    """Texts without the keys in them: what is left still says which keys they were."""
-    return [KEY_FORM.sub(rf"{_PREFIX}_\1_…", text) for text in texts]
+    """Texts without the keys in them, whole or cut off: what is left still says which keys they were."""
+    return [_BEGUN_KEY.sub(rf"{_PREFIX}_\1_…", text) for text in texts]

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from producer_api.operating.requests import refuse
 from producer_api.writing.bodies import read_body
 
 VERSION: Final = version("telemetry-pipeline")
@@ -42,7 +43,7 @@ async def query(request: Request) -> Response:
         text = dict(parse_qsl(body.decode(errors="replace"))).get("q", "")
     statements = [_STATEMENT.fullmatch(one) for one in text.split(";") if one.strip()]
     if not statements or not all(statements):
-        request.scope["problem"] = "bad-request"  # for who counts and logs refusals
+        refuse(request.scope, "bad-request", _NOT_ANSWERED)
         return JSONResponse({"error": _NOT_ANSWERED}, 400, _VERSION_HEADERS)
     results = [_result(number, shows=bool(one and one[1])) for number, one in enumerate(statements)]
     return JSONResponse({"results": results}, headers=_VERSION_HEADERS)

@@ -13,10 +13,11 @@ from starlette.responses import JSONResponse, Response
 
 from producer_api.doors.lines import BadLine, Line, parse_lines
 from producer_api.doors.points import PRECISIONS_NS, reading_of_point
+from producer_api.operating.requests import refuse
 from producer_api.problems import UNAVAILABLE, come_back_s, problem
 from producer_api.services import Services, services
 from producer_api.writing.storing import Door, Fates, Given, store_all
-from telemetry.errors import InvalidReading
+from telemetry.errors import InvalidBatch, InvalidReading
 from telemetry.reading import Reading
 from telemetry.strict_json import without_mark
 
@@ -37,12 +38,15 @@ async def write(request: Request) -> Response:
         return _refused(request, f"precision: Expected {known}, not {precision[:32]!r}. Nothing was stored.")
     numbers: list[int] = []
     read = partial(_readings, services(request), PRECISIONS_NS[precision], numbers)
-    fates = await store_all(request, DOOR, read)
+    try:
+        fates = await store_all(request, DOOR, read)
+    except InvalidBatch as error:
+        return _refused(request, f"{error} Nothing was stored.")
     positions = {"X-Stream-Position": ", ".join(fates.after)} if fates.after else {}
     if fates.failure:
         code, detail = UNAVAILABLE[fates.failure]
         headers = {"Retry-After": come_back_s(request, fates.failure), **positions}
-        return problem(503, detail, code, headers=headers, error=detail)
+        return problem(503, detail, code, headers=headers)
     if bad := _bad_lines(fates, numbers):
         first = f"line {bad[0]['line']}: {bad[0]['detail']}"
         more = f" And {len(bad) - 1} more." if len(bad) > 1 else ""
@@ -81,6 +85,6 @@ def _refused(
     request: Request, message: str, errors: list[dict[str, Any]] | None = None, headers: dict[str, str] | None = None
 ) -> Response:
     """400 as InfluxDB 2 and 1 write it: `message` is read by clients of the one, `error` by those of the other."""
-    request.scope["problem"] = INVALID  # for who counts and logs refusals
+    refuse(request.scope, INVALID, message)
     told = {"code": INVALID, "message": message, "error": message, "errors": errors or []}
     return JSONResponse(told, 400, {"Cache-Control": "no-store", **(headers or {})})

@@ -30,6 +30,10 @@ class Bucket:
         """Take so many, more than there are if need be."""
         self._tokens = self.level(now_s) - tokens
 
+    def put_back(self, tokens: int, now_s: float) -> None:
+        """Take them as never taken."""
+        self._tokens = min(self.burst, self.level(now_s) + tokens)
+
     def until_s(self, level: float, now_s: float) -> float:
         """In how many seconds there are so many tokens."""
         return max(0.0, (level - self.level(now_s)) / self.rate)

@@ -1,55 +1,50 @@
 """Where a request may carry a key, and where it may not. Pure.
 
 In `Authorization` as Bearer, or Token as clients of InfluxDB 2 write it, in `X-API-Key`, on the paths of InfluxDB 1 also as the
-password of Basic, and for reading in the page's cookie. Never in the URL: addresses are logged, sent on and remembered.
+password of Basic, and for reading in the page's cookie (`cookies.py`). Never in the URL (`urls.py`).
 A load balancer that verifies clients' certificates says in a header whose they are; whether that is believed is the gate's.
 """
 
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Mapping
-from http.cookies import CookieError, SimpleCookie
+from collections.abc import Iterable
 from typing import Final
-from urllib.parse import parse_qs, unquote
 
+from starlette.types import Scope
+
+from producer_api.keys.cookies import cookie_of, values_of
 from telemetry.errors import Unauthenticated
-from telemetry.keys import KEY_FORM
 
-COOKIE: Final = "__Host-telemetry"
-"""Browsers send it to the host that set it only, over HTTPS only."""
-LOOPBACK_COOKIE: Final = "telemetry"
-"""In its place over plain HTTP to this machine, where browsers would not keep the other."""
 INFLUX_1: Final = frozenset({"/write", "/query"})
 """The paths of InfluxDB 1, whose clients have a user's name and a password."""
+INFLUX: Final = INFLUX_1 | {"/api/v2/write"}
+"""And of InfluxDB 2: where its clients send and ask, which show `error` or `message` of what they are refused."""
 _READS: Final = frozenset({"GET", "HEAD"})
 _SCHEMES: Final = frozenset({"bearer", "token"})
 _SUBJECT: Final = b"x-amzn-mtls-clientcert-subject"
 """An RFC 2253 name (Elastic Load Balancing User Guide, "Mutual authentication with TLS in Application Load Balancer")."""
 _COMMON_NAME: Final = re.compile(r"(?:^|(?<!\\)[,+]) *CN=([^,+]*)", re.IGNORECASE)
-_HOW: Final = "Send it as `Authorization: Bearer …` or `X-API-Key: …`"
+HOW: Final = "Send it as `Authorization: Bearer …` or `X-API-Key: …`"
 
 
-def presented(path: str, method: str, query: bytes, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+def presented(scope: Scope, public_url: str = "") -> str | None:
     """The only credential of a request, whatever it is worth; None where it has none. Raises Unauthenticated.
 
     What it raises never repeats the credential.
     """
-    if (query and KEY_FORM.search(unquote(query.decode("latin-1")))) or KEY_FORM.search(path):
-        raise Unauthenticated(f"A key in the URL is not taken: addresses end up in logs. Make a new key. {_HOW}.", given=True)
-    if query and path in INFLUX_1 and parse_qs(query.decode("latin-1")).get("p"):
-        raise Unauthenticated(
-            f"A password in the URL is not taken: addresses end up in logs. {_HOW}, or as the password of HTTP Basic.",
-            given=True,
-        )
+    path, headers = scope["path"], scope["headers"]
     found: set[str] = set()
+    host = ""
     for name, value in headers:
         if name == b"authorization":
             found.add(_authorized(value.decode("latin-1").strip(), basic=path in INFLUX_1))
         elif name == b"x-api-key":
             found.add(value.decode("latin-1").strip())
-        elif name == b"cookie" and method in _READS:
-            found |= _cookies(value.decode("latin-1"))
+        elif name == b"host":
+            host = value.decode("latin-1")
+    if scope["method"] in _READS and (cookie := cookie_of(scope.get("scheme", "http"), host, public_url)):
+        found |= values_of(cookie, headers)
     if len(found) > 1:
         raise Unauthenticated("Two different credentials were sent: send one.", given=True)
     return next(iter(found), None)
@@ -76,11 +71,3 @@ def _authorized(value: str, *, basic: bool) -> str:
             raise Unauthenticated("Expected user and password in Basic's base 64.", given=True) from None
     taken = "Bearer, Token or Basic" if basic else "Bearer or Token"
     raise Unauthenticated(f"Expected Authorization of the scheme {taken}.", given=True)
-
-
-def _cookies(value: str) -> set[str]:
-    try:
-        cookies: Mapping[str, object] = SimpleCookie(value)
-    except CookieError:  # of somebody else's making
-        return set()
-    return {cookies[name].value for name in (COOKIE, LOOPBACK_COOKIE) if name in cookies}  # type: ignore[attr-defined]

@@ -31,8 +31,12 @@ FOREIGN: Final = "The key is not for this sensor."
 _NEEDS_SENSOR: Final = "The key is for some sensors only: name one of them."
 
 _TRIED_RATE: Final = 10.0
-_TRIED_BURST: Final = 100
-"""Ids unknown to this process that an address may try: whoever can compute a CRC-32 could else have the table asked at will."""
+TRIED_BURST: Final = 1_000
+"""Tries of an address for which the table is asked: whoever can compute a CRC-32 could else have that done at will.
+
+Behind a load balancer many devices share an address: as many first requests of theirs may be in hand. What a good key took is
+put back.
+"""
 _ADDRESSES_MAX: Final = 10_000
 _DAY_S: Final = 24 * 3600
 _SEGMENTS_BEFORE: Final = 3
@@ -44,8 +48,10 @@ log = SparseLog(__name__)
 class Grant:
     """What a request may do with its key."""
 
-    def __init__(self, key: Key, gate: "Gate") -> None:
+    def __init__(self, key: Key, digest: bytes | None, gate: "Gate") -> None:
+        """`digest` is of the secret that opened it; None for a certificate."""
         self.key = key
+        self._digest = digest
         self._gate = gate
 
     def may_write(self, sensor_id: str) -> bool:
@@ -57,8 +63,8 @@ class Grant:
         self._gate.spend(self.key, readings)
 
     def ended(self) -> bool:
-        """Whether the key was revoked or expired meanwhile: for who goes on for long."""
-        return self._gate.ended(self.key)
+        """Whether the key was revoked, expired or got another secret meanwhile: for who goes on for long."""
+        return self._gate.ended(self.key, self._digest)
 
     def rate_headers(self) -> dict[str, str]:
         """What is left of its rate, as draft-ietf-httpapi-ratelimit-headers has it; none where it may send any number."""
@@ -76,10 +82,12 @@ class Gate:
         clock_s: Callable[[], float] = time.monotonic,
         now_s: Callable[[], float] = time.time,
         certificates: bool = False,
+        public_url: str = "",
     ) -> None:
         """With `certificates` a load balancer's word is believed that a client has proved to be the one whose id it names."""
         self._ring = ring
         self._certificates = certificates
+        self._public_url = public_url
         self._note_use = note_use
         self._clock_s = clock_s
         self._now_s = now_s
@@ -92,7 +100,8 @@ class Gate:
     async def admit(self, scope: Scope, rule: Rule) -> Grant:
         """What a request may do. Raises Unauthenticated, NotPermitted, TooFast, KeysUnavailable."""
         assert rule.role  # routes that need none do not come here
-        key = await self._key_of(scope)
+        grant = await self._grant_of(scope)
+        key = grant.key
         if not may(key.role, rule.role):
             raise NotPermitted("insufficient-role", f"The key is for {key.role.value}; this is for {rule.role.value}.")
         if not key.covers_all:
@@ -100,37 +109,53 @@ class Gate:
         if rule.about is About.READINGS and key.rate and (bucket := self._bucket(key)).level(self._clock_s()) <= 0:
             after_s = bucket.until_s(0, self._clock_s())
             raise TooFast(f"The key may send {key.rate:g} readings a second. Nothing was stored.", after_s)
-        return Grant(key, self)
+        return grant
 
-    async def unlock(self, text: str, address: str) -> Key:
-        """The key that a credential is. Raises Unauthenticated, TooFast, KeysUnavailable."""
+    async def unlock(self, text: str, address: str) -> Grant:
+        """What may be done with a credential. Raises Unauthenticated, TooFast, KeysUnavailable."""
         credential, digest = _parsed(text)
         if credential is None:
             raise Unauthenticated(_MISTYPED, given=True)
-        key = await self._find(credential.key_id, address)
-        # A key that is not there is compared as well: it takes no less time than one whose secret is wrong.
-        if not (key or NOBODY).opened_by(digest, self._now_s()) or key is None:
+        key = await self._find(credential.key_id, address, digest)
+        if key is None:
             raise Unauthenticated(_UNKNOWN, given=True)
-        return self._current(key)
+        return Grant(self._current(key), digest, self)
 
-    async def _key_of(self, scope: Scope) -> Key:
-        """The key of a request: one that was sent, or else the one that the client's certificate names."""
+    async def _grant_of(self, scope: Scope) -> Grant:
+        """Of a request's key: one that was sent, or else the one that the client's certificate names."""
         address = scope["client"][0] if scope.get("client") else ""
-        text = presented(scope["path"], scope["method"], scope["query_string"], scope["headers"])
+        text = presented(scope, self._public_url)
         if text is not None:
             return await self.unlock(text, address)
         name = certified(scope["headers"]) if self._certificates else None
         if name is None:
             raise Unauthenticated(_NO_KEY, given=False)
-        key = await self._find(name, address) if ID_FORM.fullmatch(name) else None
+        key = await self._find(name, address, None) if ID_FORM.fullmatch(name) else None
         if key is None:
             raise Unauthenticated(_UNCERTIFIED, given=True)
-        return self._current(key)
+        return Grant(self._current(key), None, self)
 
-    async def _find(self, key_id: str, address: str) -> Key | None:
-        if not self._ring.knows(key_id):
-            self._note_try(address)
-        return await self._ring.get(key_id)
+    async def _find(self, key_id: str, address: str, digest: bytes | None) -> Key | None:
+        """The key that a secret of this digest opens, or by its id alone for who has proved whose it is (None).
+
+        Whether there is no such key or the secret is wrong: the same is asked, compared, counted and remembered, in this order,
+        so that nobody tells one from the other.
+        """
+        if _opens(self._ring.known(key_id), digest, self._now_s()):
+            key = await self._ring.current(key_id)
+            if _opens(key, digest, self._now_s()):
+                return key
+            self._bucket_of(address).take(1, self._clock_s())  # whoever had a key is not refused for others' tries
+        elif self._ring.refused(key_id):
+            return None
+        else:
+            tried = self._take_try(address)
+            key = await self._ring.ask(key_id)  # the secret may be newer than what is known
+            if _opens(key, digest, self._now_s()):
+                tried.put_back(1, self._clock_s())
+                return key
+        self._ring.refuse(key_id)
+        return None
 
     def _current(self, key: Key) -> Key:
         """The same key, whose time is not over; its use is noted."""
@@ -140,10 +165,10 @@ class Gate:
         self._use(key, now_s)
         return key
 
-    def ended(self, key: Key) -> bool:
-        """Whether a key that was let in is no longer to be."""
-        now = self._ring.peek(key.key_id)
-        return now is None or now.expired(self._now_s())
+    def ended(self, key: Key, digest: bytes | None) -> bool:
+        """Whether a key that was let in is no longer to be, or not by this secret."""
+        now, now_s = self._ring.peek(key.key_id), self._now_s()
+        return now is None or now.expired(now_s) or not _opens(now, digest, now_s)
 
     def spend(self, key: Key, readings: int) -> None:
         """Count readings against a key's rate."""
@@ -168,15 +193,20 @@ class Gate:
             bucket = self._buckets[key.key_id] = Bucket(key.rate, key.burst, self._clock_s())
         return bucket
 
-    def _note_try(self, address: str) -> None:
-        now_s = self._clock_s()
-        bucket = self._tried.setdefault(address, Bucket(_TRIED_RATE, _TRIED_BURST, now_s))
-        self._tried.move_to_end(address)
-        while len(self._tried) > _ADDRESSES_MAX:
-            self._tried.popitem(last=False)
+    def _take_try(self, address: str) -> Bucket:
+        """Count a try of an address before the table is asked; from where it was taken. Raises TooFast."""
+        bucket, now_s = self._bucket_of(address), self._clock_s()
         if bucket.level(now_s) < 1:
             raise TooFast("Too many unknown keys were tried from this address.", bucket.until_s(1, now_s))
         bucket.take(1, now_s)
+        return bucket
+
+    def _bucket_of(self, address: str) -> Bucket:
+        bucket = self._tried.setdefault(address, Bucket(_TRIED_RATE, TRIED_BURST, self._clock_s()))
+        self._tried.move_to_end(address)
+        while len(self._tried) > _ADDRESSES_MAX:
+            self._tried.popitem(last=False)
+        return bucket
 
     def _use(self, key: Key, now_s: float) -> None:
         """Note, once a day, that a key is used; nothing waits for it."""
@@ -204,6 +234,11 @@ def _parsed(text: str) -> tuple[Credential | None, bytes]:
     """What a credential says, and the digest of its secret: to compute them takes longer than all else."""
     credential = parse_key(text)
     return credential, credential.digest if credential else b""
+
+
+def _opens(key: Key | None, digest: bytes | None, now_s: float) -> bool:
+    """Whether a key is opened. One that is not there is compared as well: that takes no less time than a wrong secret."""
+    return (digest is None or (key or NOBODY).opened_by(digest, now_s)) and key is not None
 
 
 def _require_covered(key: Key, scope: Scope, about: About) -> None:

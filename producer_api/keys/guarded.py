@@ -7,8 +7,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from producer_api.keys.gate import Gate, Grant
 from producer_api.keys.policy import Rule
-from telemetry.errors import NotPermitted, TooFast, Unauthenticated
-from telemetry.keys import Role
 
 _KEY: Final = "grant"
 _VARY: Final = (b"vary", b"Authorization, X-API-Key, Cookie")
@@ -30,12 +28,7 @@ class Guarded:
             await self._app(scope, receive, send)
             return
         scope["page"] = self._rule.page  # for who answers a refusal
-        try:
-            grant = scope[_KEY] = await gate.admit(scope, self._rule)
-        except (Unauthenticated, NotPermitted, TooFast) as error:
-            if self._rule.role is Role.INGEST:  # whoever sets up a device looks for it there
-                scope["state"]["services"].recent.refuse(scope["path"], str(error))
-            raise
+        grant = scope[_KEY] = await gate.admit(scope, self._rule)
 
         async def send_as_private(message: Message) -> None:
             if message["type"] == "http.response.start":

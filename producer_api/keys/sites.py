@@ -5,7 +5,6 @@ write must not come from another site's page, and nothing is answered under a na
 address (DNS rebinding).
 """
 
-import re
 from collections.abc import Collection
 from ipaddress import ip_address
 from typing import Final
@@ -16,12 +15,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from producer_api.pages.errors import CODES
 from producer_api.problems import problem
+from producer_api.urls import host_of
 from telemetry.settings import Settings
 
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN: Final = frozenset({"same-origin", "none"})
 """Of Sec-Fetch-Site: our own pages, and what a person typed."""
-_HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]*)(?::[0-9]*)?")
 
 
 class Sites:
@@ -57,12 +56,6 @@ class Sites:
         # The Host header is not a page's to choose, and says what the browser takes this server for.
         foreign = origin is not None and origin != self._public_origin and urlsplit(origin).netloc.lower() != host.lower()
         return "other-site" if foreign else None
-
-
-def host_of(netloc: str) -> str:
-    """The host of a Host header or a URL, without its port; what is none stays as it is."""
-    match = _HOST.fullmatch(netloc)
-    return (match[1] if match else netloc).lower().removesuffix(".")
 
 
 def origin_of(url: str) -> str:

@@ -95,8 +95,9 @@ WRITE: Final = Operation(
     answers={
         204: Answer("Every temperature is stored. `X-Stream-Position` names the last in each shard."),
         400: Answer(
-            "Bad lines, which would be refused again; the good ones are stored. A problem, where the body could not be read.",
-            {_JSON: Content(LinesShape), **refusal(400, "invalid-batch").content},
+            "Bad lines, which would be refused again; the good ones are stored. Or a body that cannot be unpacked or a "
+            "`precision` that there is not: nothing is. A problem where it is no HTTP.",
+            {_JSON: Content(LinesShape), **refusal(400, "bad-request").content},
         ),
         413: refusal(413, "content-too-large", more="More bytes or lines than are taken at once; nothing was stored."),
         415: refusal(415, "unsupported-media-type", headers=("Accept-Encoding",)),

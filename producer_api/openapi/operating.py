@@ -111,15 +111,17 @@ BEGIN_SESSION: Final = Operation(
     description="The cookie counts for GET and HEAD only, and is set over HTTPS or to this machine only.",
     body={
         "application/json": Content({"type": "object", "required": ["key"], "properties": {"key": {"type": "string"}}}),
-        "application/x-www-form-urlencoded": Content({"type": "object", "properties": {"key": {"type": "string"}}}),
+        "application/x-www-form-urlencoded": Content(
+            {"type": "object", "properties": {"key": {"type": "string"}, "end": {"type": "string"}}}
+        ),
     },
-    body_description="The key.",
+    body_description="The key. A form with `end` ends the session: forms cannot DELETE.",
     answers={
         **_SESSION_ANSWERS,
         303: Answer("The same, of a form: the pages are there."),
         400: refusal(400, "bad-request", "invalid-reading", more="No JSON object with a key."),
         401: refusal(401, "invalid-key"),
-        403: refusal(403, "plain-http"),
+        403: refusal(403, "plain-http", "insufficient-role"),
         413: refusal(413, "content-too-large"),
         415: refusal(415, "unsupported-media-type", headers=("Accept-Encoding",)),
         429: refusal(429, "too-many-requests", headers=("Retry-After",)),

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from typing import Final, NamedTuple
 
+from telemetry.keys import redacted
 from telemetry.reading import Reading
 
 KEPT: Final = 5
@@ -25,6 +26,8 @@ class Refusal(NamedTuple):
 
     at_us: int
     door: str
+    code: str
+    """Of the problem; none for what was passed over."""
     why: str
 
 
@@ -41,13 +44,18 @@ class Recent:
         """This was stored just now."""
         self.received.append(Received(_now_us(), door, reading))
 
-    def refuse(self, door: str, why: str) -> None:
-        """Something was refused just now. `why` holds no key."""
-        self.refused.append(Refusal(_now_us(), door, why))
+    def refuse(self, door: str, code: str, why: str) -> None:
+        """A request was refused just now, or some of it."""
+        self.refused.append(_refusal(door, code, why))
 
     def ignore(self, door: str, why: str) -> None:
         """Something was passed over just now."""
-        self.ignored.append(Refusal(_now_us(), door, why))
+        self.ignored.append(_refusal(door, "", why))
+
+
+def _refusal(door: str, code: str, why: str) -> Refusal:
+    [told] = redacted([why])  # it may repeat what was sent
+    return Refusal(_now_us(), door, code, told)
 
 
 def _now_us() -> int:

@@ -25,7 +25,7 @@ async def connect(request: Request) -> Response:
         for at_us, door, one in reversed(found.recent.received)
     ]
     refused, ignored = (
-        [(rfc3339(at_us), door, why) for at_us, door, why in reversed(some)]
+        [(rfc3339(at_us), door, code, why) for at_us, door, code, why in reversed(some)]
         for some in (found.recent.refused, found.recent.ignored)
     )
     html = _TEMPLATE.render(

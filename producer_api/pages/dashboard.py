@@ -57,6 +57,7 @@ def _page(request: Request, template: str, seen: Seen, sensor_id: str | None) ->
         version=VERSION,
         view=seen.view,
         sensor_id=sensor_id,
+        signed_in=grant is not None,
         operates=grant is None or grant.key.role is Role.ADMIN,
         **shown(seen, sensor_id),
     )

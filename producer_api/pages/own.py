@@ -27,6 +27,10 @@ _PAGE: Final = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True
 <script type="module" src="static/session.js"></script>
 </head>
 <body>
+<header class="top">
+<p class="name"><a href="./">Telemetry</a></p>
+<form method="post" action="api/session"><button name="end" value="yes">Sign out</button></form>
+</header>
 <main id="main">
 <h1>Sensors</h1>
 <p>Your key is for {{ patterns|join(", ") }}.</p>

@@ -1,9 +1,10 @@
-"""The form that a person fills in who opens a page without a key."""
+"""The form that a person fills in who opens a page without a key, or with one that is not for it."""
 
 from collections.abc import Mapping
 from html import escape
 from typing import Final
 
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 POLICY: Final = (
@@ -17,15 +18,15 @@ _PAGE: Final = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>A key, please – Telemetry</title>
-<link rel="icon" href="static/icon.svg" type="image/svg+xml">
-<link rel="stylesheet" href="static/style.css">
-<script type="module" src="static/session.js"></script>
+<link rel="icon" href="{up}static/icon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="{up}static/style.css">
+<script type="module" src="{up}static/session.js"></script>
 </head>
 <body>
 <main id="main">
 <h1>A key, please</h1>
 <p class="note" id="said" role="status">{note}</p>
-<form id="sign-in" method="post" action="api/session">
+<form id="sign-in" method="post" action="{up}api/session">
 <label>Key <input type="password" name="key" autocomplete="current-password" spellcheck="false" required></label>
 <button type="submit">Open</button>
 </form>
@@ -36,7 +37,8 @@ _PAGE: Final = """<!doctype html>
 """
 
 
-def sign_in_page(note: str, headers: Mapping[str, str]) -> Response:
-    """The page, with what was wrong with the key that came, if one did."""
+def sign_in_page(request: Request, status: int, note: str, headers: Mapping[str, str]) -> Response:
+    """The page in place of what was asked for, with what was wrong with the key that came, if one did."""
+    up = "../" * (request.scope["path"].count("/") - 1)
     given = {"Content-Security-Policy": POLICY, "Cache-Control": "no-store", **headers}
-    return HTMLResponse(_PAGE.format(note=escape(note)), 401, given)
+    return HTMLResponse(_PAGE.format(note=escape(note), up=up), status, given)

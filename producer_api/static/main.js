@@ -252,6 +252,7 @@ function follow(form, { replace }) {
 }
 
 document.addEventListener("submit", (event) => {
+  if (event.target.method !== "get") return; // it asks for nothing, and leads on by itself
   event.preventDefault();
   follow(event.target, { replace: false });
 });

@@ -3,7 +3,7 @@
 const said = document.getElementById("said");
 
 async function signIn(key) {
-  const answer = await fetch("api/session", {
+  const answer = await fetch(document.getElementById("sign-in")?.action ?? "api/session", {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify({ key }),

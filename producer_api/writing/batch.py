@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from producer_api.doors.points import TELEGRAF_METRIC, reading_of_metric
+from producer_api.operating.requests import refuse, refuse_some
 from producer_api.problems import UNAVAILABLE, come_back_s
 from producer_api.services import services
 from producer_api.writing.bodies import media_type
@@ -73,7 +74,11 @@ async def record_batch(request: Request) -> Response:
     fates = await store_all(request, DOOR, partial(_readings, form, services(request).settings))
     shape = await _tell(fates)
     body = _ENCODER.encode(shape) + b"\n"
+    if shape.refused:
+        first = next(one for one in shape.results if isinstance(one, RefusedShape))
+        refuse_some(request.scope, "invalid-reading", _told(first, shape.refused))
     if fates.failure:
+        refuse(request.scope, *UNAVAILABLE[fates.failure])
         return Response(body, 503, {"Retry-After": come_back_s(request, fates.failure)}, "application/json")
     return Response(body, 207 if shape.refused else 200, media_type="application/json")
 
@@ -101,6 +106,11 @@ async def _tell(fates: Fates) -> BatchShape:
     return BatchShape(
         counts[StoredShape], counts[RefusedShape], counts[UnknownShape], counts[IgnoredShape], fates.after, results
     )
+
+
+def _told(first: RefusedShape, refused: int) -> str:
+    texts = "; ".join(f"{name}: {text}" for name, text in first.message.items())
+    return f"reading {first.index}: {texts}{f' And {refused - 1} more.' if refused > 1 else ''}"
 
 
 def _result(index: int, fate: Fate) -> _Result:

@@ -89,7 +89,6 @@ async def store_one(request: Request, reading: Reading, door: str, now_us: int) 
         grant.spend(1)
         if not grant.may_write(reading.sensor_id):
             found.outcomes.reading(door, Outcome.REFUSED)
-            found.recent.refuse(door, FOREIGN)
             raise NotPermitted("foreign-sensor", FOREIGN)
     found.stream.require_ours()
     place = found.stream.place
@@ -116,7 +115,6 @@ def refuse_one(request: Request, door: str, said: InvalidReading | Ignored) -> N
         found.recent.ignore(door, said.why)
     else:
         found.outcomes.reading(door, Outcome.REFUSED)
-        found.recent.refuse(door, str(said))
     if grant := grant_of(request.scope):
         grant.spend(1)
 
@@ -186,7 +184,6 @@ async def _learn(decisions: Iterable[_Decision], door: Door, found: Services, pl
         item: Fate
         if isinstance(decision, InvalidReading):
             item, outcome = decision, Outcome.REFUSED
-            found.recent.refuse(door.name, str(decision))
         elif isinstance(decision, Ignored):
             item, outcome = decision, Outcome.IGNORED
             found.recent.ignore(door.name, decision.why)

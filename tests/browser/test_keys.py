@@ -73,6 +73,18 @@ def test_a_person_signs_in_and_stays_so(pages: Pages, keyed: Server, new: New) -
     assert (cookie["name"], cookie["httpOnly"], cookie["sameSite"]) == ("telemetry", True, "Lax")
 
 
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_person_signs_out_by_keyboard(pages: Pages, keyed: Server, new: New, *, scripts: bool) -> None:
+    """With and without scripts; the cookie is gone, and the form is there again."""
+    page = pages.open(keyed.url, scripts=scripts, wait=False)
+    sign_in(page, new(Role.READ))
+    settles(page, lambda: page.get_by_role("button", name="Sign out").is_visible())
+    page.get_by_role("button", name="Sign out").focus()
+    page.keyboard.press("Enter")
+    settles(page, lambda: page.get_by_role("heading", name="A key, please").is_visible())
+    assert not page.context.cookies()
+
+
 def test_without_scripts_the_form_does_it_too(pages: Pages, keyed: Server, new: New) -> None:
     """It is a form like any other."""
     page = pages.open(keyed.url, scripts=False)

@@ -54,6 +54,8 @@ async def test_what_came_in_last_is_shown_and_why_the_rest_did_not(kinesis: Fake
         assert page.status_code == 200
         assert re.findall(r"<td>&lt;b&gt;(\d)</td>", page.text) == ["6", "5", "4", "3", "2"]
         assert "temperature: Expected a number in degrees Celsius. e.g. 18.7" in page.text
+        assert '<a href="docs/errors/invalid-reading">invalid-reading</a>: The reading was refused: ' in page.text
+        assert '<td>POST /write</td><td><a href="docs/errors/invalid-lines">' in page.text
         assert "No temperature: " in page.text
         assert "<td>write</td>" in page.text
         assert "<b>" not in page.text

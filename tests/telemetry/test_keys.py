@@ -95,6 +95,15 @@ def test_other_patterns_are_refused(text: str) -> None:
         parse_pattern(text)
 
 
+@pytest.mark.parametrize("text", ["room 1 *", "room 1 * ", "room\t*", "room\u00a0*", "\u3000 a *"])
+def test_a_beginning_ends_with_no_blank(text: str) -> None:
+    """`room 1 *` would be kept as `room 1*`, which is for `room 10` as well."""
+    with pytest.raises(ValueError, match="Expected no blank before the \\*"):
+        parse_pattern(text)
+    assert parse_pattern("room 1*") == "room 1*"
+
+
 def test_texts_are_told_without_the_keys_in_them() -> None:
     """Which keys they were still can be seen."""
-    assert redacted([f"GET /?key={MADE.text}&x", "no key"]) == ["GET /?key=tlm_AbCdEf01_…&x", "no key"]
+    texts = [f"GET /?key={MADE.text}&x", f"not '{MADE.text[:32]}'", MADE.text[:14], "no key"]
+    assert redacted(texts) == ["GET /?key=tlm_AbCdEf01_…&x", "not 'tlm_AbCdEf01_…'", "tlm_AbCdEf01_…", "no key"]

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from typing import Any
 
+from telemetry.keys import Credential
+
 PROGRAM = """
 import logging, threading
 import structlog
@@ -46,6 +48,27 @@ def test_every_line_is_a_json_object_with_time_level_and_context() -> None:
     assert lines[0]["shard_id"] == "shard-1"
     assert lines[0]["name_"] == "Dach 東\nzwei Zeilen"
     assert "ZeroDivisionError" in lines[3]["exception"]
+
+
+def test_no_line_holds_a_key() -> None:
+    """Whatever it repeats: a field, what another library says, or what an exception is about. Which key it was is told."""
+    key = Credential("AbCdEf01", "0123456789ABCDEFGHIJabcdefghij").text
+    program = f"""
+import logging
+import structlog
+from telemetry.logs import configure_logs
+
+configure_logs("info", key="{key}")
+structlog.get_logger().info("ours", path="/?p={key}", lines=["{key}"])
+logging.getLogger("theirs").warning("%s", "{key}")
+try:
+    raise ValueError("{key}")
+except ValueError:
+    structlog.get_logger().exception("failed")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert "0123456789" not in done.stderr
+    assert [json.loads(line)["key"] for line in done.stderr.splitlines()] == ["tlm_AbCdEf01_…"] * 3
 
 
 def test_lines_below_the_level_are_left_out() -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from socket import socket
 from threading import Event, Thread
 from types import SimpleNamespace
@@ -15,13 +16,10 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn import Config, Server
 
-from producer_api.app import ERRORS, ROUTES
-from producer_api.envelope import Envelope
+from producer_api.app import ERRORS, ROUTES, around
 from producer_api.keys.gate import Gate
-from producer_api.keys.sites import Sites
 from producer_api.operating.outcomes import Outcomes
 from producer_api.operating.recent import Recent
-from producer_api.operating.requests import Observed
 from producer_api.outage import Outage
 from producer_api.writing.sending import Turns
 from telemetry.events import decode_event
@@ -71,8 +69,7 @@ async def made(
             turns=Turns(),
             readiness={},
         )
-        sites = Sites(Starlette(routes=routes, exception_handlers=ERRORS), settings)
-        inner = Envelope(Observed(sites, outcomes, lambda *_: None))
+        inner = around(Starlette(routes=routes, exception_handlers=ERRORS), settings, outcomes, lambda *_: None)
 
         async def app(scope: Scope, receive: Receive, send: Send) -> None:
             await inner({**scope, "state": {"services": services}}, receive, send)
@@ -81,9 +78,10 @@ async def made(
 
 
 @asynccontextmanager
-async def asking(kinesis: FakeKinesis, *, url: str = URL, **more: Any) -> AsyncIterator[Asked]:
-    """A client of such routes."""
-    async with made(kinesis, **more) as (app, services), Asked(transport=httpx.ASGITransport(app), base_url=url) as client:
+async def asking(kinesis: FakeKinesis, *, url: str = URL, raises: bool = True, **more: Any) -> AsyncIterator[Asked]:
+    """A client of such routes; what fails in them `raises`, or else is answered as by a server."""
+    transport = partial(httpx.ASGITransport, raise_app_exceptions=raises)
+    async with made(kinesis, **more) as (app, services), Asked(transport=transport(app), base_url=url) as client:
         client.outcomes, client.recent = services.outcomes, services.recent
         yield client
 

@@ -7,9 +7,14 @@ from typing import Any
 import httpx
 import pytest
 
+from producer_api.doors.write import DOOR
+from producer_api.guard import Guard, Limits
+from producer_api.operating.outcomes import Outcomes
+from telemetry.keys import Role
 from telemetry.reading import Reading
 from tests.producer_api.doors.app import Asked, asking, stored
 from tests.producer_api.fakes import FakeKinesis, refused_with, store_but_time_out
+from tests.producer_api.keys.entrance import entrance
 from tests.producer_api.test_writer import scenario
 
 AT_NS = 1_732_545_600_000_000_000
@@ -151,8 +156,46 @@ async def test_more_than_5000_lines_or_4_mebibytes_are_413(kinesis: FakeKinesis)
         assert (await post(client, "m v=1\n" * 5001)).status_code == 413
         assert (await post(client, "#" * (4 * 1024 * 1024))).status_code == 204
         assert (await post(client, "#" * (4 * 1024 * 1024 + 1))).status_code == 413
+
+
+@scenario
+async def test_a_body_that_cannot_be_unpacked_is_told_as_bad_lines_are(kinesis: FakeKinesis) -> None:
+    """Its client shows what it shows of these."""
+    async with asking(kinesis) as client:
         answer = await post(client, b"no gzip", **{"Content-Encoding": "gzip"})
-        assert (answer.status_code, answer.json()["code"]) == (400, "invalid-batch")
+        told = answer.json()
+        assert (answer.status_code, answer.headers["content-type"]) == (400, "application/json")
+        assert (told["code"], told["errors"], told["error"]) == ("invalid-lines", [], told["message"])
+        assert told["error"].startswith("Expected a body in gzip, as Content-Encoding says")
+
+
+@scenario
+async def test_every_refusal_has_what_clients_of_influxdb_show(kinesis: FakeKinesis) -> None:
+    """The text as `error` and as `message`, whoever refuses; elsewhere a problem has no `error`."""
+    refusals: list[tuple[str, dict[str, Any], int]] = [
+        ("POST", {"content": "x" * (DOOR.body_bytes_max + 1)}, 413),
+        ("POST", {"content": "m v=1\n" * (DOOR.items_max + 1)}, 413),
+        ("POST", {"content": "x", "headers": {"Content-Encoding": "br"}}, 415),
+        ("POST", {"content": "x", "headers": {"Sec-Fetch-Site": "cross-site"}}, 403),
+        ("PUT", {}, 405),
+        ("POST", {"content": "nonsense"}, 400),
+    ]
+    keyed: list[tuple[dict[str, str], int]] = []
+    async with asking(kinesis) as client, entrance(kinesis) as (guarded, made):
+        for path in ("/write", "/api/v2/write"):
+            answers = [(await client.request(method, path, **more), status) for method, more, status in refusals]
+            few = made.table.make("few", Role.INGEST, rate=1.0, burst=1)
+            keyed = [({}, 401), ({"X-API-Key": few[:-1]}, 401), ({"X-API-Key": made.table.make("read", Role.READ)}, 403)]
+            keyed += [({"X-API-Key": few}, 204 if path == "/write" else 429)]
+            answers += [(await guarded.post(path, content=GOOD, headers=headers), status) for headers, status in keyed]
+            for answer, status in answers:
+                assert answer.status_code == status
+                if status != 204:
+                    told = answer.json()
+                    assert told["error"] == told["message"] == told.get("detail", told["error"])
+                    assert told["error"]
+        assert "error" not in (await client.get("/nothing")).json()
+        assert "error" in (await client.put("/query")).json()
 
 
 @scenario
@@ -185,6 +228,14 @@ async def test_every_database_is_there(kinesis: FakeKinesis) -> None:
             for refused in ("SELECT 1", "", ";", "DROP DATABASE x", "SHOW DATABASES; DROP DATABASE x", "SHOWS"):
                 answer = await ask(refused)
                 assert (answer.status_code, list(answer.json())) == (400, ["error"])
+
+
+@pytest.mark.parametrize(("begun", "told"), [({"path": "/write"}, True), ({"path": "/api/stats"}, False), ({}, False)])
+def test_a_refusal_before_the_routes_has_it_as_well(begun: dict[str, str], told: bool) -> None:
+    """Of a body that takes too long, or a head that never ends."""
+    guard = Guard(Limits(1, 1, 1, 1), Outcomes())
+    members, _ = guard.refused(408, "The body took too long.", {"headers": [], **begun}, "")
+    assert members.get("error") == ("The body took too long." if told else None)
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT"])

@@ -24,16 +24,23 @@ READS = (Role.READ, Role.ADMIN)
 class Entrance:
     """Keys, a clock, and the gate that they open."""
 
-    def __init__(self, *, certificates: bool = False) -> None:
+    def __init__(self, *, certificates: bool = False, public_url: str = "") -> None:
         self.table, self.clock = MemoryTable(), Clock()
         ring = Ring(self.table.find, self.clock)
-        self.gate = Gate(ring, self.table.note_use, clock_s=self.clock, now_s=self.clock, certificates=certificates)
+        self.gate = Gate(
+            ring,
+            self.table.note_use,
+            clock_s=self.clock,
+            now_s=self.clock,
+            certificates=certificates,
+            public_url=public_url,
+        )
 
 
 @asynccontextmanager
 async def entrance(kinesis: FakeKinesis, *, certificates: bool = False, **more: Any) -> AsyncIterator[tuple[Asked, Entrance]]:
     """A client of an API with keys."""
-    made = Entrance(certificates=certificates)
+    made = Entrance(certificates=certificates, public_url=more.get("public_url", ""))
     async with asking(kinesis, gate=made.gate, routes=[_stub(route) for route in ROUTES], **more) as client:
         yield client, made
 

@@ -22,3 +22,13 @@ def test_it_may_be_overdrawn_and_then_takes_as_long() -> None:
     assert bucket.level(10) == pytest.approx(0)
     assert bucket.until_s(10, 10) == pytest.approx(5)
     assert bucket.until_s(0, 11) == 0
+
+
+def test_what_is_put_back_was_never_taken() -> None:
+    """It fills meanwhile, and is no fuller for it."""
+    bucket = Bucket(2, 10, 0)
+    bucket.take(4, 0)
+    bucket.put_back(1, 0)
+    assert bucket.level(0) == 7
+    bucket.put_back(4, 1)
+    assert bucket.level(1) == 10

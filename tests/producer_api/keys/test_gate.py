@@ -9,7 +9,9 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from producer_api.keys.gate import TRIED_BURST
 from producer_api.keys.policy import POLICY
+from telemetry.errors import TooFast, Unauthenticated
 from telemetry.keys import Credential, Role
 from tests.producer_api.doors.app import Asked, stored
 from tests.producer_api.fakes import FakeKinesis
@@ -19,6 +21,7 @@ from tests.producer_api.test_writer import scenario
 from tests.tidy.tree import ROOT
 
 AT = "2026-03-01T12:00:00Z"
+LOCAL = "http://127.0.0.1:8080"
 OWN, FOREIGN = "hall-1", "cellar-1"
 STRANGER = Credential("stranger", "x" * 30).text
 
@@ -67,6 +70,18 @@ async def status(client: Asked, request: tuple[str, str, dict[str, Any]], **head
     return answer.status_code
 
 
+async def tried(made: Entrance, text: str, header: str = "x-api-key") -> int:
+    """What a key is answered at the gate, from the address that all share."""
+    scope = {"path": "/api/stats", "method": "GET", "query_string": b"", "client": ("127.0.0.1", 1)}
+    try:
+        await made.gate.admit({**scope, "headers": [(header.encode(), text.encode())]}, POLICY["/api/stats"])
+    except Unauthenticated:
+        return 401
+    except TooFast:
+        return 429
+    return 200
+
+
 async def table_of(client: Asked, made: Entrance) -> list[list[str]]:
     """Every route with every kind of key."""
     keys = made.table
@@ -106,7 +121,7 @@ def test_every_route_with_every_kind_of_key_is_answered_as_the_document_shows() 
 
     @scenario
     async def look(kinesis: FakeKinesis) -> None:
-        async with entrance(kinesis) as (client, made):
+        async with entrance(kinesis, url=LOCAL) as (client, made):
             rows = await table_of(client, made)
         lines = ["| " + " | ".join(row) + " |" for row in rows]
         lines.insert(1, "|" + "---|" * len(rows[0]))
@@ -275,14 +290,41 @@ async def test_unknown_keys_are_tried_so_often_and_no_oftener(kinesis: FakeKines
     async with entrance(kinesis) as (client, made):
         known = {"X-API-Key": made.table.make("read", Role.READ)}
         assert (await client.get("/api/stats", headers=known)).status_code == 200
-        answers = []
-        for number in range(120):
-            text = Credential(f"{number:08}", "x" * 30).text
-            answers.append((await client.get("/api/stats", headers={"X-API-Key": text})).status_code)
-        assert set(answers[:90]) == {401}
-        assert answers[-1] == 429
-        assert made.table.reads <= 102
+        strangers = [Credential(f"{number:08}", "x" * 30).text for number in range(TRIED_BURST + 5)]
+        answers = [await tried(made, text) for text in strangers]
+        assert answers == [401] * TRIED_BURST + [429] * 5
+        assert made.table.reads == 1 + TRIED_BURST
         assert (await client.get("/api/stats", headers=known)).status_code == 200
+        made.clock.now_s += 0.3
+        assert [await tried(made, Credential(f"new{number:05}", "x" * 30).text) for number in range(4)] == [401] * 3 + [429]
+
+
+@scenario
+async def test_a_good_key_costs_its_address_no_try(kinesis: FakeKinesis) -> None:
+    """All devices behind a load balancer share one; nor does a certificate's key, or one that has expired."""
+    async with entrance(kinesis, certificates=True) as (client, made):
+        texts = [made.table.make(f"{number:08}", Role.READ) for number in range(TRIED_BURST + 5)]
+        assert {await tried(made, text) for text in texts} == {200}
+        expired = [made.table.make(f"x{number:07}", Role.READ, expires_s=1) for number in range(TRIED_BURST + 5)]
+        assert {await tried(made, text) for text in expired} == {401}
+        for number in range(TRIED_BURST + 5):
+            made.table.make(f"c{number:07}", Role.READ)
+        named = [f"CN=c{number:07}" for number in range(TRIED_BURST + 5)]
+        assert {await tried(made, name, "x-amzn-mtls-clientcert-subject") for name in named} == {200}
+        assert (await client.get("/api/stats", headers={"X-API-Key": STRANGER})).status_code == 401
+
+
+@scenario
+async def test_as_many_first_requests_may_be_in_hand_as_an_address_may_try(kinesis: FakeKinesis) -> None:
+    """A fleet's after a start: none is told to wait."""
+    async with entrance(kinesis) as (_, made):
+        made.table.held.clear()
+        texts = [made.table.make(f"{number:08}", Role.READ) for number in range(TRIED_BURST)]
+        waiting = [asyncio.create_task(tried(made, text)) for text in texts]
+        await asyncio.wait(waiting, timeout=0)
+        assert await tried(made, STRANGER) == 429
+        made.table.held.set()
+        assert set(await asyncio.gather(*waiting)) == {200}
 
 
 @scenario
@@ -340,7 +382,7 @@ async def test_whoever_sets_up_a_device_sees_why_its_key_is_refused(kinesis: Fak
     async with entrance(kinesis) as (client, _):
         await client.put("/api/temperature", json=reading(OWN), headers={"X-API-Key": STRANGER})
         [refusal] = client.recent.refused
-        assert refusal.door == "/api/temperature"
+        assert (refusal.door, refusal.code) == ("PUT /api/temperature", "invalid-key")
         assert "no such key" in refusal.why
         assert "x" * 30 not in refusal.why
 
@@ -349,7 +391,7 @@ async def test_whoever_sets_up_a_device_sees_why_its_key_is_refused(kinesis: Fak
 async def test_no_secret_is_in_a_log_line_or_a_metric(kinesis: FakeKinesis) -> None:
     """Whatever is done with a key, good or bad; only its id may be seen."""
     with capture_logs() as logs:
-        async with entrance(kinesis) as (client, made):
+        async with entrance(kinesis, url=LOCAL) as (client, made):
             made.table.make("ingest", Role.INGEST, "hall-*")
             rows = await table_of(client, made)
             text = made.table.make("admin", Role.ADMIN)
@@ -378,3 +420,23 @@ async def test_who_listens_learns_that_the_key_was_revoked(kinesis: FakeKinesis)
         assert not grant.ended()
         await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()}, timeout=5)
         assert grant.ended()
+
+
+@scenario
+async def test_who_listens_by_a_secret_that_is_changed_goes_on_for_its_grace(kinesis: FakeKinesis) -> None:
+    """And no longer; who has the new one does, and so does a certificate, which has none."""
+    async with entrance(kinesis, certificates=True) as (_, made):
+        scope = {"path": "/api/live", "method": "GET", "query_string": b"", "client": None}
+        old = made.table.make("read", Role.READ)
+        new = Credential("read0000", "y" * 30)
+        admitted = []
+        for header, text in (("x-api-key", old), ("x-amzn-mtls-clientcert-subject", "CN=read0000"), ("x-api-key", new.text)):
+            if text == new.text:
+                made.table.rotate(made.table.keys["read0000"], new.digest, int(made.clock()) + 20)
+            headers = [(header.encode(), text.encode())]
+            admitted.append(await made.gate.admit({**scope, "headers": headers}, POLICY["/api/live"]))
+        assert [grant.ended() for grant in admitted] == [False, False, False]
+        made.clock.now_s += 19
+        assert [grant.ended() for grant in admitted] == [False, False, False]
+        made.clock.now_s += 1
+        assert [grant.ended() for grant in admitted] == [True, False, False]

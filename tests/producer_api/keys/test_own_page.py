@@ -29,6 +29,7 @@ def test_it_lists_what_the_patterns_name_with_links() -> None:
     html = page({"hall-": ["hall-1", "hall-2"]}, "cellar", "hall-*", "hall-2")
     assert re.findall(r'<a href="sensor\?sensorId=([^"]+)">', html) == ["cellar", "hall-1", "hall-2"]
     assert "There are more" not in html
+    assert '<button name="end"' in html
 
 
 def test_more_than_fit_are_said_to_be_there_and_ids_are_no_markup() -> None:

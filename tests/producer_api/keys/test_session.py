@@ -1,6 +1,8 @@
 """A person's key in a cookie: set over HTTPS or to this machine, unreadable for scripts, good for reading only."""
 
+import re
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 
@@ -31,8 +33,10 @@ def test_a_key_becomes_a_cookie(url: str, more: dict[str, Any], name: str, secur
             key = made.table.make("read", Role.READ)
             answer = await client.post(PATH, json={"key": f" {key} "})
             assert answer.status_code == 204
-            cookie = answer.headers["set-cookie"]
+            other, cookie = answer.headers.get_list("set-cookie")
             assert cookie.startswith(f"{name}={key};")
+            assert "max-age=0" in other.lower()
+            assert {other.partition("=")[0], name} == {"telemetry", "__Host-telemetry"}
             parts = set(cookie.lower().split("; "))
             assert {"httponly", "path=/", "samesite=lax", "max-age=2592000"} <= parts
             assert ("secure" in parts) is secure
@@ -51,7 +55,7 @@ async def test_it_lasts_no_longer_than_its_key(kinesis: FakeKinesis) -> None:
     async with entrance(kinesis, url=LOCAL) as (client, made):
         key = made.table.make("read", Role.READ, expires_s=int(made.clock.now_s) + 60)
         answer = await client.post(PATH, json={"key": key})
-        assert "max-age=0" in answer.headers["set-cookie"].lower()
+        assert "max-age=0" in answer.headers.get_list("set-cookie")[1].lower()
 
 
 @scenario
@@ -116,3 +120,73 @@ async def test_where_keys_are_off_there_is_nothing_to_begin(kinesis: FakeKinesis
     async with asking(kinesis, url=LOCAL) as client:
         answer = await client.post(PATH, json={"key": "anything"})
         assert (answer.status_code, "set-cookie" in answer.headers) == (204, False)
+
+
+@scenario
+async def test_a_key_that_opens_no_page_begins_no_session(kinesis: FakeKinesis) -> None:
+    """A person would be stuck with it for thirty days; the form says so in words."""
+    async with entrance(kinesis, url=LOCAL) as (client, made):
+        key = made.table.make("ingest", Role.INGEST)
+        answer = await client.post(PATH, json={"key": key})
+        assert (answer.status_code, answer.json()["code"]) == (403, "insufficient-role")
+        by_form = await client.post(PATH, data={"key": key})
+        assert (by_form.status_code, by_form.headers["content-type"]) == (403, "text/html; charset=utf-8")
+        for told in (answer, by_form):
+            assert "The key is to send readings with, and opens no page" in told.text
+            assert "set-cookie" not in told.headers
+        for role in (Role.READ, Role.ADMIN):
+            assert (await client.post(PATH, json={"key": made.table.make(role.value, role)})).status_code == 204
+
+
+@scenario
+async def test_whoever_may_not_see_a_page_is_shown_the_form_and_why(kinesis: FakeKinesis) -> None:
+    """Another key may do; a program that asks for no page is told as ever."""
+    async with entrance(kinesis, url=LOCAL) as (client, made):
+        some = {"Cookie": f"telemetry={made.table.make('some', Role.READ, 'hall-*')}"}
+        for path, code, words in (
+            ("/connect", "insufficient-role", "The key is for read; this is for admin."),
+            ("/sensor?sensorId=cellar-1", "foreign-sensor", "The key is not for this sensor."),
+        ):
+            answer = await client.get(path, headers=some)
+            assert answer.status_code == 403
+            assert answer.headers["www-authenticate"] == 'Bearer realm="telemetry", error="insufficient_scope"'
+            assert words in answer.text
+            assert '<form id="sign-in"' in answer.text
+            assert client.outcomes.refused[code] == 1
+        assert (await client.get("/api/status", headers=some)).json()["code"] == "insufficient-role"
+
+
+@scenario
+async def test_the_form_leads_to_the_same_places_from_wherever_it_is_shown(kinesis: FakeKinesis) -> None:
+    """Below the path at which a proxy may have put us, so relatively."""
+    async with entrance(kinesis, url=LOCAL) as (client, _):
+        for shown in (
+            await client.get("/"),
+            await client.get("/sensor?sensorId=a"),
+            await client.post(PATH, data={"key": "x"}),
+        ):
+            assert shown.status_code == 401
+            [action] = re.findall(r' action="([^"]+)"', shown.text)
+            assert urljoin(str(shown.url), action) == f"{LOCAL}{PATH}"
+            links = re.findall(r' (?:href|src)="([^"]+)"', shown.text)
+            assert len(links) == 3
+            for link in links:
+                assert (await client.get(urljoin(str(shown.url), link))).status_code == 200
+
+
+@scenario
+async def test_a_form_ends_a_session_and_only_one_of_ours(kinesis: FakeKinesis) -> None:
+    """A page has it who came with a key, and no other; it leads to the form to sign in."""
+    async with entrance(kinesis, url=LOCAL) as (_, made), asking(kinesis, url=LOCAL, gate=made.gate) as client:
+        await client.post(PATH, json={"key": made.table.make("admin", Role.ADMIN)})
+        page = await client.get("/connect")
+        form = '<form method="post" action="api/session"><button name="end" value="yes">Sign out</button></form>'
+        assert (page.status_code, form in page.text) == (200, True)
+        foreign = await client.post(PATH, data={"end": "yes"}, headers={"Sec-Fetch-Site": "cross-site"})
+        assert (foreign.status_code, "set-cookie" in foreign.headers) == (403, False)
+        ended = await client.post(PATH, data={"end": "yes"})
+        assert (ended.status_code, ended.headers["location"]) == (303, "../")
+        assert all("max-age=0" in cookie.lower() for cookie in ended.headers.get_list("set-cookie"))
+        assert (await client.get("/connect")).status_code == 401
+    async with asking(kinesis, url=LOCAL) as client:
+        assert "Sign out" not in (await client.get("/connect")).text

@@ -5,7 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
-from producer_api.keys.sites import host_of, is_ours
+from producer_api.keys.sites import is_ours
+from producer_api.urls import host_of
 from telemetry.keys import Role
 from tests.producer_api.doors.app import asking, stored
 from tests.producer_api.fakes import FakeKinesis

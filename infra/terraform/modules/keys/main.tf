@@ -5,7 +5,7 @@ resource "aws_secretsmanager_secret" "this" {
   #checkov:skip=CKV_AWS_149:Encrypted with the account's own key for Secrets Manager; a key of ours is one more way to be locked out
   #checkov:skip=CKV2_AWS_57:A key gets another secret by `telemetry keys rotate`, which lets the old one open for a while
   for_each = merge(
-    { admin-key = "The first key for admin: with it a person makes all others" },
+    { admin-key = "The first key for admin: with it a person reads everything" },
     { for on in [var.canary] : "canary-keys" => "What the canary stores and asks with" if on },
   )
 
