@@ -8,11 +8,13 @@ from archive.meta import State, Tail, parse_state
 from archive.names import (
     LOG,
     START,
+    STATE,
     behind_folder,
     behind_shard,
     parse_key,
     shard_prefix,
     state_key,
+    state_prefix,
     stream_of,
     stream_prefix,
 )
@@ -68,14 +70,25 @@ def reached(target: Target, created: str, created_ms: int, shard: Shard, listed:
 
 
 def archived_streams(target: Target) -> list[str]:
-    """When the streams were created of which there are chains, in that order. What others put beside them is passed over."""
-    found: list[str] = []
-    after = ""
-    while key := next(iter(target.list_after(LOG, after)), None):
-        if created := stream_of(key):
-            found.append(created)
-        after = behind_folder(key)
+    """When the streams were created that were archived, in that order: also those that were only looked at.
+
+    Their numbers in the log are their places here, so what others put beside them is passed over.
+    """
+    found: set[str] = set()
+    for root in (LOG, STATE):
+        after = ""
+        while key := next(iter(target.list_after(root, after)), None):
+            if created := stream_of(key):
+                found.add(created)
+            after = behind_folder(key)
     return sorted(found, key=float)
+
+
+def states(target: Target, created: str) -> dict[str, State]:
+    """What was last seen of a stream's shards, by Kinesis's ids. Raises ArchiveUnreadable."""
+    prefix = state_prefix(created)
+    read = ((name, target.get_state(name)) for name in target.list_after(prefix))
+    return {name.removeprefix(prefix): parse_state(data, name) for name, data in read if data is not None}
 
 
 def archived_shards(target: Target, created: str) -> list[str]:

@@ -44,6 +44,8 @@ class ShardArchiver:
         """Set from outside: what is held is put after the next page."""
         self.stop_ms: int | None = None
         """Set from outside, milliseconds since 1970: the tip of then is still archived, and that is all."""
+        self.stream_ends = False
+        """Set from outside with a page that is over: so is the stream, and no shard follows this one."""
 
     @property
     def held_bytes(self) -> int:
@@ -134,7 +136,7 @@ class ShardArchiver:
         self._position = self._position._replace(tip_seen_ms=page.asked_ms)
         if self._draft is None and page.asked_ms - self._noted_ms >= self._state_every_ms:
             self._noted_ms = page.asked_ms
-            state = State.of(self._position.after, self._key, page.asked_ms)
+            state = State.of(self._position.after, self._key, page.asked_ms, self._shard)
             yield from ask(lambda world: world.note(state))
 
     def _end_or_look_again(self) -> Steps[None]:
@@ -158,7 +160,7 @@ class ShardArchiver:
         draft, self._draft = self._draft, None
         self.hurried = False
         self._key = key = object_key(self._created, self._shard.shard_id, draft.after)
-        tail, data = draft.finish(shard_end=shard_end)
+        tail, data = draft.finish(shard_end=shard_end, stream_end=shard_end and self.stream_ends)
         if (yield from ask(lambda world: world.put(Finished(key, data, tail, draft.gap)))):
             self._ended = shard_end
             return True
