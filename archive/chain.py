@@ -39,12 +39,12 @@ class ChainEnd(NamedTuple):
         return max(arrived_ms, instant_ms(self.state.tip_seen_at) if self.state else 0)
 
 
-def chain_end(target: Target, created: str, shard_id: str) -> ChainEnd:
-    """The end of a shard's chain. Raises ArchiveUnreadable."""
+def chain_end(target: Target, created: str, shard_id: str, known: str | None = None) -> ChainEnd:
+    """The end of a shard's chain, of which an object may be known. Raises ArchiveUnreadable."""
     name = state_key(created, shard_id)
     data = target.get_state(name)
     state = None if data is None else parse_state(data, name)
-    key = _last_key(target, shard_prefix(created, shard_id), state.last_key if state else None)
+    key = _last_key(target, shard_prefix(created, shard_id), max(known or "", (state and state.last_key) or ""))
     return ChainEnd(key, None if key is None else _tail(target, key), state)
 
 
@@ -104,10 +104,10 @@ def first_objects(target: Target, created: str) -> Iterator[str]:
         after = behind_shard(created, parse_key(key).shard_id)
 
 
-def _last_key(target: Target, prefix: str, hint: str | None) -> str | None:
+def _last_key(target: Target, prefix: str, hint: str) -> str | None:
     """The last name with the prefix. The hint, a name, may be behind; what it names may be missing in a copy."""
     last: str | None = None
-    if hint and hint.startswith(prefix):
+    if hint.startswith(prefix):
         last = max(target.list_after(prefix, hint[:-1]), default=None)
     return last or max(target.list_after(prefix), default=None)
 

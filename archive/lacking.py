@@ -17,4 +17,14 @@ def may_lack_shards(shards: Collection[Shard], was_followed: Callable[[str], boo
     known = {shard.shard_id for shard in shards}
     parents = {parent for shard in shards for parent in shard.parents if number_of(parent) == number_of(shard.shard_id)}
     last = [shard for shard in shards if shard.shard_id not in parents and not was_followed(shard.shard_id)]
-    return not parents <= known or sum(shard.last_hash_key - shard.first_hash_key + 1 for shard in last) <= HASH_KEY_MAX
+    return not parents <= known or not _hold_all_keys(last)
+
+
+def _hold_all_keys(shards: Collection[Shard]) -> bool:
+    """Together. Ranges may overlap: of a shard that was only seen empty nobody knows the parents."""
+    held = 0
+    for shard in sorted(shards, key=lambda shard: shard.first_hash_key):
+        if shard.first_hash_key > held:
+            break
+        held = max(held, shard.last_hash_key + 1)
+    return held > HASH_KEY_MAX

@@ -160,9 +160,10 @@ def _check_shards_without_chain(
     for shard_id, model in stream.shards.items():
         if shard_id in archived or not model.records or _ancestors(stream, shard_id) & open_ends:
             continue
-        told = [gap for gap in lacking if kinesis_id(gap.shard_id) in {shard_id, UNKNOWN_PARENT}]
+        known = {shard_id, UNKNOWN_PARENT, *_ancestors(stream, shard_id)}
+        told = [gap for gap in lacking if kinesis_id(gap.shard_id) in known]
         if not all(any(_covers(gap, record.arrived_ms) for gap in told) for record in model.records):
-            raise Violation(f"{shard_id} held {model.records}, has no chain, and what is said of its stream is {told}")
+            raise Violation(f"{shard_id} held {model.records}, has no chain, and what is said of its stream is {[*lacking]}")
 
 
 def _ancestors(stream: ModelStream, shard_id: str) -> set[str]:
