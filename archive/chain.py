@@ -8,11 +8,13 @@ from archive.meta import State, Tail, parse_state
 from archive.names import (
     LOG,
     START,
+    STATE,
     behind_folder,
     behind_shard,
     parse_key,
     shard_prefix,
     state_key,
+    state_prefix,
     stream_of,
     stream_prefix,
 )
@@ -37,12 +39,12 @@ class ChainEnd(NamedTuple):
         return max(arrived_ms, instant_ms(self.state.tip_seen_at) if self.state else 0)
 
 
-def chain_end(target: Target, created: str, shard_id: str) -> ChainEnd:
-    """The end of a shard's chain. Raises ArchiveUnreadable."""
+def chain_end(target: Target, created: str, shard_id: str, known: str | None = None) -> ChainEnd:
+    """The end of a shard's chain, of which an object may be known. Raises ArchiveUnreadable."""
     name = state_key(created, shard_id)
     data = target.get_state(name)
     state = None if data is None else parse_state(data, name)
-    key = _last_key(target, shard_prefix(created, shard_id), state.last_key if state else None)
+    key = _last_key(target, shard_prefix(created, shard_id), max(known or "", (state and state.last_key) or ""))
     return ChainEnd(key, None if key is None else _tail(target, key), state)
 
 
@@ -68,14 +70,25 @@ def reached(target: Target, created: str, created_ms: int, shard: Shard, listed:
 
 
 def archived_streams(target: Target) -> list[str]:
-    """When the streams were created of which there are chains, in that order. What others put beside them is passed over."""
-    found: list[str] = []
-    after = ""
-    while key := next(iter(target.list_after(LOG, after)), None):
-        if created := stream_of(key):
-            found.append(created)
-        after = behind_folder(key)
+    """When the streams were created that were archived, in that order: also those that were only looked at.
+
+    Their numbers in the log are their places here, so what others put beside them is passed over.
+    """
+    found: set[str] = set()
+    for root in (LOG, STATE):
+        after = ""
+        while key := next(iter(target.list_after(root, after)), None):
+            if created := stream_of(key):
+                found.add(created)
+            after = behind_folder(key)
     return sorted(found, key=float)
+
+
+def states(target: Target, created: str) -> dict[str, State]:
+    """What was last seen of a stream's shards, by Kinesis's ids. Raises ArchiveUnreadable."""
+    prefix = state_prefix(created)
+    read = ((name, target.get_state(name)) for name in target.list_after(prefix))
+    return {name.removeprefix(prefix): parse_state(data, name) for name, data in read if data is not None}
 
 
 def archived_shards(target: Target, created: str) -> list[str]:
@@ -91,10 +104,10 @@ def first_objects(target: Target, created: str) -> Iterator[str]:
         after = behind_shard(created, parse_key(key).shard_id)
 
 
-def _last_key(target: Target, prefix: str, hint: str | None) -> str | None:
+def _last_key(target: Target, prefix: str, hint: str) -> str | None:
     """The last name with the prefix. The hint, a name, may be behind; what it names may be missing in a copy."""
     last: str | None = None
-    if hint and hint.startswith(prefix):
+    if hint.startswith(prefix):
         last = max(target.list_after(prefix, hint[:-1]), default=None)
     return last or max(target.list_after(prefix), default=None)
 

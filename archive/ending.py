@@ -1,6 +1,7 @@
 """Archives a stream to its end, when nobody writes to it any more and it is about to go: its tip is the end of its shards.
 
-Else the ends are missing in their chains, and whoever reads them later must say that more may have followed.
+Else the ends are missing in their chains, and whoever reads them later must say that more may have followed. The ends say that
+they are the stream's: what ends else is followed by other shards, and where those are not archived something is missing.
 """
 
 import threading
@@ -38,4 +39,6 @@ class _LastLine(ShardLine):
     def read(self, after: Place) -> Page:
         """See World."""
         page = super().read(after)
-        return replace(page, over=page.over or not (page.records or page.behind_ms))
+        # A shard that Kinesis says is over is followed by others.
+        self._steps.stream_ends = not (page.over or page.records or page.behind_ms)
+        return replace(page, over=page.over or self._steps.stream_ends)

@@ -7,14 +7,24 @@ from telemetry.shards import Shard
 from telemetry.streams import number_of
 
 
-def may_lack_shards(shards: Collection[Shard], has_ended: Callable[[str], bool]) -> bool:
-    """Whether one stream may have had shards beside these, which are all that have a chain.
+def may_lack_shards(shards: Collection[Shard], was_followed: Callable[[str], bool]) -> bool:
+    """Whether one stream may have had shards beside these, which are all that the archive knows.
 
-    So it is where a parent has none, and where the last shards that did not end do not hold all keys: what followed one that
-    ended, or stood beside one from the beginning, is not there. What followed those that did not end nobody need name: it is
-    missing behind them.
+    So it is where a parent is none of them, and where the last shards, which no others followed, do not hold all keys: what
+    followed one that ended, or stood beside one from the beginning, is not there. Behind a shard that has not ended in the
+    archive nobody need name what followed: it is missing there. Behind one that ended with its stream there was none.
     """
     known = {shard.shard_id for shard in shards}
     parents = {parent for shard in shards for parent in shard.parents if number_of(parent) == number_of(shard.shard_id)}
-    last = [shard for shard in shards if shard.shard_id not in parents and not has_ended(shard.shard_id)]
-    return not parents <= known or sum(shard.last_hash_key - shard.first_hash_key + 1 for shard in last) <= HASH_KEY_MAX
+    last = [shard for shard in shards if shard.shard_id not in parents and not was_followed(shard.shard_id)]
+    return not parents <= known or not _hold_all_keys(last)
+
+
+def _hold_all_keys(shards: Collection[Shard]) -> bool:
+    """Together. Ranges may overlap: of a shard that was only seen empty nobody knows the parents."""
+    held = 0
+    for shard in sorted(shards, key=lambda shard: shard.first_hash_key):
+        if shard.first_hash_key > held:
+            break
+        held = max(held, shard.last_hash_key + 1)
+    return held > HASH_KEY_MAX

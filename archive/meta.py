@@ -72,7 +72,7 @@ class Arrived(msgspec.Struct, frozen=True):
     """Of the record `last`, also where that lies in an object before; None when the shard has none."""
 
 
-class Tail(msgspec.Struct, frozen=True):
+class Tail(msgspec.Struct, frozen=True, omit_defaults=True):
     """An object's last line: how far it reaches, and what it holds."""
 
     last: str
@@ -85,6 +85,8 @@ class Tail(msgspec.Struct, frozen=True):
     """How many readings were measured on which day (UTC), as far as the archiver could tell; UNDATED for all other lines."""
     shard_end: bool
     """The shard was read to its end: no object follows."""
+    stream_end: bool = False
+    """That end is the stream's: no shard follows this one either."""
 
     @property
     def place(self) -> Place:
@@ -99,11 +101,20 @@ class State(msgspec.Struct, frozen=True):
     last_key: str | None
     """The object that holds it: from there on the chain's end is looked for."""
     tip_seen_at: str
+    hash_range: tuple[str, str] | None = None
+    """First and last hash key: of a shard without an object nothing else tells them. None in states of earlier versions."""
 
     @classmethod
-    def of(cls, last: Place, last_key: str | None, tip_seen_ms: int) -> "State":
+    def of(cls, last: Place, last_key: str | None, tip_seen_ms: int, shard: Shard | None = None) -> "State":
         """The state of a shard whose tip was seen."""
-        return cls(str(last.sequence_number), last_key, instant(tip_seen_ms))
+        keys = (str(shard.first_hash_key), str(shard.last_hash_key)) if shard else None
+        return cls(str(last.sequence_number), last_key, instant(tip_seen_ms), keys)
+
+    @property
+    def hash_keys(self) -> tuple[int, int]:
+        """First and last hash key; where they are not known, those of a shard that holds none."""
+        first, last = map(int, self.hash_range or ("0", "-1"))
+        return first, last
 
 
 class _Meta[T](msgspec.Struct):
@@ -147,7 +158,7 @@ def parse_state(data: bytes, key: str) -> State:
     """And back. Raises ArchiveUnreadable."""
     try:
         state = msgspec.json.decode(data, type=State)
-        int(state.last), instant_ms(state.tip_seen_at)
+        _ = int(state.last), instant_ms(state.tip_seen_at), state.hash_keys
     except (msgspec.DecodeError, ValueError) as error:
         raise ArchiveUnreadable(f"{key} is no state of a shard: {error}. Remove it: it is only a hint.") from None
     return state

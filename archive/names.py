@@ -14,11 +14,12 @@ from typing import Final, NamedTuple
 from telemetry.errors import ArchiveUnreadable
 
 LOG: Final = "log/"
+STATE: Final = "state/"
 _ENDING: Final = ".ndjson.gz"
 _KEY: Final = re.compile(
     r"log/(?P<created>[0-9.]+)/(?P<shard>[a-zA-Z0-9_.-]+)/(?P<digits>\d{3})-(?P<after>\d+)~(?P<arrived>\d+)\.ndjson\.gz"
 )
-_STREAM: Final = re.compile(r"log/(?P<created>\d+\.\d{3})/")
+_STREAM: Final = re.compile(r"(log|state)/(?P<created>\d+\.\d{3})/")
 
 
 class Place(NamedTuple):
@@ -62,14 +63,15 @@ def behind_shard(created: str, shard_id: str) -> str:
 
 
 def stream_of(key: str) -> str | None:
-    """When the stream was created that a name below `log/` is of; None for what others put there."""
+    """When the stream was created that a name below `log/` or `state/` is of; None for what others put there."""
     match = _STREAM.match(key)
     return match["created"] if match else None
 
 
 def behind_folder(key: str) -> str:
-    """A text behind all names that are in the same folder below `log/`."""
-    return LOG + key.removeprefix(LOG).partition("/")[0] + "0"
+    """A text behind all names that are in the same folder below `log/` or `state/`."""
+    root, folder, *_ = key.split("/")
+    return f"{root}/{folder}0"
 
 
 def object_key(created: str, shard_id: str, after: Place) -> str:
@@ -91,4 +93,9 @@ def parse_key(key: str) -> Key:
 
 def state_key(created: str, shard_id: str) -> str:
     """The name of a shard's state."""
-    return f"state/{created}/{shard_id}"
+    return f"{state_prefix(created)}{shard_id}"
+
+
+def state_prefix(created: str) -> str:
+    """What the names of the states of all shards of a stream begin with."""
+    return f"{STATE}{created}/"

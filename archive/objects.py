@@ -58,7 +58,7 @@ class Draft:
         self._lines += written.lines
         self.place = Place(record.sequence_number, arrived_ms)
 
-    def finish(self, *, shard_end: bool) -> tuple[Tail, bytes]:
+    def finish(self, *, shard_end: bool, stream_end: bool = False) -> tuple[Tail, bytes]:
         """The last line and the whole object. Nothing can be added any more."""
         arrived = Arrived(
             instant(self._earliest_ms) if self.records else None,
@@ -66,7 +66,7 @@ class Draft:
             instant(self.place.arrived_ms) if self.place.sequence_number else None,
         )
         last = str(self.place.sequence_number)
-        tail = Tail(last, self.records, self._lines, arrived, self._writer.measured, shard_end)
+        tail = Tail(last, self.records, self._lines, arrived, self._writer.measured, shard_end, stream_end)
         own_member = gzip.compress(line(tail), _GZIP_LEVEL, mtime=0)
         return tail, b"".join([*self._packed, self._zip.flush(), own_member])
 

@@ -5,6 +5,7 @@ on behind it. So archivers may be several, late, repeated or dead at any moment.
 """
 
 from functools import partial
+from typing import Final
 
 from archive.meta import Gap, State
 from archive.names import START, Place, object_key
@@ -13,6 +14,9 @@ from archive.wholeness import Stretch, is_whole, is_young
 from archive.world import Finished, Page, Steps, World, ask
 from telemetry.errors import StoreUnavailable, WrongStream
 from telemetry.shards import Shard
+
+_STATE_EVERY_OBJECTS: Final = 20
+"""Where something always comes, and the tip is never seen. From the object that a state names the chain's end is looked for."""
 
 
 class ShardArchiver:
@@ -40,10 +44,14 @@ class ShardArchiver:
         self._unknown_parents: tuple[str, ...] = ()
         self._draft: Draft | None = None
         self._begun_ms = self._noted_ms = 0
+        self._objects = 0
+        """That were put."""
         self.hurried = False
         """Set from outside: what is held is put after the next page."""
         self.stop_ms: int | None = None
         """Set from outside, milliseconds since 1970: the tip of then is still archived, and that is all."""
+        self.stream_ends = False
+        """Set from outside with a page that is over: so is the stream, and no shard follows this one."""
 
     @property
     def held_bytes(self) -> int:
@@ -134,8 +142,11 @@ class ShardArchiver:
         self._position = self._position._replace(tip_seen_ms=page.asked_ms)
         if self._draft is None and page.asked_ms - self._noted_ms >= self._state_every_ms:
             self._noted_ms = page.asked_ms
-            state = State.of(self._position.after, self._key, page.asked_ms)
-            yield from ask(lambda world: world.note(state))
+            yield from self._note(self._position.after, page.asked_ms)
+
+    def _note(self, last: Place, tip_seen_ms: int) -> Steps[None]:
+        state = State.of(last, self._key, tip_seen_ms, self._shard)
+        yield from ask(lambda world: world.note(state))
 
     def _end_or_look_again(self) -> Steps[None]:
         """Put the shard's end, where a page without next iterator was asked for when ListShards had shown the shard closed.
@@ -158,9 +169,13 @@ class ShardArchiver:
         draft, self._draft = self._draft, None
         self.hurried = False
         self._key = key = object_key(self._created, self._shard.shard_id, draft.after)
-        tail, data = draft.finish(shard_end=shard_end)
+        tail, data = draft.finish(shard_end=shard_end, stream_end=shard_end and self.stream_ends)
         if (yield from ask(lambda world: world.put(Finished(key, data, tail, draft.gap)))):
             self._ended = shard_end
+            self._objects += 1
+            if self._objects % _STATE_EVERY_OBJECTS == 1 and draft.place != START:
+                # Nothing lay behind the last record when it arrived: that vouches for nothing that its arrival does not.
+                yield from self._note(draft.place, draft.place.arrived_ms)
             return True
         self._key, tail = yield from ask(lambda world: world.reached_from(key))
         self._position, self._ended = Stretch(tail.place), tail.shard_end

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Final
 
-from archive.chain import ChainEnd, archived_streams, chain_end, first_objects
+from archive.chain import ChainEnd, archived_streams, chain_end, first_objects, states
 from archive.lacking import may_lack_shards
 from archive.meta import Head
 from archive.names import START, Place, created_ms
@@ -59,16 +59,28 @@ class ArchiveSource:
         return self._shards
 
     def unarchived(self) -> list[Gap]:
-        """Of streams that were lost, those that may have had shards of which the archive holds nothing (`archive/lacking.py`).
+        """What is asked for and may have been in shards without a chain, of streams that were lost.
 
-        No shard tells of these, so each gap is said of the shard `unknown` of its stream.
+        Such a shard was seen empty at last, or is not known at all (`archive/lacking.py`): then its gap is said of the shard
+        `unknown` of its stream.
         """
         found: list[Gap] = []
         for number, (created, follower) in enumerate(pairwise(self._streams), 1):
-            shards = [shard for shard in self.shards() if number_of(shard.shard_id) == number]
-            if may_lack_shards(shards, self._has_ended):
-                found.append(Gap(StreamPlace(number).name(UNKNOWN_PARENT), created_ms(created), created_ms(follower)))
-        return found
+            if self._wanted.may_lie_between(created_ms(created), created_ms(follower)):
+                since_ms = self._without_chain(number, created)
+                found += [Gap(shard_id, since, created_ms(follower)) for shard_id, since in since_ms.items()]
+        return [gap for gap in found if self._wanted.may_lie_between(gap.after_ms, gap.before_ms)]
+
+    def _without_chain(self, number: int, created: str) -> dict[str, int]:
+        """Since when something may have been in shards of a stream that have no chain: in ms since 1970."""
+        place = StreamPlace(number)
+        archived = {shard.shard_id: shard for shard in self.shards() if number_of(shard.shard_id) == number}
+        seen = {place.name(shard_id): state for shard_id, state in states(self._target, created).items()}
+        empty = {shard_id: Shard(shard_id, *state.hash_keys) for shard_id, state in seen.items() if shard_id not in archived}
+        since_ms = {shard_id: self.empty_until_ms(shard_id) or created_ms(created) for shard_id in sorted(empty)}
+        if may_lack_shards([*archived.values(), *empty.values()], self._was_followed):
+            since_ms[place.name(UNKNOWN_PARENT)] = created_ms(created)
+        return since_ms
 
     def end(self, shard_id: str) -> ChainEnd:
         """Where a shard's chain ends now, by the log's name of it: whether that is the shard's end, and how far it reaches."""
@@ -93,9 +105,10 @@ class ArchiveSource:
             return Over(created_ms(self._streams[number]))
         return None if self.followed is None or shard_id in self.followed else Over(None)
 
-    def _has_ended(self, shard_id: str) -> bool:
+    def _was_followed(self, shard_id: str) -> bool:
+        """Whether a shard ended, and not with its stream: then others followed it."""
         tail = self.end(shard_id).tail
-        return tail is not None and tail.shard_end
+        return tail is not None and tail.shard_end and not tail.stream_end
 
     def _created(self, shard_id: str) -> str:
         return self._streams[number_of(shard_id) - 1]

@@ -39,7 +39,7 @@ class Target(Protocol):
         """The last so many bytes of an object, in one call; all of a shorter one."""
 
     def list_after(self, prefix: str, after: str = "") -> Iterator[str]:
-        """The names of objects that begin with a prefix, which ends with a slash, and come after a text, in their order."""
+        """The names that begin with a prefix, which ends with a slash, and come after a text, in their order: states' too."""
 
     def put_state(self, key: str, data: bytes) -> None:
         """Put a state in the place of the one before."""
@@ -87,7 +87,8 @@ class MemoryTarget:
     def list_after(self, prefix: str, after: str = "") -> Iterator[str]:
         """See Target."""
         with self._lock:
-            keys = sorted(key for key in self._objects if key.startswith(prefix) and key > after)
+            names = [*self._objects, *self._states, *self._parts]
+        keys = sorted(name for name in names if name.startswith(prefix) and name > after)
         yield from keys
 
     def put_state(self, key: str, data: bytes) -> None:

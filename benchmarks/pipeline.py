@@ -101,13 +101,13 @@ def recovery(rig: Rig) -> Iterator[Figure]:
                 began_s = time.perf_counter()
                 eventually(lambda stack=stack: _counted(stack, 2), within_s=60)  # type: ignore[misc]
                 kills.append(time.perf_counter() - began_s)
-    yield Figure("P12", "consumer's start until the first reading is projected", "s", 8, 5, starts, smaller_is_better=True)
-    yield Figure("P12", "kill -9 of a record processor until the next is", "s", 8, 5, kills, smaller_is_better=True)
+    yield Figure("P12", "consumer's start until the first reading is projected", "s", 7, 5, starts, smaller_is_better=True)
+    yield Figure("P12", "kill -9 of a record processor until the next is", "s", 7, 5, kills, smaller_is_better=True)
     recorded = json.loads((ROOT / "docs/reliability.json").read_text())
     [row] = [row for row in recorded if "leading worker" in row["fault"] and "median_s" in row["figures"]]
     values = [row["figures"][name] for name in ("min_s", "median_s", "max_s")]
     note = "from docs/reliability.json: make test-faults ONLY=test_h09"
-    yield Figure("P12", "leader's death until every shard moves", "s", 30, 20, values, smaller_is_better=True, note=note)
+    yield Figure("P12", "leader's death until every shard moves", "s", 25, 20, values, smaller_is_better=True, note=note)
 
 
 def _put(stack: Stack, number: int) -> None:
@@ -153,7 +153,7 @@ def first_reading(rig: Rig) -> Iterator[Figure]:
         finally:
             os.killpg(process.pid, signal.SIGTERM)  # a shell may have SIGINT ignored
             process.wait(60)
-    yield Figure("P17", "make run until a first reading is in the stats", "s", 20, 10, seconds, smaller_is_better=True)
+    yield Figure("P17", "make run until a first reading is in the stats", "s", 15, 10, seconds, smaller_is_better=True)
 
 
 def _shows(url: str) -> None:

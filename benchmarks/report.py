@@ -11,8 +11,8 @@ from typing import Any
 import matplotlib as mpl
 
 from benchmarks import cost
-from benchmarks.figures import short
 from benchmarks.standing import environments_table
+from benchmarks.table import table
 
 mpl.use("svg")
 mpl.rcParams["svg.hashsalt"] = "telemetry"  # the same figures make the same file
@@ -36,30 +36,10 @@ def main() -> None:
     _plot_cost(figures)
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
     head = f"Measured {results['measured']} on {results['machine']}; {versions}.\n\n"
-    _replace("docs/performance.md", head + _table(figures, goals=True), "figures")
-    _replace("docs/performance.md", _table(figures, goals=False), "growth")
+    _replace("docs/performance.md", head + table(figures, goals=True), "figures")
+    _replace("docs/performance.md", table(figures, goals=False), "growth")
     _replace("docs/cost.md", _bills(figures), "bills")
     _replace("docs/cost.md", _environments(), "environments")
-
-
-def _table(figures: list[dict[str, Any]], *, goals: bool) -> str:
-    chosen = [f for f in figures if (f["number"] != "grow") == goals]
-    if goals:
-        chosen.sort(key=lambda f: int(f["number"][1:]))
-    return (
-        "\n".join(["| # | figure | median | range | reach | then | |", "|---|---|---|---|---|---|---|", *map(_row, chosen)])
-        + "\n"
-    )
-
-
-def _row(f: dict[str, Any]) -> str:
-    sign = "≤" if f["smaller_is_better"] else "≥"
-    reach, then = (f"{sign} {f[name]:g}" if f[name] is not None else "" for name in ("reach", "then"))
-    verdict = {None: "", True: "yes", False: "**no**"}[f["met"]] + (", then too" if f["met_then"] else "")
-    spread = f"{short(f['min'])} to {short(f['max'])}"
-    beside = "; ".join(f"{name}: {short(v)}" for name, v in f["beside"].items() if isinstance(v, int | float))
-    what = "<br>".join(part for part in (f["what"], beside, f["note"]) if part)
-    return f"| {f['number']} | {what} | {short(f['median'])} {f['unit']} | {spread} | {reach} | {then} | {verdict} |"
 
 
 def _measured(figures: list[dict[str, Any]]) -> dict[int, cost.Measured]:

@@ -27,7 +27,7 @@ from telemetry.log import SHARDS_AT_ONCE, Gap, Source
 from telemetry.names import ResourceNames
 from telemetry.retry import patiently
 from telemetry.settings import Settings
-from telemetry.streams import UNKNOWN_PARENT, StreamPlace, number_of
+from telemetry.streams import UNKNOWN_PARENT, StreamPlace, kinesis_id, number_of
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -113,7 +113,7 @@ class LogAt:
             stream = self.stream(stretch, archive)
         if archive and stream:
             archive.followed = {shard.shard_id for shard in stream.shards()}
-        return Sources(archive, stream, list(self._missing(archive, wanted)) if self.whole_log else [])
+        return Sources(archive, stream, list(self._missing(archive, wanted)))
 
     def stream(self, stretch: Stretch, archive: ArchiveSource | None) -> StreamSource:
         """What of the stream lies in the stretch."""
@@ -126,14 +126,19 @@ class LogAt:
         return StreamSource(self.kinesis, last.name, stretch, place=place, empty_until_ms=empty_until_ms)
 
     def _missing(self, archive: ArchiveSource | None, wanted: Wanted) -> Iterator[Gap]:
-        """What the log held in earlier streams and nobody archived."""
+        """What earlier streams held, and is not in what is read of the log."""
         archived = {shard.shard_id for shard in archive.shards()} if archive else set()
-        numbers = {number_of(shard_id) for shard_id in archived}
+        for gap in archive.unarchived() if archive else ():
+            known = kinesis_id(gap.shard_id) != UNKNOWN_PARENT
+            archived.add(gap.shard_id)
+            yield gap if known else gap._replace(shard_id=f"unarchived shards of the log's stream {number_of(gap.shard_id)}")
+        if not self.whole_log:
+            return
         for number, (lost, then) in enumerate(zip(self.streams, self.streams[1:], strict=False), 1):
             begin_ms, end_ms = created_ms(lost.created), created_ms(then.created)
             if not wanted.may_lie_between(begin_ms, end_ms):
                 continue
-            if number not in numbers:
+            if archive is None:
                 yield Gap(f"the log's stream {number}", begin_ms, end_ms)
             else:
                 unknown = set(then.before) - archived - {UNKNOWN_PARENT}

@@ -34,6 +34,8 @@ class ArchiveWatch:
     def __init__(self, settings: Settings, patience_s: float) -> None:
         self._open = partial(open_for_reading, settings, patience_s)
         self._target: Target | None = None
+        self._last_keys: dict[tuple[str, str], str] = {}
+        """Each chain's last object, by stream and shard: the next look goes on from there."""
 
     def look(self, created: str, shard_ids: Collection[str], at_ms: int, threads: Executor) -> Archived:
         """Look at the chains of these shards of the stream that was created then, all at once.
@@ -42,9 +44,11 @@ class ArchiveWatch:
         """
         if self._target is None:
             self._target = self._open()
-        until: Callable[[str], int] = partial(_until_ms, self._target, created)
+        until: Callable[[str], int] = partial(self._until_ms, self._target, created)
         return Archived(at_ms, dict(zip(shard_ids, threads.map(until, shard_ids), strict=True)))
 
-
-def _until_ms(target: Target, created: str, shard_id: str) -> int:
-    return chain_end(target, created, kinesis_id(shard_id)).seen_ms or created_ms(created)
+    def _until_ms(self, target: Target, created: str, shard_id: str) -> int:
+        end = chain_end(target, created, kinesis_id(shard_id), self._last_keys.get((created, shard_id)))
+        if end.key:
+            self._last_keys[created, shard_id] = end.key
+        return end.seen_ms or created_ms(created)

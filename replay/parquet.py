@@ -5,7 +5,8 @@ defaults take. Needs pyarrow, the extra `parquet`.
 """
 
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,6 +17,8 @@ from replay.events import Event
 from replay.formats import COLUMNS, REPEAT
 
 PART_ROWS: Final = 1_000_000
+_PART_S: Final = 300.0
+"""What is chosen may come so seldom that a part is never full: what was read since the last one is read again after a kill."""
 GROUP_ROWS: Final = 64 * 1024
 """Of a row group: what is in memory, and what a reader who wants little must at least read."""
 
@@ -65,9 +68,10 @@ def part_name(number: int) -> str:
 class Parts:
     """Events as the parts of a folder. A part is there when it is finished, not before."""
 
-    def __init__(self, folder: Path, parts: int, *, mark: bool) -> None:
-        """Goes on after `parts` of them: what is there beyond was never vouched for, and goes."""
-        self._folder, self._parts = folder, parts
+    def __init__(self, folder: Path, parts: int, clock: Callable[[], float] = time.monotonic, *, mark: bool) -> None:
+        """Goes on after `parts` of them: what is there beyond was never vouched for, and goes. `clock` tells seconds."""
+        self._folder, self._parts, self._clock = folder, parts, clock
+        self._saved_at_s = clock()
         self._schema = pa.schema([*_TYPES.items(), *([(REPEAT, pa.bool_())] if mark else [])])
         self._writer: Any = None
         self._rows = 0
@@ -86,11 +90,12 @@ class Parts:
             self._write_group()
 
     def is_due(self) -> bool:
-        """When a part is full."""
-        return self._rows >= PART_ROWS
+        """When a part is full, or minutes have passed, in which maybe nothing was chosen of what was read."""
+        return self._rows >= PART_ROWS or self._clock() - self._saved_at_s >= _PART_S
 
     def save(self) -> int:
         """The part is finished; how many there are."""
+        self._saved_at_s = self._clock()
         self._write_group()
         if self._writer is not None:
             self._writer.close()

@@ -4,7 +4,7 @@ Each shard is read at a pace that leaves the consumer its share (`replay/pace.py
 """
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
+from archive import wholeness
+from archive.names import Place
 from replay.pace import PAGE_BYTES, PAGE_RECORDS_MAX, Pace
 from telemetry.log import Gap, LogRecord, Page, Position
 from telemetry.read_budget import FIRST_PAGE_RECORDS, page_records
@@ -29,6 +31,9 @@ _OUR_CLOCK_ALLOWANCE_MS = 60_000
 """A clock of ours that is behind must not cost the newest records."""
 _SURELY_KEPT: Final = 0.9
 """Of its retention a record surely lies in the stream: what is older may leave it while it is asked for."""
+_OLDEST_PAGES_MAX: Final = 5
+"""Pages at a shard's beginning may be empty."""
+_TRIM_HORIZON: Final[dict[str, Any]] = {"ShardIteratorType": "TRIM_HORIZON"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +116,9 @@ class _Reading:
         self._kinesis, self._stream, self._stretch, self._shard_id = kinesis, stream, stretch, shard_id
         self._reached_ms = max(after.arrived_ms, stretch.created_ms, stretch.from_ms or 0)
         """What arrived until then was read, or is not asked for."""
-        self._start: dict[str, Any] = {"ShardIteratorType": "TRIM_HORIZON"}
+        self._after = 0
+        """The last record that was read; 0 at the shard's start."""
+        self._start: dict[str, Any] = _TRIM_HORIZON
         if after.sequence_number:
             self._go_on_after(after.sequence_number)
         elif stretch.from_ms is not None:
@@ -126,7 +133,7 @@ class _Reading:
         limit = FIRST_PAGE_RECORDS
         while True:
             try:
-                if iterator is None and (iterator := self._iterator()) is None:
+                if iterator is None and (iterator := self._iterator(self._start)) is None:
                     return
                 answer = self._page(iterator, limit, pace)
             except ClientError as error:
@@ -134,7 +141,7 @@ class _Reading:
                     raise
                 iterator = None  # whoever reads us took longer than five minutes over a page
                 continue
-            page, beyond = self._taken(answer, until_ms)
+            page, beyond = self._taken(answer, until_ms, pace)
             iterator = answer.get("NextShardIterator")
             # A lag of 0 alone is no end: it is told from arrival times, and all records of a call have the same.
             at_tip = not answer["Records"] and answer["MillisBehindLatest"] == 0
@@ -146,7 +153,7 @@ class _Reading:
             if answer["Records"]:
                 limit = page_records([len(item["Data"]) for item in answer["Records"]], PAGE_BYTES, PAGE_RECORDS_MAX)
 
-    def _taken(self, answer: Any, until_ms: int | None) -> tuple[Page, bool]:
+    def _taken(self, answer: Any, until_ms: int | None, pace: Pace) -> tuple[Page, bool]:
         """The records of an answer, to the first one beyond the end, and whether there is such a one."""
         records: list[LogRecord] = []
         beyond = False
@@ -158,7 +165,7 @@ class _Reading:
         now_ms = _kinesis_ms(answer) or time.time_ns() // 1_000_000
         gap = None
         is_asked = self._stretch.until_ms is None or self._reached_ms < self._stretch.until_ms
-        if is_asked and now_ms - self._reached_ms > _SURELY_KEPT * self._stretch.retention_ms:
+        if is_asked and not self._is_whole(now_ms, pace):
             gap = Gap(self._shard_id, self._reached_ms, records[0].arrived_ms if records else now_ms)
         if records:
             self._go_on_after(records[-1].sequence_number)
@@ -168,23 +175,45 @@ class _Reading:
             self._reached_ms = max(self._reached_ms, now_ms - answer["MillisBehindLatest"])
         return Page(self._shard_id, records, gap), beyond
 
+    def _is_whole(self, now_ms: int, pace: Pace) -> bool:
+        """Whether nothing was lost before a page that came by then."""
+        behind = wholeness.Stretch(Place(self._after), tip_seen_ms=self._reached_ms)
+        if wholeness.is_young(behind, now_ms, self._stretch.retention_ms):
+            return True
+        # Asked after the page: what the stream keeps now it kept then. At a shard's start there is no record to look for.
+        oldest = self._oldest(pace) if self._after else None
+        return wholeness.is_whole(behind, now_ms, self._stretch.retention_ms, oldest)
+
+    def _oldest(self, pace: Pace) -> int | None:
+        """The oldest record that the stream keeps of the shard; None when none is seen."""
+        iterator = self._iterator(_TRIM_HORIZON)
+        for _ in range(_OLDEST_PAGES_MAX):
+            if iterator is None:
+                break
+            answer = self._page(iterator, 1, pace)
+            if answer["Records"]:
+                return int(answer["Records"][0]["SequenceNumber"])
+            iterator = answer.get("NextShardIterator")
+        return None
+
     def _go_on_after(self, sequence_number: int) -> None:
+        self._after = sequence_number
         self._start = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": str(sequence_number)}
 
-    def _iterator(self) -> str | None:
+    def _iterator(self, start: Mapping[str, Any]) -> str | None:
         """None when reading is to start at a time that has yet to come, which Kinesis refuses."""
 
         def ask() -> str:
-            asked = {"StreamName": self._stream, "ShardId": kinesis_id(self._shard_id), **self._start}
+            asked = {"StreamName": self._stream, "ShardId": kinesis_id(self._shard_id), **start}
             return self._kinesis.get_shard_iterator(**asked)["ShardIterator"]
 
         try:
             return patiently(ask, _PATIENCE_S)
         except ClientError as error:
-            if error.response["Error"]["Code"] != "InvalidArgumentException" or "Timestamp" not in self._start:
+            if error.response["Error"]["Code"] != "InvalidArgumentException" or "Timestamp" not in start:
                 raise
             told_ms = _kinesis_ms(error.response)
-            if told_ms is not None and self._start["Timestamp"].timestamp() * 1000 <= told_ms:
+            if told_ms is not None and start["Timestamp"].timestamp() * 1000 <= told_ms:
                 raise
             return None
 

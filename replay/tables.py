@@ -6,12 +6,13 @@ Nothing is checked here but that there is something to send: the API says what a
 import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from replay.columns import Unfit, plain
 from telemetry.errors import TelemetryError
 
 FIELDS: Final[Mapping[str, Sequence[str]]] = {
@@ -80,11 +81,11 @@ def _ndjson(path: Path, names: _Names) -> Iterator[_Found]:
                 continue
             try:
                 told = json.loads(line, parse_float=Decimal)
-            except ValueError as error:
-                yield {}, f"not JSON: {error}"
+            except (ValueError, RecursionError, InvalidOperation) as error:  # the last for exponents beyond all bounds
+                yield {}, f"not JSON: {str(error) or 'a number that is none'}"
                 continue
             if isinstance(told, dict):
-                yield {field: _sent(_first(told, known)) for field, known in names.items()}, ""
+                yield _row({field: _sent(_first(told, known)) for field, known in names.items()})
             else:
                 yield {}, "not a JSON object"
 
@@ -96,34 +97,28 @@ def _parquet(path: Path, names: _Names) -> Iterator[_Found]:
     except ModuleNotFoundError:
         raise BadTable("Parquet needs pyarrow: install the extra, telemetry-pipeline[parquet].") from None
     try:
-        file = pq.ParquetFile(path)
-    except pa.ArrowInvalid as error:
-        raise BadTable(f"{path} is not Parquet: {error}") from None
-    with file:
-        columns = _chosen(path, names, file.schema_arrow.names)
-        for batch in file.iter_batches(_ROWS_AT_ONCE, columns=list(columns.values())):
-            found = {field: _plain(pa, batch.column(column)) for field, column in columns.items()}
-            for values in zip(*found.values(), strict=True):
-                yield dict(zip(found, map(_sent, values), strict=True)), ""
+        with pq.ParquetFile(path) as file:
+            columns = _chosen(path, names, file.schema_arrow.names)
+            for batch in file.iter_batches(_ROWS_AT_ONCE, columns=[*dict.fromkeys(columns.values())]):
+                found = {field: plain(pa, batch.column(column)) for field, column in columns.items()}
+                for values in zip(*found.values(), strict=True):
+                    yield _row(dict(zip(found, map(_sent, values), strict=True)))
+    except (pa.ArrowException, KeyError) as error:
+        raise BadTable(f"{path} is not Parquet that can be read: {error}") from None
 
 
-def _plain(pa: Any, column: Any) -> list[Any]:
-    """A column's values. Numbers of 32 bits by their own digits: 18.7 would be 18.700000762939453 in 64."""
-    if pa.types.is_float32(column.type):
-        column = column.cast(pa.string())
-    elif pa.types.is_timestamp(column.type):
-        column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
-    elif pa.types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    values: list[Any] = column.to_pylist()
-    return values
+def _row(values: Mapping[str, Any]) -> _Found:
+    faults = [f"{field} is {value.what}" for field, value in values.items() if isinstance(value, Unfit)]
+    return ({}, "; ".join(faults)) if faults else (values, "")
 
 
 def _sent(value: Any) -> Any:
     """A value as JSON holds it. The API takes a number in a string, and so all of its digits."""
-    if isinstance(value, Decimal):
+    if isinstance(value, list | dict):
+        return Unfit("an array, which is no value" if isinstance(value, list) else "an object, which is no value")
+    if isinstance(value, Decimal) or (isinstance(value, float) and not isfinite(value)):
         return str(value)
-    return value.isoformat() if isinstance(value, datetime) else value
+    return value
 
 
 def _chosen(path: Path, names: _Names, columns: list[str]) -> dict[str, str]:

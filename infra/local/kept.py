@@ -4,20 +4,18 @@ Streams and tables are forgotten with each LocalStack; the log is not. Each run'
 """
 
 import fcntl
-import re
 import shutil
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from archive.chain import archived_shards, archived_streams
+from archive.chain import archived_shards, archived_streams, states
 from archive.folder import FolderTarget
 from archive.instants import instant
-from archive.names import LOG, created_ms
+from archive.names import LOG, STATE, created_ms
 from archive.source import ArchiveSource
 from archive.targets import Target
 from infra.setup import make_missing
@@ -37,8 +35,6 @@ from telemetry.streams import StreamPlace, number_of
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
 
-_STATE: Final = "state/"
-_CREATED: Final = re.compile(r"\d+\.\d{3}")
 _SAY_EVERY_S: Final = 5.0
 
 type Say = Callable[[str], object]
@@ -71,12 +67,6 @@ def move_aside(folder: Path) -> Path | None:
     while (aside := folder.with_name(name + f"-{number}" * (number > 1))).exists():
         number += 1
     return folder.rename(aside)
-
-
-def earlier_streams(target: Target) -> list[str]:
-    """When the streams of earlier runs were created, in the log's order: also of one that was only looked at."""
-    looked_at = {key.removeprefix(_STATE).partition("/")[0] for key in target.list_after(_STATE)}
-    return sorted({*archived_streams(target), *filter(_CREATED.fullmatch, looked_at)}, key=float)
 
 
 def last_shards(shards: Collection[Shard], number: int) -> tuple[str, ...]:
@@ -116,7 +106,7 @@ def go_on(settings: Settings, folder: Path, say: Say) -> Pointer:
 
 def is_looked_at(kinesis: "KinesisClient", target: Target, names: ResourceNames, created: str) -> bool:
     """Whether the archiver has been at each shard of the stream: then it is known later since when something may be missing."""
-    looked_at = {*_looked_at(target, created), *archived_shards(target, created)}
+    looked_at = {*states(target, created), *archived_shards(target, created)}
     return looked_at.issuperset(list_shards(kinesis, names.stream).shards)
 
 
@@ -125,12 +115,12 @@ def forget_if_empty(folder: Path, created: str) -> None:
     source = ArchiveSource(FolderTarget(folder), [created])
     tails = [source.end(shard.shard_id).tail for shard in source.shards()]
     if tails and all(tail and tail.shard_end and tail.last == "0" for tail in tails):
-        for part in (LOG, _STATE):
+        for part in (LOG, STATE):
             shutil.rmtree(folder / part / created, ignore_errors=True)
 
 
 def _go_on(settings: Settings, target: Target, say: Say) -> Pointer:
-    streams = earlier_streams(target)
+    streams = archived_streams(target)
     names = ResourceNames(settings.prefix, place=StreamPlace(len(streams) + 1))
     kinesis, dynamodb = kinesis_client(settings), dynamodb_client(settings)
     created = make_missing(kinesis, dynamodb, names)
@@ -143,7 +133,7 @@ def _go_on(settings: Settings, target: Target, say: Say) -> Pointer:
         filled = _fill(source, AwsStores(tables, kinesis, names, settings.store_retry_s), say)
         runs = "the run" if len(streams) == 1 else f"the {len(streams)} runs"
         say(f"{filled.readings:,} readings of {runs} before are there again, which took {time.monotonic() - began_s:.1f} s")
-        for sentence in losses(target, source, filled.gaps, [*streams, created]):
+        for sentence in losses(source, filled.gaps, [*streams, created]):
             say(sentence)
     replace_pointer(dynamodb, names, None, pointer)
     return pointer
@@ -167,22 +157,14 @@ def _fill(source: ArchiveSource, stores: AwsStores, say: Say) -> Filled:
     return filled
 
 
-def losses(target: Target, source: ArchiveSource, gaps: Mapping[str, Gap], streams: Sequence[str]) -> Iterator[str]:
+def losses(source: ArchiveSource, gaps: Mapping[str, Gap], streams: Sequence[str]) -> Iterator[str]:
     """What may be missing of each stream but the last, in a sentence with its bounds."""
-    archived = {shard.shard_id for shard in source.shards()}
-    for number, (created, then) in enumerate(pairwise(streams), 1):
+    unarchived = source.unarchived()
+    for number, then in enumerate(streams[1:], 1):
         stretches = [gap for shard_id, gap in gaps.items() if number_of(shard_id) == number]
-        # Of some shards nothing is archived: then they were seen empty, or only known to be there.
-        looked_at = {StreamPlace(number).name(shard_id) for shard_id in _looked_at(target, created)}
-        since_ms = [source.empty_until_ms(shard_id) or created_ms(created) for shard_id in sorted(looked_at - archived)]
+        since_ms = [gap.after_ms for gap in unarchived if number_of(gap.shard_id) == number]
         stretches += [Gap(one_ms * 1000, created_ms(then) * 1000) for one_ms in since_ms]
         if stretches:
             since_us, until_us = min(gap.from_us for gap in stretches), max(gap.until_us for gap in stretches)
             since, until = (instant(time_us // 1000) for time_us in (since_us, until_us))
             yield f"what arrived after {since} and before {until} may be missing, because it was not archived"
-
-
-def _looked_at(target: Target, created: str) -> set[str]:
-    """The shards of a stream whose states were written down, by Kinesis's ids."""
-    prefix = f"{_STATE}{created}/"
-    return {key.removeprefix(prefix) for key in target.list_after(prefix)}

@@ -91,6 +91,7 @@ def chained(
     shard: Shard = SHARD,
     created: str = CREATED,
     ended: bool = False,
+    stream_end: bool = False,
     gaps: Mapping[int, Gap] | None = None,
 ) -> list[str]:
     """A chain of objects that hold these records, some behind a gap; their names."""
@@ -99,7 +100,8 @@ def chained(
         draft = Draft("a-stream", created, shard, after, (gaps or {}).get(number))
         for record in records:
             draft.add(record)
-        tail, data = draft.finish(shard_end=ended and number == len(objects) - 1)
+        last = number == len(objects) - 1
+        tail, data = draft.finish(shard_end=ended and last, stream_end=stream_end and last)
         keys.append(object_key(created, shard.shard_id, after))
         assert target.put_new(keys[-1], data)
         after = tail.place

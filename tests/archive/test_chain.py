@@ -1,6 +1,6 @@
 """Where a chain ends, by its names and the shard's state."""
 
-from archive.chain import archived_shards, chain_end, reached
+from archive.chain import archived_shards, archived_streams, chain_end, reached
 from archive.meta import State, encode_state
 from archive.names import START, Place, object_key, state_key
 from archive.objects import Draft
@@ -76,6 +76,19 @@ def test_a_chain_with_an_end_says_so() -> None:
     target = MemoryTarget()
     put(target, SHARD, START, shard_end=True)
     assert reached(target, CREATED, CREATED_MS, SHARD, LISTED).ended
+
+
+def test_streams_are_those_that_were_archived_or_looked_at() -> None:
+    """In the order of their creation, which is that of numbers, not of texts. What others put there is passed over."""
+    target = MemoryTarget()
+    put(target, SHARD, START, shard_end=True)
+    for created in ("999999999.500", CREATED, "1764247529.000"):
+        target.put_state(state_key(created, SHARD.shard_id), encode_state(State.of(START, None, CREATED_MS)))
+    for name in ("state/notes/x", "state/1764147529/x", "state/zzz"):
+        target.put_state(name, b"")
+    for key in ("log/2026/11/26/10/some-1-2026-11-26", "log/1764147529/x", "log/zzz"):
+        target.put_new(key, b"")
+    assert archived_streams(target) == ["999999999.500", CREATED, "1764247529.000"]
 
 
 def test_all_shards_of_one_stream_are_found() -> None:

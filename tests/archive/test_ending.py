@@ -21,10 +21,12 @@ def test_the_tip_is_the_end_of_every_shard(stack: Stack, tmp_path: Path) -> None
         archive_to_end(settings, stream, target)
         ends = {shard_id: chain_end(target, stream.created, shard_id).tail for shard_id in stream.shards().shards}
         assert len(ends) == 2
-        assert all(tail and tail.shard_end for tail in ends.values())
+        assert all(tail and tail.shard_end and tail.stream_end for tail in ends.values())
         assert {shard_id: tail.last for shard_id, tail in ends.items() if tail and tail.last != "0"} == {
             sent[-1]["ShardId"]: sent[-1]["SequenceNumber"]
         }
-    pages = list(Log([ArchiveSource(target, [stream.created, "9999999999.000"])]).pages())
+    source = ArchiveSource(target, [stream.created, "9999999999.000"])
+    assert not source.unarchived()
+    pages = list(Log([source]).pages())
     assert [record.sequence_number for page in pages for record in page.records] == [int(one["SequenceNumber"]) for one in sent]
     assert not any(page.gap for page in pages)

@@ -1,10 +1,12 @@
 """One shard's line of work, step by step: what it puts, when, and what it says of what may be lost."""
 
+from collections.abc import Iterator
 from functools import partial
 
 import pytest
 
-from archive.instants import instant
+from archive.chain import chain_end
+from archive.instants import instant, instant_ms
 from archive.meta import Gap
 from archive.objects import Draft
 from archive.targets import MemoryTarget
@@ -302,3 +304,43 @@ def test_one_who_is_stopped_archives_the_tip_as_it_was() -> None:
     archived = world.archived()
     assert archived == world.records[: len(archived)]
     assert {record for record in world.records if record.arrived_ms <= archiver.stop_ms} <= set(archived)
+
+
+class CountingTarget(MemoryTarget):
+    """Counts the names that it lists."""
+
+    listed = 0
+
+    def list_after(self, prefix: str, after: str = "") -> Iterator[str]:
+        """See Target."""
+        for key in super().list_after(prefix, after):
+            self.listed += 1
+            yield key
+
+
+def test_a_busy_shards_state_keeps_up_with_its_chain() -> None:
+    """So that its end is found without listing all of it; it vouches for no more than the last record's arrival does."""
+    target = CountingTarget()
+    world = World(target)
+    archiver = world.archiver(interval_ms=0)
+    stop_ms = world.now_ms + 500_000
+
+    def write() -> None:
+        world.write()
+        archiver.stop_ms = stop_ms if world.now_ms >= stop_ms else None
+
+    world.before_page = write
+    answered(archiver.run(), world)
+    objects = len(world.chain())
+    assert objects > 400
+    assert objects / 20 <= len(world.states) <= objects / 20 + 2
+    arrivals = {str(record.sequence_number): record.arrived_ms for record in world.records}
+    assert all(instant_ms(state.tip_seen_at) == arrivals[state.last] for state in world.states)
+    target.listed = 0
+    end = chain_end(target, CREATED, SHARD.shard_id)
+    assert end.tail
+    assert end.tail.last == str(world.records[-1].sequence_number)
+    assert target.listed <= 21
+    target.listed = 0
+    assert chain_end(target, CREATED, SHARD.shard_id, end.key) == end
+    assert target.listed == 1

@@ -7,6 +7,7 @@ from archive.names import START, created_ms, state_key
 from archive.source import ArchiveSource
 from archive.targets import MemoryTarget
 from archive.wanted import Wanted
+from telemetry.limits import HASH_KEY_MAX
 from telemetry.log import Gap, Log, LogRecord, Page, Position
 from telemetry.shards import Shard
 from telemetry.streams import UNKNOWN_PARENT
@@ -92,6 +93,42 @@ def test_so_has_one_that_nobody_goes_on_with(target: MemoryTarget) -> None:
     source = ArchiveSource(target, wanted=Wanted(from_ms=created_ms(SECOND) + 1), followed={left})
     assert gaps(source) == [Gap(right, created_ms(SECOND) + 4000, None)]
     assert not gaps(ArchiveSource(target, wanted=Wanted(from_ms=created_ms(SECOND) + 1), followed={left, right}))
+
+
+MIDDLE = HASH_KEY_MAX // 2
+WHOLE = Shard(ROOT.shard_id, 0, HASH_KEY_MAX)
+LOW = Shard(LEFT.shard_id, 0, MIDDLE, (WHOLE.shard_id,))
+HIGH = Shard(RIGHT.shard_id, MIDDLE + 1, HASH_KEY_MAX, (WHOLE.shard_id,))
+
+
+def test_shards_without_a_chain_are_told_of_streams_that_were_lost() -> None:
+    """One that was seen empty, from then on; others by their stream, where not all of its keys are known to be there."""
+    target, seen_ms = MemoryTarget(), created_ms(SECOND) + 60_000
+    chained(target, [records(SECOND, 1, 2)], shard=WHOLE, created=SECOND, ended=True)
+    all_of_it = Gap("unknown", created_ms(SECOND), created_ms(THIRD))
+    source = ArchiveSource(target, [SECOND, THIRD])
+    assert source.unarchived() == [all_of_it]
+    assert not ArchiveSource(target, [SECOND, THIRD], Wanted(from_ms=created_ms(THIRD) + 1)).unarchived()
+    assert not ArchiveSource(target, [SECOND]).unarchived()
+    chained(target, [records(SECOND, 3)], shard=LOW, created=SECOND, ended=True, stream_end=True)
+    assert ArchiveSource(target, [SECOND, THIRD]).unarchived() == [all_of_it]
+    target.put_state(state_key(SECOND, HIGH.shard_id), encode_state(State.of(START, None, seen_ms, HIGH)))
+    empty = Gap(HIGH.shard_id, seen_ms, created_ms(THIRD))
+    assert ArchiveSource(target, [SECOND, THIRD]).unarchived() == [empty]
+    assert not ArchiveSource(target, [SECOND, THIRD], Wanted(until_ms=seen_ms - 1)).unarchived()
+    target.put_state(state_key(SECOND, HIGH.shard_id), encode_state(State.of(START, None, seen_ms)))
+    assert ArchiveSource(target, [SECOND, THIRD]).unarchived() == [empty, all_of_it]
+    chained(target, [[]], shard=HIGH, created=SECOND, ended=True, stream_end=True)
+    assert not ArchiveSource(target, [SECOND, THIRD]).unarchived()
+
+
+def test_a_stream_in_which_nothing_came_keeps_its_number(target: MemoryTarget) -> None:
+    """Where it was looked at, shards have one name for everybody."""
+    created = "1764200000.000"
+    target.put_state(state_key(created, ROOT.shard_id), encode_state(State.of(START, None, created_ms(created), ROOT)))
+    chained(target, [records(THIRD, 1)], shard=ROOT, created=THIRD)
+    assert f"4/{ROOT.shard_id}" in parents(ArchiveSource(target))
+    assert parents(ArchiveSource(target)) == parents(ArchiveSource(target, [FIRST, SECOND, created, THIRD]))
 
 
 def test_how_far_a_shard_is_archived_is_told(target: MemoryTarget) -> None:

@@ -84,7 +84,7 @@ def test_an_object_is_read_in_steps_and_from_its_ends(target: Target) -> None:
 
 
 def test_names_are_listed_in_the_order_of_texts(target: Target) -> None:
-    """Those that begin with the prefix and come after a text, which need be no name; states are none of them."""
+    """Those that begin with the prefix and come after a text, which need be no name; states as well."""
     names = ["log/1/s-1-2/a", "log/1/s-1/a", "log/1/s-1/b", "log/1/s-10/a", "log/1/s-10/b", "log/2/s-1/a"]
     for name in reversed(names):
         target.put_new(name, b"")
@@ -96,6 +96,7 @@ def test_names_are_listed_in_the_order_of_texts(target: Target) -> None:
     assert list(target.list_after("log/1/", "log/1/s-10")) == names[3:5]
     assert list(target.list_after("log/1/", "log/1/s-10/a5")) == names[4:5]
     assert list(target.list_after("log/3/")) == []
+    assert list(target.list_after("state/")) == ["state/1/s-1"]
 
 
 def test_a_state_takes_the_place_of_the_one_before(target: Target) -> None:

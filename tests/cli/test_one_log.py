@@ -2,6 +2,7 @@
 
 import csv
 import io
+import shutil
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -22,6 +23,7 @@ from cli.main import telemetry
 from projections.generations import LogStream, Pointer
 from telemetry.errors import StoreUnavailable
 from telemetry.events import decode_event, encode_event
+from telemetry.limits import HASH_KEY_MAX
 from telemetry.log import LogRecord
 from telemetry.reading import Reading, parse_timestamp, rfc3339
 from telemetry.records import encode_record, whole_text
@@ -34,10 +36,11 @@ HOUR_MS = 3_600_000
 NOW_MS = time.time_ns() // 1_000_000
 CREATED_MS = NOW_MS - 240 * HOUR_MS
 CREATED = f"{CREATED_MS / 1000:.3f}"
-ROOT = Shard("shardId-000000000000", 0, 99, closed=True)
-LEFT = Shard("shardId-000000000001", 0, 49, (ROOT.shard_id,), closed=True)
-RIGHT = Shard("shardId-000000000002", 50, 99, (ROOT.shard_id,), closed=True)
-LAST = Shard("shardId-000000000003", 0, 99, (LEFT.shard_id, RIGHT.shard_id))
+MIDDLE = HASH_KEY_MAX // 2
+ROOT = Shard("shardId-000000000000", 0, HASH_KEY_MAX, closed=True)
+LEFT = Shard("shardId-000000000001", 0, MIDDLE, (ROOT.shard_id,), closed=True)
+RIGHT = Shard("shardId-000000000002", MIDDLE + 1, HASH_KEY_MAX, (ROOT.shard_id,), closed=True)
+LAST = Shard("shardId-000000000003", 0, HASH_KEY_MAX, (LEFT.shard_id, RIGHT.shard_id))
 SHARDS = (ROOT, LEFT, RIGHT, LAST)
 
 type Typed = Callable[..., Result]
@@ -328,14 +331,14 @@ CONTINUED = Pointer(
     2,
     (LogStream(STREAM, CREATED), LogStream(STREAM, f"{THEN_MS / 1000:.3f}", (LAST.shard_id,))),
 )
-SECOND = Shard(ROOT.shard_id, 0, 99)
+SECOND = Shard(ROOT.shard_id, 0, HASH_KEY_MAX)
 
 
 @pytest.fixture
 def continued(world: World) -> World:
     """A log whose first stream is gone, and that goes on in a second one."""
     chained_on(world, RIGHT)
-    chained(world.target, [HELD[LAST.shard_id]], shard=LAST, created=CREATED, ended=True)
+    chained(world.target, [HELD[LAST.shard_id]], shard=LAST, created=CREATED, ended=True, stream_end=True)
     world.kinesis.created_ms = THEN_MS
     world.kinesis.shards.clear()
     world.kinesis.put(SECOND, records(THEN_MS, range(200, 240), "abcd"))
@@ -369,6 +372,34 @@ def test_an_earlier_stream_that_nobody_archived_is_a_gap(typed: Typed, continued
     answer = typed()
     assert (answer.exit_code, answer.stderr.count("A gap")) == (5, 1)
     assert "A gap: what arrived in shardId-000000000005 from" in answer.stderr
+
+
+@pytest.mark.parametrize("source", ["auto", "archive"])
+def test_a_lost_shard_of_a_lost_stream_is_a_gap(typed: Typed, continued: World, source: str) -> None:
+    """Whatever the pointer knows of it, and whoever is asked: a shard that ended was followed by others. So says a dry run."""
+    first, second = CONTINUED.streams
+    continued.pointer = replace(CONTINUED, streams=(first, replace(second, before=(UNKNOWN_PARENT,))))
+    chained(continued.target, [records(THEN_MS, range(200, 240), "abcd")], shard=SECOND, created=second.created)
+    assert typed("--source", source).exit_code == 0
+    shutil.rmtree(continued.folder / "log" / CREATED / LAST.shard_id)
+    lost = (
+        f"A gap: what arrived in unarchived shards of the log's stream 1 from {_rfc3339(CREATED_MS)} to {_rfc3339(THEN_MS)} may"
+    )
+    for words in ((), ("--dry-run",)):
+        answer = typed("--source", source, *words)
+        assert answer.exit_code == 5
+        assert lost in answer.stderr
+    assert typed("--source", source, "--by", "arrived", "--from", "-280m").exit_code == 0
+
+
+def test_a_shard_that_was_seen_empty_is_a_gap_from_then_on(typed: Typed, continued: World) -> None:
+    """In a stream that was lost; of its keys nothing else is missing."""
+    shutil.rmtree(continued.folder / "log" / CREATED / LAST.shard_id)
+    seen_ms = THEN_MS - HOUR_MS
+    continued.target.put_state(state_key(CREATED, LAST.shard_id), encode_state(State.of(START, None, seen_ms, LAST)))
+    answer = typed()
+    assert (answer.exit_code, answer.stderr.count("A gap")) == (5, 1)
+    assert f"A gap: what arrived in {LAST.shard_id} from {_rfc3339(seen_ms)} to {_rfc3339(THEN_MS)} may" in answer.stderr
 
 
 def test_a_stream_that_the_log_does_not_know_is_refused(typed: Typed, continued: World) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pyarrow.parquet as pq
 import pytest
@@ -45,7 +45,7 @@ def typed(stream: Stream) -> Typed:
     return lambda *words: CliRunner(env={"PREFIX": "t-cli"}).invoke(telemetry, ["replay", *words])
 
 
-def content(path: Path) -> object:
+def content(path: Path) -> Any:
     """What was written, whatever the parts it is in."""
     return pq.read_table(path).to_pylist() if path.is_dir() else path.read_bytes()
 
@@ -65,6 +65,25 @@ def test_what_broke_off_goes_on_and_is_equal(typed: Typed, stream: Stream, tmp_p
         assert typed(*words, str(tmp_path / "out")).exit_code == 0
     assert content(tmp_path / "out") == content(tmp_path / "whole")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "whole"]
+
+
+def test_parquet_of_what_comes_seldom_goes_on_where_it_broke_off(
+    typed: Typed, stream: Stream, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though no part is ever full: by time."""
+    monkeypatch.setattr("replay.parquet._PART_S", 0)
+    stream.breaks_after = 6
+    out = tmp_path / "out"
+    words = ("--format", "parquet", "--sensor", "sensor-0", "--output", str(out))
+    assert typed(*words).exit_code == 1
+    first = out / "part-000000.parquet"
+    before = first.stat().st_mtime_ns
+    stream.breaks_after = None
+    assert typed(*words).exit_code == 0
+    assert first.stat().st_mtime_ns == before
+    assert {row["sensor_id"] for row in content(out)} == {"sensor-0"}
+    assert typed("--format", "parquet", "--sensor", "sensor-0", "--output", str(tmp_path / "whole")).exit_code == 0
+    assert content(out) == content(tmp_path / "whole")
 
 
 @pytest.fixture

@@ -33,6 +33,8 @@ from tests.support.waiting import eventually
 FORMATS = ("jsonl", "csv", "parquet")
 GAP = 5
 """The exit status of a replay that says that something may be missing: the last moments of a stream that was lost."""
+PART_ROWS = 50_000
+"""Of Parquet: several are finished before a replay is killed for the last time."""
 _LOOK_S = 0.02
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -106,12 +108,14 @@ def _are_taken_up(log: Path, shards: int) -> None:
 
 def replay(environ: Mapping[str, str], form: str, path: Path, kills: int, size_bytes: int) -> Replayed:
     """`telemetry replay`, killed so often on its way to some size, and begun again until it ends by itself."""
-    command = [str(Path(sys.executable).with_name("telemetry")), "replay", "--format", form, "--output", str(path)]
+    command = [sys.executable, "-c", _SMALL_PARTS, "replay", "--format", form, "--output", str(path)]
     peak_mb, killed = 0.0, 0
+    vouched: dict[str, int] = {}
     while True:
         with path.with_name(f"{form}.words").open("w+") as words:
             process = subprocess.Popen(command, env=environ, stdout=words, stderr=words)
-            if killed < kills and reaches(process.pid, path, size_bytes * (killed + 1) // (kills + 1)):
+            if killed < kills and reaches(process.pid, path, size_bytes * (killed + 1) // (kills + 1), killed + 2):
+                vouched |= _finished(path)
                 process.kill()
             _, status, usage = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
@@ -120,16 +124,31 @@ def replay(environ: Mapping[str, str], form: str, path: Path, kills: int, size_b
         peak_mb = max(peak_mb, usage.ru_maxrss / 1024)
         if process.returncode != -signal.SIGKILL:
             assert process.returncode == GAP, said
+            assert vouched.items() <= _finished(path).items()
             return Replayed(path, killed, peak_mb, said)
         killed += 1
 
 
-def reaches(pid: int, path: Path, size_bytes: int) -> bool:
-    """Whether an output comes to some size, of a folder to any, before its process ends."""
+_SMALL_PARTS = f"""
+from cli.main import telemetry
+from replay import parquet
+parquet.PART_ROWS = {PART_ROWS}
+telemetry()
+"""
+
+
+def _finished(path: Path) -> dict[str, int]:
+    """When the parts were finished for which the place vouches; none where the output is a file."""
+    parts = sorted(path.glob("part-*.parquet")) if path.is_dir() else []
+    return {part.name: part.stat().st_mtime_ns for part in parts[:-1]}  # the place may not yet know of the last
+
+
+def reaches(pid: int, path: Path, size_bytes: int, parts: int) -> bool:
+    """Whether an output comes to some size, or a folder to some finished parts, before its process ends."""
     place = path.with_name(f"{path.name}.place")
     while _state(pid) != "Z":
-        wanted = min(size_bytes, 1) if path.is_dir() else size_bytes
-        if place.exists() and _size(path) >= wanted:
+        reached = len([*path.glob("part-*.parquet")]) >= parts if path.is_dir() else _size(path) >= size_bytes
+        if place.exists() and reached:
             return True
         threading.Event().wait(_LOOK_S)
     return False
@@ -141,8 +160,6 @@ def _state(pid: int) -> str:
 
 
 def _size(path: Path) -> int:
-    if path.is_dir():
-        return sum(part.stat().st_size for part in path.iterdir())
     return path.stat().st_size if path.exists() else 0
 
 

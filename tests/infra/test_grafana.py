@@ -44,6 +44,12 @@ def rules() -> list[dict[str, Any]]:
     return [rule for group in loaded["groups"] for rule in group["rules"]]
 
 
+def scrapes() -> list[dict[str, Any]]:
+    """What Prometheus asks."""
+    found: list[dict[str, Any]] = yaml.safe_load((ALERTS.parent / "prometheus.yaml").read_text())["scrape_configs"]
+    return found
+
+
 def targets(dashboard: str) -> Iterator[dict[str, Any]]:
     """Every query of a dashboard."""
     return (target for panel in DASHBOARDS[dashboard]["panels"] for target in panel["targets"])
@@ -104,6 +110,8 @@ def test_every_value_that_is_matched_can_be_met(expression: str) -> None:
                 assert set(text.split("|")) <= fates
             case "http_route":
                 assert text in routes
+            case "job":
+                assert text in {scraped["job_name"] for scraped in scrapes()}
             case _:
                 assert re.fullmatch(text, "503"), (label, text)
 
@@ -120,6 +128,13 @@ def test_every_alert_says_what_it_is_about() -> None:
     for rule in rules():
         assert rule["labels"]["severity"] in {"page", "ticket"}
         assert rule["annotations"].keys() == {"summary", "description"}
+
+
+def test_each_archiver_that_is_silent_alerts() -> None:
+    """Others that tell their ages do not speak for it: `absent` alone is silent while one of them does."""
+    [rule] = [rule for rule in rules() if rule["alert"] == "TelemetryArchiveNotSeen"]
+    [archivers] = [scraped for scraped in scrapes() if f'up{{job="{scraped["job_name"]}"}} == 0' in rule["expr"]]
+    assert archivers["static_configs"] == [{"targets": ["127.0.0.1:9101"]}]
 
 
 def test_every_metric_that_counts_is_shown_to_operators(told: Mapping[str, set[str]]) -> None:
@@ -185,7 +200,7 @@ def test_prometheus_is_told_where_everything_is_and_where_the_key_goes() -> None
     for lines, keyed in ((text, False), (re.sub(r"(?m)^(    )# ( *(?:authorization|credentials_file))", r"\1\2", text), True)):
         loaded = yaml.safe_load(lines)
         assert [(ALERTS.parent / name).exists() for name in loaded["rule_files"]] == [True]
-        api, others = loaded["scrape_configs"]
+        api, *others = loaded["scrape_configs"]
         assert api["static_configs"] == [{"targets": ["127.0.0.1:8080"]}]
         assert api.get("authorization") == ({"credentials_file": "api-key"} if keyed else None)
-        assert "authorization" not in others
+        assert not any("authorization" in scraped for scraped in others)

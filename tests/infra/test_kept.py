@@ -5,14 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from archive.chain import archived_streams
 from archive.folder import FolderTarget
 from archive.meta import State, encode_state
-from archive.names import START, Place, state_key
+from archive.names import START, Place, created_ms, state_key
 from archive.source import ArchiveSource
 from infra.local import kept
 from projections.memory import MemoryStores
 from projections.retention import Gap
 from telemetry.errors import ArchiveUnreadable, InvalidSettings, WrongStream
+from telemetry.limits import HASH_KEY_MAX
 from telemetry.log import LogRecord
 from telemetry.settings import Settings
 from telemetry.shards import Shard
@@ -20,7 +22,7 @@ from telemetry.streams import UNKNOWN_PARENT
 from tests.archive.records import chained
 
 FIRST, SECOND, THIRD = "1764147529.316", "1764247529.000", "1764347529.000"
-ONE, OTHER = Shard("shardId-000000000000", 0, 9), Shard("shardId-000000000001", 10, 99)
+ONE, OTHER = Shard("shardId-000000000000", 0, 9), Shard("shardId-000000000001", 10, HASH_KEY_MAX)
 MS = 1_764_147_530_000
 
 
@@ -31,16 +33,20 @@ class ClosableStores(MemoryStores):
         """Nothing is open."""
 
 
-def put(folder: Path, shard: Shard, created: str, *, ended: bool = True, records: int = 1) -> FolderTarget:
-    """Some records, put there."""
+def put(
+    folder: Path, shard: Shard, created: str, *, ended: bool = True, stream_end: bool = True, records: int = 1
+) -> FolderTarget:
+    """Some records, put there; the shard ended with its stream, unless it is said otherwise."""
     target = FolderTarget(folder)
-    chained(target, [[LogRecord(at + 1, MS + at, b"{}\n") for at in range(records)]], shard=shard, created=created, ended=ended)
+    objects = [[LogRecord(at + 1, MS + at, b"{}\n") for at in range(records)]]
+    chained(target, objects, shard=shard, created=created, ended=ended, stream_end=ended and stream_end)
     return target
 
 
 def look_at(target: FolderTarget, shard: Shard, created: str, place: Place = START) -> None:
     """The archiver saw nothing behind a place."""
-    target.put_state(state_key(created, shard.shard_id), encode_state(State.of(place, None, MS + 77_000)))
+    seen_ms = created_ms(created) + 78_000
+    target.put_state(state_key(created, shard.shard_id), encode_state(State.of(place, None, seen_ms, shard)))
 
 
 def test_a_folder_is_one_runs(tmp_path: Path) -> None:
@@ -73,20 +79,11 @@ def test_what_is_moved_aside_is_whole(tmp_path: Path) -> None:
             assert aside
             assert not folder.exists()
             with kept.locked(folder):
-                assert kept.earlier_streams(FolderTarget(folder)) == []
+                assert archived_streams(FolderTarget(folder)) == []
         assert re.fullmatch(r"p\.\d{4}-\d\d-\d\dT\d{6}Z(-\d)?", aside.name)
-        assert kept.earlier_streams(FolderTarget(aside)) == [FIRST]
+        assert archived_streams(FolderTarget(aside)) == [FIRST]
         names.add(aside)
     assert len(names) == 3
-
-
-def test_earlier_streams_are_those_that_were_looked_at(tmp_path: Path) -> None:
-    """Also one of which nothing was archived; in the order of their creation. What else lies there is passed over."""
-    target = put(tmp_path, ONE, SECOND)
-    look_at(target, ONE, THIRD)
-    target.put_state("state/notes/x", b"")
-    put(tmp_path, ONE, "999999999.500")
-    assert kept.earlier_streams(target) == ["999999999.500", SECOND, THIRD]
 
 
 def test_the_pointer_holds_all_streams(tmp_path: Path) -> None:
@@ -110,17 +107,31 @@ def test_the_pointer_holds_all_streams(tmp_path: Path) -> None:
 def test_what_may_be_missing_is_said_with_its_bounds(tmp_path: Path) -> None:
     """Of a stream's shards together; also of those of which nothing was archived. Of a stream that has its ends nothing is."""
     target = put(tmp_path, ONE, FIRST)
-    streams = [FIRST, SECOND, THIRD]
-    source = ArchiveSource(target, streams)
-    assert list(kept.losses(target, source, {}, streams)) == []
+    put(tmp_path, OTHER, FIRST)
+    streams = [FIRST, SECOND]
+    assert list(kept.losses(ArchiveSource(target, streams), {}, streams)) == []
     gap = Gap(MS * 1000, 1_764_247_529_000_000)
-    [said] = kept.losses(target, source, {ONE.shard_id: gap}, streams)
+    [said] = kept.losses(ArchiveSource(target, streams), {ONE.shard_id: gap}, streams)
     assert "after 2025-11-26T08:58:50.000Z and before 2025-11-27T12:45:29.000Z may be missing" in said
-    look_at(target, OTHER, FIRST)
-    [said] = kept.losses(target, source, {ONE.shard_id: gap._replace(from_us=gap.from_us + 10**8)}, streams)
-    assert "after 2025-11-26T09:00:07.000Z and before 2025-11-27T12:45:29.000Z" in said
+    streams.append(THIRD)
+    put(tmp_path, ONE, SECOND)
+    look_at(target, OTHER, SECOND)
+    seen = "after 2025-11-27T12:46:47.000Z and before 2025-11-28T16:32:09.000Z"
+    assert seen in list(kept.losses(ArchiveSource(target, streams), {}, streams))[-1]
+    later = gap._replace(from_us=gap.until_us + 10**9)
+    assert seen in list(kept.losses(ArchiveSource(target, streams), {f"2/{ONE.shard_id}": later}, streams))[-1]
     look_at(target, OTHER, SECOND, Place(1, 1))
-    assert "after 2025-11-27T12:45:29.000Z and before" in list(kept.losses(target, source, {}, streams))[-1]
+    [said] = kept.losses(ArchiveSource(target, streams), {}, streams)
+    assert "after 2025-11-27T12:45:29.000Z and before" in said
+
+
+def test_a_shard_that_ended_before_its_stream_was_lost_has_children_that_are_missing(tmp_path: Path) -> None:
+    """Where nothing tells of them, not even the pointer."""
+    target = put(tmp_path, ONE, FIRST)
+    put(tmp_path, OTHER, FIRST, stream_end=False)
+    streams = [FIRST, SECOND]
+    [said] = kept.losses(ArchiveSource(target, streams), {}, streams)
+    assert "after 2025-11-26T08:58:49.316Z and before 2025-11-27T12:45:29.000Z may be missing" in said
 
 
 def test_a_stream_in_which_nothing_came_is_forgotten(tmp_path: Path) -> None:
@@ -129,13 +140,13 @@ def test_a_stream_in_which_nothing_came_is_forgotten(tmp_path: Path) -> None:
     look_at(target, ONE, FIRST)
     put(tmp_path, OTHER, FIRST)
     kept.forget_if_empty(tmp_path, FIRST)
-    assert kept.earlier_streams(target) == [FIRST]
+    assert archived_streams(target) == [FIRST]
     put(tmp_path, ONE, SECOND, records=0)
     put(tmp_path, ONE, THIRD, records=0, ended=False)
     for created in (SECOND, THIRD):
         look_at(target, ONE, created)
         kept.forget_if_empty(tmp_path, created)
-    assert kept.earlier_streams(target) == [FIRST, THIRD]
+    assert archived_streams(target) == [FIRST, THIRD]
 
 
 def test_an_archive_that_cannot_be_read_is_named_with_a_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,6 +130,21 @@ def test_a_part_is_there_when_it_is_finished(tmp_path: Path, small_groups: None)
     assert [path.name for path in tmp_path.iterdir()] == ["part-000000.parquet"]
 
 
+def test_a_part_is_due_after_minutes_however_few_are_in_it(tmp_path: Path) -> None:
+    """Also with none, so that the place of what was read is kept; and not again at once."""
+    now_s = [1000.0]
+    output = Parts(tmp_path, 0, lambda: now_s[0], mark=True)
+    output.write(EVENTS[0], repeat=False)
+    for parts in (1, 1):
+        now_s[0] += 299
+        assert not output.is_due()
+        now_s[0] += 1
+        assert output.is_due()
+        assert output.save() == parts
+        assert not output.is_due()
+    assert [path.name for path in tmp_path.iterdir()] == ["part-000000.parquet"]
+
+
 def test_what_nobody_vouches_for_goes(folder: Path) -> None:
     """A part begun, and one finished without its place having been saved, are written again; what else lies there stays."""
     (folder / "part-000001.parquet.tmp").write_bytes(b"half")

@@ -35,6 +35,8 @@ class Shard:
         self.fails: dict[int, str] = {}
         """Codes of errors, by the number of the call for a page that meets them."""
         self.created_s = NOW_S - 60
+        self.oldest: int | None = None
+        """The record that the stream still keeps, as who has read a page is told that asks from the beginning."""
         self.now_s = 0.0
         """A clock that sleeping, calls for pages and tests put on."""
 
@@ -49,6 +51,8 @@ class Shard:
 
     def get_shard_iterator(self, StreamName: str, ShardId: str, **start: Any) -> Any:  # noqa: N803  as boto3 names them
         assert ShardId == "shard"
+        if self.sizes_bytes and start["ShardIteratorType"] == "TRIM_HORIZON" and not self.fails:
+            return {"ShardIterator": "oldest"}
         self.starts.append(start)
         return {"ShardIterator": start.get("StartingSequenceNumber", "0"), "ResponseMetadata": DATE}
 
@@ -60,6 +64,9 @@ class Shard:
         self.sizes_bytes.append(0)
         if code := self.fails.get(len(self.limits)):
             raise ClientError({"Error": {"Code": code, "Message": ""}}, "GetRecords")
+        if ShardIterator == "oldest":
+            kept = [] if self.oldest is None else [{"SequenceNumber": str(self.oldest), "Data": b""}]
+            return {"Records": kept, "NextShardIterator": ShardIterator}
         at = int(ShardIterator)
         page = self._pages[0] if self._pages else []
         if isinstance(page, int):
@@ -250,13 +257,17 @@ def test_a_gap_before_what_is_asked_for_is_none() -> None:
     assert not gaps(shard, (NOW_S - 21 * HOUR_S) * 1000)
 
 
-@pytest.mark.parametrize(("age_h", "lost"), [(1, False), (23, True)])
-def test_a_position_that_may_have_left_the_stream_is_a_gap(age_h: int, lost: bool) -> None:
-    """Whoever goes on after it may have missed what followed it."""
+@pytest.mark.parametrize(
+    ("age_h", "oldest", "lost"), [(1, None, False), (23, None, True), (23, 3, True), (23, 2, False), (23, 1, False)]
+)
+def test_a_position_that_may_have_left_the_stream_is_a_gap(age_h: int, oldest: int | None, lost: bool) -> None:
+    """Whoever goes on after it may have missed what followed it, unless the stream still keeps it: that is asked for, paced."""
     shard = Shard([(NOW_S, b"1")])
     shard.created_s = 0
+    shard.oldest = oldest
     arrived_ms = (NOW_S - age_h * HOUR_S) * 1000
     assert gaps(shard, after=Position(2, arrived_ms)) == ([Gap("shard", arrived_ms, NOW_S * 1000)] if lost else [])
+    assert pauses_are_kept(shard)
 
 
 def test_a_shard_of_which_nothing_is_left_has_a_gap_too() -> None:

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from archive.chain import archived_shards, chain_end
+from archive.chain import archived_shards, archived_streams, chain_end
 from archive.source import ArchiveSource
 from replay.stream import StreamSource, Stretch
 from telemetry.errors import ArchiveUnreadable
 from telemetry.log import Gap, Log, Page, Position, born, parents_first
 from telemetry.shards import Shard
-from telemetry.streams import StreamPlace, kinesis_id, number_of
+from telemetry.streams import UNKNOWN_PARENT, StreamPlace, kinesis_id, number_of
 from tests.simulation.archive.archivers import SKEW_MS, STREAM, ModelTarget
 from tests.simulation.archive.kinesis import client_of
 from tests.simulation.archive.stream import JITTER_MS, RETENTION_MS, ModelLog, ModelShard, ModelStream
@@ -21,7 +21,8 @@ _SLACK_MS = 2 * JITTER_MS + SKEW_MS
 def check_read_back(log: ModelLog, target: ModelTarget, *, named: bool) -> None:
     """Raises Violation. `named`: the reader is told the log's streams, as the pointer names them; else it finds them itself."""
     archived = {stream.created: archived_shards(target, stream.created) for stream in log.streams}
-    streams = [stream for stream in log.streams if named or archived[stream.created]]
+    looked_at = archived_streams(target)
+    streams = [stream for stream in log.streams if named or stream.created in looked_at]
     source = ArchiveSource(target, [stream.created for stream in streams] if named else None)
     try:
         shards = parents_first({shard.shard_id: shard for shard in source.shards()})
@@ -34,10 +35,12 @@ def check_read_back(log: ModelLog, target: ModelTarget, *, named: bool) -> None:
             reading.check_end(lost=stream is not log.there)
     except ArchiveUnreadable as error:
         raise Violation(str(error)) from None
-    lacking = {number_of(gap.shard_id): gap for gap in source.unarchived()}
+    lacking = source.unarchived()
     for number, stream in enumerate(streams, 1):
         if stream is not log.there:
-            _check_shards_without_chain(stream, archived[stream.created], target, lacking.get(number))
+            _check_shards_without_chain(
+                stream, archived[stream.created], target, [gap for gap in lacking if number_of(gap.shard_id) == number]
+            )
 
 
 def check_whole_log(log: ModelLog, target: ModelTarget, *, at_rest: bool) -> None:
@@ -146,7 +149,9 @@ def _covers(gap: Gap, arrived_ms: int) -> bool:
     return gap.after_ms - _SLACK_MS <= arrived_ms and (gap.before_ms is None or arrived_ms <= gap.before_ms + _SLACK_MS)
 
 
-def _check_shards_without_chain(stream: ModelStream, archived: Sequence[str], target: ModelTarget, lacking: Gap | None) -> None:
+def _check_shards_without_chain(
+    stream: ModelStream, archived: Sequence[str], target: ModelTarget, lacking: Sequence[Gap]
+) -> None:
     """Where a shard of a lost stream held something and has no chain, it descends from one of which the end is not there.
 
     Else it is said (`lacking`) that the stream may have had other shards.
@@ -155,8 +160,10 @@ def _check_shards_without_chain(stream: ModelStream, archived: Sequence[str], ta
     for shard_id, model in stream.shards.items():
         if shard_id in archived or not model.records or _ancestors(stream, shard_id) & open_ends:
             continue
-        if lacking is None or not all(_covers(lacking, record.arrived_ms) for record in model.records):
-            raise Violation(f"{shard_id} held {model.records}, has no chain, and what is said of its stream is {lacking}")
+        known = {shard_id, UNKNOWN_PARENT, *_ancestors(stream, shard_id)}
+        told = [gap for gap in lacking if kinesis_id(gap.shard_id) in known]
+        if not all(any(_covers(gap, record.arrived_ms) for gap in told) for record in model.records):
+            raise Violation(f"{shard_id} held {model.records}, has no chain, and what is said of its stream is {[*lacking]}")
 
 
 def _ancestors(stream: ModelStream, shard_id: str) -> set[str]:

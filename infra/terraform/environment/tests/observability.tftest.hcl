@@ -77,15 +77,26 @@ run "an_archive_that_stands_still_or_is_silent_alarms" {
 
   assert {
     condition = length(setsubtract(
-      ["t-archive-behind", "t-archive-nearly-lost", "t-archive-gap", "t-no-archiver-1-running", "t-no-archiver-2-running"], output.alarm_names
+      ["t-archive-behind-archiver-1", "t-archive-behind-archiver-2", "t-archive-nearly-lost-archiver-1", "t-archive-nearly-lost-archiver-2",
+      "t-archive-gap", "t-no-archiver-1-running", "t-no-archiver-2-running"], output.alarm_names
     )) == 0
     error_message = "Missing among ${join(", ", output.alarm_names)}."
   }
   assert {
-    condition = [for name in ["archive-behind", "archive-nearly-lost"] : aws_cloudwatch_metric_alarm.this[name].threshold] == [15 * 60, 168 * 3600 / 4] && alltrue(
-      [for name in ["archive-behind", "archive-nearly-lost"] : aws_cloudwatch_metric_alarm.this[name].treat_missing_data == "breaching"]
+    condition = [for name in ["archive-behind-archiver-1", "archive-nearly-lost-archiver-2"] : aws_cloudwatch_metric_alarm.this[name].threshold] == [15 * 60, 168 * 3600 / 4] && alltrue(
+      [for name in ["archive-behind-archiver-1", "archive-nearly-lost-archiver-2"] : aws_cloudwatch_metric_alarm.this[name].treat_missing_data == "breaching"]
     )
     error_message = "15 minutes and a quarter of the retention, in seconds, and silence."
+  }
+  assert {
+    condition = alltrue([
+      for name, filter in aws_cloudwatch_log_metric_filter.archive_age : alltrue([
+        for limit in ["archive-behind", "archive-nearly-lost"] : toset([
+          for query in aws_cloudwatch_metric_alarm.this["${limit}-${name}"].metric_query : one(query.metric).metric_name
+        ]) == toset([one(filter.metric_transformation).name])
+      ])
+    ]) && length(distinct([for filter in aws_cloudwatch_log_metric_filter.archive_age : one(filter.metric_transformation).name])) == 2
+    error_message = "One archiver that is silent is heard, whatever the others say."
   }
   assert {
     condition     = toset(values(aws_cloudwatch_log_metric_filter.archive_age)[*].log_group_name) == toset(["/t/archiver-1", "/t/archiver-2"])

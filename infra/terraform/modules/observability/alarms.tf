@@ -131,7 +131,7 @@ locals {
 resource "aws_cloudwatch_metric_alarm" "this" {
   for_each = merge(
     local.alarms, local.task_alarms, local.capacity_alarms, local.memory_alarms, local.slo_alarms,
-    length(var.archiver_log_groups) == 0 ? null : local.archive_alarms,
+    local.archive_age_alarms, length(var.archiver_log_groups) == 0 ? null : local.archive_alarms,
     var.canary_log_group == null ? null : local.canary_alarms,
   )
 
@@ -242,7 +242,7 @@ resource "aws_cloudwatch_log_metric_filter" "archive_age" {
 
   metric_transformation {
     namespace = var.prefix
-    name      = "ArchiveAge"
+    name      = "ArchiveAge-${each.key}"
     value     = "$.age_s"
     unit      = "Seconds"
   }

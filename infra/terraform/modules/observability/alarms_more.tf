@@ -1,22 +1,31 @@
 # Alarms on what is about to be too much, on what was promised, and on what only some environments have.
 
 locals {
-  # An archiver says once a minute how old the oldest is of what it has yet to archive. Silence is as bad as age.
-  archive_alarms = {
+  # An archiver says once a minute how old the oldest is of what it has yet to archive. Silence is as bad as age, and of several
+  # archivers the others do not speak for one: each has a metric and alarms of its own.
+  archive_limits = {
     archive-behind = {
-      description = "What arrived over 15 minutes ago is not archived yet, or no archiver says so."
+      description = "What arrived over 15 minutes ago is not archived yet, or its archiver does not say so."
       threshold   = 15 * 60
-      periods     = 15
-      missing     = "breaching"
-      metrics     = { m0 = [var.prefix, "ArchiveAge", "Maximum", {}] }
     }
     archive-nearly-lost = {
       description = "The archive is behind by more than a quarter of what the stream keeps, or silent: records will be missing. Act today."
       threshold   = var.retention_hours * 3600 / 4
-      periods     = 15
-      missing     = "breaching"
-      metrics     = { m0 = [var.prefix, "ArchiveAge", "Maximum", {}] }
     }
+  }
+
+  archive_age_alarms = merge([
+    for name, limit in local.archive_limits : {
+      for archiver in keys(var.archiver_log_groups) : "${name}-${archiver}" => merge(limit, {
+        section = name
+        periods = 15
+        missing = "breaching"
+        metrics = { m0 = [var.prefix, "ArchiveAge-${archiver}", "Maximum", {}] }
+      })
+    }
+  ]...)
+
+  archive_alarms = {
     archive-gap = {
       description = "An archiver was away for longer than the stream keeps records: its log and the object say which stretch may be lost."
       metrics     = { m0 = [var.prefix, "ArchiveGaps", "Sum", {}] }

@@ -34,7 +34,9 @@ locals {
       for name in var.service_names : ["AWS/ECS", "MemoryUtilization", "ClusterName", var.cluster_name, "ServiceName", name]
     ] },
     ], length(var.archiver_log_groups) == 0 ? [] : [
-    { title = "Age of what is not archived yet, in s", stat = "Maximum", metrics = [[var.prefix, "ArchiveAge"]] },
+    { title = "Age of what is not archived yet, in s", stat = "Maximum", metrics = [
+      for name in keys(var.archiver_log_groups) : [var.prefix, "ArchiveAge-${name}"]
+    ] },
   ])
 }
 
