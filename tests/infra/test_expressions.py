@@ -57,15 +57,11 @@ def variables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("workflow", "environment"), [*itertools.product(PLANNING, ENVIRONMENTS)])
-@pytest.mark.parametrize("told", [{"ALARM_EMAILS": '["you@example.org"]'}, SAMPLES], ids=["defaults", "as documented"])
-def test_terraform_takes_what_a_workflow_tells_it(
-    workflow: str, environment: str, told: Mapping[str, str], variables: Path
-) -> None:
-    """Whatever has a default by that, all else as docs/deploy.md has it: types and validations are judged by Terraform."""
+def planned(environment: str, told: Mapping[str, str], variables: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """What Terraform says of an environment's variables, some of them told by its process's environment."""
     environ = {
         **os.environ,
-        **told_to_terraform(workflow, environment, {**TOLD, **told}),
+        **told,
         "TF_VAR_account_id": ACCOUNT,
         "TF_VAR_region": "eu-west-1",
         "TF_VAR_image": "repository:abc1234",
@@ -74,9 +70,30 @@ def test_terraform_takes_what_a_workflow_tells_it(
         "TF_CLI_ARGS": "-no-color",
         "TF_DATA_DIR": str(variables / "data"),
     }
-    command = ["terraform", "plan", f"-var-file={TREE}/environment/{environment}.tfvars"]
-    done = subprocess.run(command, cwd=variables, env=environ, capture_output=True, text=True, check=False)
+    command = ["terraform", "plan", f"-var-file={TREE}/environment/{environment}.tfvars", *options]
+    return subprocess.run(command, cwd=variables, env=environ, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(("workflow", "environment"), [*itertools.product(PLANNING, ENVIRONMENTS)])
+@pytest.mark.parametrize("told", [{"ALARM_EMAILS": '["you@example.org"]'}, SAMPLES], ids=["defaults", "as documented"])
+def test_terraform_takes_what_a_workflow_tells_it(
+    workflow: str, environment: str, told: Mapping[str, str], variables: Path
+) -> None:
+    """Whatever has a default by that, all else as docs/deploy.md has it: types and validations are judged by Terraform."""
+    done = planned(environment, told_to_terraform(workflow, environment, {**TOLD, **told}), variables)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("environment", "said", "fine"), [("dev", [], True), ("staging", [], False), ("prod", ["keyless=true"], True)]
+)
+def test_without_keys_is_said_out_loud(environment: str, said: list[str], fine: bool, variables: Path) -> None:
+    """Outside dev: whoever reaches the API may write and read then."""
+    options = [f"-var={one}" for one in ["keys=false", *said]]
+    told = {**TOLD, "ALARM_EMAILS": '["you@example.org"]'}
+    done = planned(environment, told_to_terraform("environment", environment, told), variables, *options)
+    assert (done.returncode == 0) is fine
+    assert ("keyless" in done.stderr) is not fine
 
 
 def test_without_tags_the_repository_is_one() -> None:
