@@ -303,6 +303,21 @@ def test_a_role_that_dev_makes_reaches_nothing_of_prod(plans: Plans, reference: 
     assert condition == f"arn:aws:iam::{ACCOUNT}:policy/telemetry-dev-boundary"
 
 
+def test_what_a_process_may_do_its_boundary_allows(plans: Plans) -> None:
+    """Else its right is none. Conditions of its own are taken to be met."""
+    boundaries = planned(plans["bootstrap"], "aws_iam_policy")
+    boundary = statements(boundaries['aws_iam_policy.boundary["dev"]']["policy"])
+    beyond = []
+    for values in planned(plans["environment"], "aws_iam_role_policy").values():
+        for one in statements(values["policy"]):
+            met = {key: json_list(value) for of in one.get("Condition", {}).values() for key, value in of.items()}
+            for action, arn in itertools.product(json_list(one["Action"]), json_list(one["Resource"])):
+                context = {"kms:EncryptionContext:aws:s3:arn": [f"arn:aws:s3:::telemetry-dev-archive-{ACCOUNT}"], **met}
+                if not allows(boundary, action, arn, context):
+                    beyond.append((values["name"], action, arn))
+    assert not beyond
+
+
 @pytest.mark.usefixtures("thorough")
 def test_one_condition_less_is_an_open_door(plans: Plans, reference: Reference) -> None:
     """Whichever of the conditions on tags it is: the attack would find it."""
