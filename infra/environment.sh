@@ -4,7 +4,8 @@
 # Workspace, state and values follow from the first word alone, so they cannot belong to different environments.
 #
 # Wants AWS_ACCOUNT_ID and AWS_REGION, credentials, and for a plan TF_VAR_owner, TF_VAR_image and TF_VAR_allowed_cidrs. TF_VAR_name
-# begins all names, as in bootstrap; without it they begin with telemetry.
+# begins all names, as in bootstrap; without it they begin with telemetry. A second environment of the same kind in the account has a
+# TF_VAR_name of its own, and is told bootstrap's as BOOTSTRAP_NAME: bootstrap made the bucket for states, and no boundary for such a one.
 set -eu
 
 usage() {
@@ -24,10 +25,16 @@ cd "$(dirname "$0")/terraform/environment"
 export TF_INPUT=0 TF_IN_AUTOMATION=1
 export TF_VAR_account_id="$AWS_ACCOUNT_ID" TF_VAR_region="$AWS_REGION"
 export TF_VAR_name="${TF_VAR_name:-telemetry}"
-export TF_VAR_permissions_boundary="arn:aws:iam::$AWS_ACCOUNT_ID:policy/$TF_VAR_name-$environment-boundary"
+bootstrap="${BOOTSTRAP_NAME:-$TF_VAR_name}"
+if [ "$bootstrap" = "$TF_VAR_name" ]; then
+    export TF_VAR_permissions_boundary="arn:aws:iam::$AWS_ACCOUNT_ID:policy/$TF_VAR_name-$environment-boundary"
+else
+    unset TF_VAR_permissions_boundary
+fi
 
 init() {
-    set -- -backend-config="bucket=$TF_VAR_name-terraform-$AWS_ACCOUNT_ID" -backend-config="region=$AWS_REGION"
+    set -- -backend-config="bucket=$bootstrap-terraform-$AWS_ACCOUNT_ID" -backend-config="region=$AWS_REGION" \
+        -backend-config="workspace_key_prefix=$TF_VAR_name"
     # Who keeps a lock of the providers takes no others.
     [ ! -f .terraform.lock.hcl ] || set -- "$@" -lockfile=readonly
     terraform init -reconfigure "$@" >&2

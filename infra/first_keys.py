@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from infra.outputs import output
 from operations.canary import SENSOR
 from telemetry.aws import dynamodb_client, secrets_client
 from telemetry.errors import InvalidSettings
@@ -61,7 +62,7 @@ def fill(manager: Any, add: Callable[[Key], bool], wanted: Mapping[str, str], no
 
 def main() -> None:
     """Fill what standard input names, as Terraform's output `first_keys` has it: `null` where there are no keys."""
-    wanted: Mapping[str, str] = json.load(sys.stdin) or {}
+    wanted: Mapping[str, str] = output("first_keys", sys.stdin) or {}
     try:
         settings = Settings.from_environment(os.environ)
     except InvalidSettings as error:

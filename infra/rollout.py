@@ -1,23 +1,29 @@
-"""Waits until ECS runs what was applied, and has a canary try it; `python -m infra.rollout` reads Terraform's output `rollout`.
+"""Waits until ECS runs what was applied, has a canary try it, and then lets new alarms tell people.
 
-A service is also stable after ECS has rolled it back, so what its primary deployment runs is compared with what was applied.
-Exit status 0 when all services run it and the canary, where there is one, has stored a reading and found it counted.
+`python -m infra.rollout` reads Terraform's output `rollout`. A service is also stable after ECS has rolled it back, so what its
+primary deployment runs is compared with what was applied. Exit status 0 when all services run it, the canary, where there is
+one, has stored a reading and found it counted, and no new alarm rings.
 """
 
-import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import batched
 from typing import Any, Final
 
-from telemetry.aws import ecs_client
+from infra.outputs import output
+from telemetry.aws import cloudwatch_client, ecs_client
 from telemetry.errors import InvalidSettings
 from telemetry.settings import Settings
 
 _WAIT_S: Final = 1800
 """Fargate fetches an image and starts a task within minutes; tasks are replaced one by one, each with its time to stop."""
 _CANARY_S: Final = 300
+_QUIET_S: Final = 900
+"""From a task's first log line or report to a metric, and to an alarm's next look at it, are minutes."""
+_ALARMS: Final = 100
+"""As many names does a call take (CloudWatch API reference, DescribeAlarms and EnableAlarmActions)."""
 _POLL_S: Final = 10
 
 
@@ -87,14 +93,41 @@ def try_canary(ecs: Any, cluster: str, canary: Mapping[str, Any], pause: Callabl
         raise NotRolledOut(f"the canary ended with {container.get('exitCode', task.get('stoppedReason'))}: its log says why")
 
 
+def arm(cloudwatch: Any, names: Sequence[str], pause: Callable[[], None]) -> list[str]:
+    """Have new alarms tell people, once none of them rings; their names. Raises NotRolledOut with those that go on ringing.
+
+    Terraform makes an alarm mute. Silence before it and its tasks were there counts as silence for it, so many ring at first.
+    """
+    found = [one for some in batched(names, _ALARMS, strict=False) for one in _alarms(cloudwatch, some)]
+    mute = [one["AlarmName"] for one in found if not one["ActionsEnabled"]]
+    told = ""
+    for some in batched(mute, _ALARMS, strict=False):
+        while ringing := [one["AlarmName"] for one in _alarms(cloudwatch, some) if one["StateValue"] == "ALARM"]:
+            try:
+                pause()
+            except NotRolledOut as late:
+                told = f"{late}: {', '.join(ringing)}"
+                break
+        cloudwatch.enable_alarm_actions(AlarmNames=list(some))
+    if told:
+        raise NotRolledOut(told)
+    return mute
+
+
+def _alarms(cloudwatch: Any, names: Sequence[str]) -> list[Mapping[str, Any]]:
+    found: list[Mapping[str, Any]] = cloudwatch.describe_alarms(AlarmNames=list(names), MaxRecords=_ALARMS)["MetricAlarms"]
+    return found
+
+
 def main() -> None:
     """Wait for what standard input names, as Terraform's output `rollout` has it."""
     try:
-        ecs = ecs_client(Settings.from_environment(os.environ))
+        settings = Settings.from_environment(os.environ)
     except InvalidSettings as error:
         sys.exit(str(error))
-    rollout = json.load(sys.stdin)
+    rollout = output("rollout", sys.stdin)
     cluster, wanted = rollout["cluster"], rollout["task_definitions"]
+    ecs = ecs_client(settings)
 
     def describe() -> Iterable[Mapping[str, Any]]:
         services: list[Mapping[str, Any]] = ecs.describe_services(cluster=cluster, services=[*wanted])["services"]
@@ -104,10 +137,13 @@ def main() -> None:
         wait_for(describe, wanted, _pauses(_WAIT_S, "not everything runs what was applied"))
         if rollout["canary"]:
             try_canary(ecs, cluster, rollout["canary"], _pauses(_CANARY_S, "the canary has not ended"))
+        armed = arm(cloudwatch_client(settings), rollout["alarms"], _pauses(_QUIET_S, "what was applied runs, but alarms ring"))
     except NotRolledOut as error:
         sys.exit(str(error))
     tried = "a canary was counted" if rollout["canary"] else "no canary tried it"
-    sys.stdout.write(f"{', '.join(sorted(wanted))}: what was applied runs, and {tried}\n")
+    sys.stdout.write(
+        f"{', '.join(sorted(wanted))}: what was applied runs, and {tried}\n{len(armed)} new alarms tell people from now on\n"
+    )
 
 
 if __name__ == "__main__":

@@ -137,7 +137,8 @@ def stream(seen: StreamSeen, *, local: bool) -> Section:
                 "The live generation's consumers write nothing meanwhile.",
                 ".venv/bin/telemetry promote --take-back",
             )
-        if seen.created and seen.retention_h < seen.wanted_h:
+        # On AWS an environment's .tfvars file may say otherwise, and what is changed by hand there is drift.
+        if local and seen.created and seen.retention_h < seen.wanted_h:
             yield Finding(
                 f"{seen.name} keeps records for {seen.retention_h} h, and is defined with {seen.wanted_h} h.",
                 "A consumer or an archiver that is away for longer loses readings.",

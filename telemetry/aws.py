@@ -79,6 +79,12 @@ def ecs_client(settings: Settings) -> Any:
     return session().client("ecs", config=config, endpoint_url=settings.aws_endpoint_url)
 
 
+def cloudwatch_client(settings: Settings) -> Any:
+    """A CloudWatch client, for who looks after a deployment."""
+    config = _config(settings, 3, 1, _DEPLOYMENT_TIMEOUT_S)
+    return session().client("cloudwatch", config=config, endpoint_url=settings.aws_endpoint_url)
+
+
 def secrets_client(settings: Settings) -> Any:
     """A Secrets Manager client, for who looks after a deployment."""
     config = _config(settings, 3, 1, _DEPLOYMENT_TIMEOUT_S)

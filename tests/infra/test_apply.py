@@ -36,13 +36,15 @@ _IDLE: Mapping[str, tuple[str, ...]] = {
             "elasticloadbalancing:AddTags",
             "events:TagResource",
         ),
-        *("glue:TagResource", "iam:TagRole", "kinesis:AddTagsToStream", "logs:TagResource", "sns:TagResource"),
+        *("glue:TagResource", "iam:TagRole", "iot:TagResource", "kinesis:AddTagsToStream", "logs:TagResource"),
+        *("secretsmanager:TagResource", "sns:TagResource", "wafv2:TagResource"),
     ),
     "a tag that goes": (
         *("acm:RemoveTagsFromCertificate", "application-autoscaling:UntagResource", "athena:UntagResource"),
         *("budgets:UntagResource", "cloudwatch:UntagResource", "dynamodb:UntagResource", "ec2:DeleteTags", "ecs:UntagResource"),
         *("elasticloadbalancing:RemoveTags", "events:UntagResource", "glue:UntagResource", "iam:UntagRole"),
-        *("kinesis:RemoveTagsFromStream", "logs:UntagResource", "sns:UntagResource"),
+        *("iot:UntagResource", "kinesis:RemoveTagsFromStream", "logs:UntagResource", "secretsmanager:UntagResource"),
+        *("sns:UntagResource", "wafv2:UntagResource"),
     ),
     "another change than this run's": (
         *("athena:UpdateWorkGroup", "ec2:ModifySecurityGroupRules", "ec2:ModifySubnetAttribute", "ec2:ModifyVpcEndpoint"),
@@ -54,19 +56,27 @@ _IDLE: Mapping[str, tuple[str, ...]] = {
             "glue:UpdateTable",
         ),
         *("iam:UpdateAssumeRolePolicy", "iam:UpdateRole", "kinesis:DecreaseStreamRetentionPeriod"),
-        *("kinesis:StopStreamEncryption", "s3:PutBucketObjectLockConfiguration", "scheduler:UpdateSchedule"),
+        *("iot:ReplaceTopicRule", "kinesis:StopStreamEncryption", "kinesis:UpdateShardCount"),
+        *("s3:PutBucketObjectLockConfiguration", "scheduler:UpdateSchedule", "secretsmanager:UpdateSecret"),
+        "wafv2:UpdateWebACL",
     ),
     "Terraform's own, for its state": ("s3:GetObject", "s3:PutObject"),
     "the state's lock, and what lies in buckets that go, which are empty here": (
         *("s3:DeleteObject", "s3:DeleteObjectVersion", "s3:ListBucketVersions"),
     ),
     "infra.setup --pointer": ("dynamodb:GetItem", "dynamodb:PutItem"),
-    "infra.rollout": ("ecs:DescribeTasks", "ecs:RunTask"),
-    "AWS's own question when a role is handed over, or a service is the account's first": (
-        *("iam:PassRole", "iam:CreateServiceLinkedRole"),
+    "infra.first_keys": ("secretsmanager:PutSecretValue",),
+    "infra.rollout": ("cloudwatch:EnableAlarmActions", "ecs:DescribeTasks", "ecs:RunTask"),
+    "mutual TLS, which moto has not": (
+        *("elasticloadbalancing:CreateTrustStore", "elasticloadbalancing:DeleteTrustStore"),
+        "elasticloadbalancing:ModifyTrustStore",
+    ),
+    "AWS's own question when a role is handed over, a service is the account's first, or a firewall is put in front": (
+        *("elasticloadbalancing:SetWebAcl", "iam:PassRole", "iam:CreateServiceLinkedRole"),
     ),
     "a listener's attributes, of which moto has none": ("elasticloadbalancing:ModifyListenerAttributes",),
 }
+DOMAINS: Final = '{prod = {name = "telemetry.example.com", zone_id = "Z1"}}'
 NOT_CALLED: Mapping[str, str] = {action: reason for reason, actions in _IDLE.items() for action in actions}
 """What the role of prod may do and this run does not, each for its reason."""
 
@@ -84,10 +94,16 @@ def make_what_is_made_by_hand(moto: str) -> str:
     return str(made["HostedZone"]["Id"]).rpartition("/")[2]
 
 
+ONE_ALONE: Final = {
+    *("elasticloadbalancing:SetWebAcl", "kinesis:UpdateShardCount", "wafv2:AssociateWebACL", "wafv2:DisassociateWebACL"),
+}
+"""What a role may do only where its environment has the account for itself (infra/terraform/bootstrap)."""
+
+
 @pytest.fixture(scope="module")
 def bootstrap(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What bootstrap would make: GitHub's roles and their policies."""
-    root = copy_root("bootstrap", tmp_path_factory.mktemp("bootstrap"))
+    """What bootstrap would make where prod has an account for itself: GitHub's roles and their policies."""
+    root = copy_root("bootstrap", tmp_path_factory.mktemp("bootstrap"), values={"environments": '["prod"]', "domains": DOMAINS})
     root.init()
     return root.plan()
 
@@ -125,7 +141,7 @@ def test_a_whole_environment_is_made_stays_as_it_is_and_is_gone_again(
 
     lifted = [*variables, "-var=deletion_protection=false"]
     changed, moved = told(root, "apply", "-auto-approve", *lifted, log=tmp_path / "change.log")
-    assert "0 added, 9 changed, 0 destroyed" in changed
+    assert "0 added, 11 changed, 0 destroyed" in changed
     _, gone = told(root, "destroy", "-auto-approve", *lifted, log=tmp_path / "destroy.log")
     assert not root.run("state", "list", workspace="prod")
     _compare(bootstrap, planned_by, Counter(made) + Counter(moved) + Counter(gone))
@@ -153,10 +169,17 @@ def _allowed(bootstrap: Mapping[str, Any], role: str) -> set[str]:
     policies = planned(bootstrap, "aws_iam_policy")
     names = [
         f"{role.replace('apply', 'plan')}",
-        *([role, f"{role}-network", f"{role}-doors"] if role.startswith("apply") else []),
+        *([role, f"{role}-services", f"{role}-network", f"{role}-doors"] if role.startswith("apply") else []),
     ]
     found = [one for name in names for one in statements(policies[f'aws_iam_policy.github["{name}"]']["policy"])]
     return {action for one in found if one["Effect"] == "Allow" for action in json_list(one["Action"])}
+
+
+def test_where_environments_share_an_account_a_role_may_do_less(bootstrap: dict[str, Any], tmp_path: Path) -> None:
+    """By those actions alone that AWS binds to nothing, and what they are for."""
+    root = copy_root("bootstrap", tmp_path, values={"domains": DOMAINS})
+    root.init()
+    assert _allowed(root.plan(), "apply-prod") == _allowed(bootstrap, "apply-prod") - ONE_ALONE
 
 
 @pytest.mark.timeout(900)

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
+from botocore import xform_name
 
-from tests.support.cloudwatch import alarm_faults, dashboard_faults, filter_faults, insights_faults
+from tests.support.cloudwatch import alarm_faults, dashboard_faults, filter_faults, insights_faults, publisher_faults
+from tests.support.iam import json_list
 from tests.support.metric_math import Kind, MathError, kind_of
 from tests.support.terraform import planned
 from tests.tidy.tree import ROOT
@@ -189,3 +191,42 @@ def test_every_alarm_leads_to_its_section(plans: Plans) -> None:
     told = [alarm["alarm_description"] for alarm in alarms if "-scale-" not in alarm["alarm_name"]]
     led = {of.rpartition(" docs/alarms.md#")[2] for of in told}
     assert led == sections
+
+
+@pytest.mark.parametrize(
+    ("service", "condition"), [("events", {"StringEquals": {"aws:SourceAccount": "1"}}), ("cloudwatch", {})]
+)
+def test_a_service_that_is_kept_out_or_speaks_for_anybody_is_seen(service: str, condition: dict[str, Any]) -> None:
+    """Alone, or one of several."""
+    one = f"{service}.amazonaws.com"
+    for services in (one, ["budgets.amazonaws.com", one]):
+        statement = {"Effect": "Allow", "Principal": {"Service": services}, "Action": "sns:Publish", "Condition": condition}
+        assert any(one in fault for fault in publisher_faults(json.dumps({"Statement": [statement]})))
+
+
+def test_whoever_tells_of_something_may_publish(plans: Plans) -> None:
+    """Alarms, a budget, and the rule that hears of containers without memory; under conditions that the service meets."""
+    [topic] = planned(plans["environment"], "aws_sns_topic_policy").values()
+    assert not list(publisher_faults(topic["policy"]))
+    allowed = json.loads(topic["policy"])["Statement"]
+    services = {name for one in allowed for name in json_list(one["Principal"]["Service"])}
+    assert services == {f"{name}.amazonaws.com" for name in ("budgets", "cloudwatch", "events")}
+
+
+def test_an_alarm_on_an_operation_watches_one_that_we_call(plans: Plans) -> None:
+    """Another's metric is never there, and its alarm silent for ever."""
+    parts = ("projections", "producer_api", "telemetry", "consumer", "operations")
+    source = "".join(path.read_text() for part in parts for path in (ROOT / part).rglob("*.py"))
+    watched = {
+        dimensions["Operation"]
+        for alarm in planned(plans["environment"], "aws_cloudwatch_metric_alarm").values()
+        for query in alarm["metric_query"]
+        for metric in query["metric"]
+        if "Operation" in (dimensions := metric["dimensions"] or {})
+    }
+    assert watched
+    assert not [
+        operation
+        for operation in watched
+        if f".{xform_name(operation)}," not in source and f".{xform_name(operation)}(" not in source
+    ]

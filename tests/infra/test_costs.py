@@ -19,9 +19,12 @@ def test_every_resource_has_a_price(plans: Plans) -> None:
     assert set(PRICED.values()) == set(bill)
 
 
-def test_the_bill_counts_the_alarms_that_there_are(plans: Plans) -> None:
-    """The plan is of dev with an archive and a canary."""
-    alarms = len(planned(plans["environment"], "aws_cloudwatch_metric_alarm"))
+def test_the_bill_counts_what_the_alarms_look_at(plans: Plans) -> None:
+    """Metric by metric, as CloudWatch charges, and two for each target tracked. The plan is dev's with archive and canary."""
+    alarms = planned(plans["environment"], "aws_cloudwatch_metric_alarm").values()
+    policies = planned(plans["environment"], "aws_appautoscaling_policy").values()
+    tracked = [policy for policy in policies if policy["policy_type"] == "TargetTrackingScaling"]
+    watched = sum(len(query["metric"]) for alarm in alarms for query in alarm["metric_query"]) + 2 * len(tracked)
     dev = (TREE / "environment/dev.tfvars").read_text().replace("archive                = false", "archive = true")
     bill = standing_bill(dev.replace("canary                 = false", "canary = true"), 2)
     filters = {
@@ -29,4 +32,4 @@ def test_the_bill_counts_the_alarms_that_there_are(plans: Plans) -> None:
         for values in planned(plans["environment"], "aws_cloudwatch_log_metric_filter").values()
         for made in values["metric_transformation"]
     }
-    assert round(bill["alarms and metrics"], 2) == round(0.1 * alarms + 0.3 * len(filters), 2)
+    assert round(bill["alarms and metrics"], 2) == round(0.1 * watched + 0.3 * len(filters), 2)

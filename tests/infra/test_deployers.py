@@ -1,10 +1,11 @@
-"""What GitHub's roles and the processes may do: bound as IAM can bind it, and in one environment to nothing of another.
+"""What GitHub's roles and the processes may do: bound as IAM can bind it, in one environment to no resource of another.
 
 Every action is compared with AWS's service authorization reference; every attack on another environment is judged as IAM would.
 """
 
 import itertools
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from infra.local.fetch import DownloadError
 from tests.support.iam import Context, Statement, about, allows, conditions, json_list, overlap, statements
 from tests.support.reference import Action, Reference, installed
 from tests.support.terraform import ACCOUNT, planned
+from tests.tidy.tree import ROOT
 
 type Plans = Mapping[str, dict[str, Any]]
 
@@ -165,6 +167,7 @@ VICTIMS: Sequence[str] = (
     _arn("application-autoscaling", "scalable-target/1"),
     _arn("acm", "certificate/1"),
     _arn("scheduler", f"schedule/default/{PREFIX}-canary"),
+    _arn("events", f"rule/{PREFIX}-out-of-memory"),
     _arn("route53", "hostedzone/Z1", ":"),
     _arn("secretsmanager", f"secret:{PREFIX}-admin-key-AbCdEf"),
     _arn("elasticloadbalancing", f"truststore/{PREFIX}/1"),
@@ -203,6 +206,27 @@ def _attacks(reference: Reference) -> Iterator[tuple[Action, str]]:
             yield from ((action, victim) for victim in found if any(overlap(of, victim) for of in action.arns.values()))
 
 
+NAMED_BESIDE: Mapping[str, str] = {
+    "cloudwatch:AlarmActions": _arn("sns", f"{PREFIX}-alarms"),
+    "ecs:cluster": _arn("ecs", f"cluster/{PREFIX}"),
+    "ecs:task-definition": _arn("ecs", f"task-definition/{PREFIX}-api:1"),
+    "events:TargetArn": _arn("sns", f"{PREFIX}-alarms"),
+}
+"""Condition keys that hold what a call names beside its resource; each with something of prod's."""
+UNBOUND_BESIDE = {"cloudwatch:PutMetricAlarm": "an alarm may tell prod's people, or take a task from its services"}
+"""Where a key is left alone: prod's people can be told nonsense, and autoscaling's policies have names that nobody can tell."""
+NO_KEY: Mapping[str, str] = {
+    "ecs:CreateService": "(?i)security.?group|target.?group|load.?balancer",
+    "ecs:RunTask": "(?i)subnet|security.?group",
+    "ecs:UpdateService": "(?i)security.?group|target.?group|load.?balancer",
+    "elasticloadbalancing:CreateListener": "(?i)target.?group",
+    "elasticloadbalancing:CreateTargetGroup": "(?i)vpc",
+    "elasticloadbalancing:ModifyListener": "(?i)target.?group",
+}
+"""What a call names beside its resource and no key holds, by what a key for it would be called. Subnets and security groups,
+where calls know keys for them, have ids that nobody can tell beforehand."""
+
+
 def _open(policy: Sequence[Statement], action: Action, victim: str, contexts: Sequence[Context]) -> bool:
     """Whether any of these requests is allowed. One without a resource has no resource's tags."""
     if not (policy := about(policy, action.name)):
@@ -213,7 +237,7 @@ def _open(policy: Sequence[Statement], action: Action, victim: str, contexts: Se
 
 
 @pytest.mark.usefixtures("thorough")
-def test_devs_role_can_touch_nothing_of_prod(plans: Plans, reference: Reference) -> None:
+def test_devs_role_can_call_nothing_on_prod(plans: Plans, reference: Reference) -> None:
     """Neither by name nor by tag, whatever it says of itself in the request."""
     policy = of_role(plans, "apply-dev")
     contexts = list(_contexts())
@@ -221,6 +245,42 @@ def test_devs_role_can_touch_nothing_of_prod(plans: Plans, reference: Reference)
     assert len(attacks) > 1000
     open_to_dev = {(action.name, victim) for action, victim in attacks if _open(policy, action, victim, contexts)}
     assert open_to_dev == {(name, "*") for name in UNBOUND if any(name == action.name for action, _ in attacks)}
+
+
+def test_every_kind_of_thing_of_prod_is_attacked(plans: Plans) -> None:
+    """Each service that dev's role may call has a victim, but for the one that it asks alone."""
+    called = {action.partition(":")[0] for one in of_role(plans, "apply-dev") for action in json_list(one["Action"])}
+    assert called - {"kms"} <= {victim.split(":")[2] for victim in VICTIMS}
+
+
+def test_dev_names_nothing_of_prod_beside_its_own(plans: Plans, reference: Reference) -> None:
+    """Where AWS has a key for it: what is to run, where, and whom an event is told. A service's own name holds its cluster."""
+    policy = of_role(plans, "apply-dev")
+    own = {"aws:RequestedRegion": REGION, "aws:ResourceTag/Environment": "dev", "aws:RequestTag/Environment": "dev"}
+    seen, open_to_dev = set(), set()
+    for victim in VICTIMS:
+        for action in reference.actions(f"{victim.split(':')[2]}:*"):
+            mine = victim.replace(PREFIX, "telemetry-dev")
+            changes = action.level not in ("Read", "List") and "Tagging" not in action.level  # a tag names nothing beside
+            if not changes or not any(overlap(of, mine) for of in action.arns.values()):
+                continue
+            beside = action.keys & NAMED_BESIDE.keys() - ({"ecs:cluster"} if ":service/" in mine else set())
+            for key in beside:
+                seen.add(key)
+                if allows(policy, action.name, mine, {**own, key: NAMED_BESIDE[key]}):
+                    open_to_dev.add(action.name)
+    assert seen == NAMED_BESIDE.keys()
+    assert open_to_dev == UNBOUND_BESIDE.keys()
+
+
+def test_what_no_key_binds_is_said(reference: Reference) -> None:
+    """In docs/deploy.md, call by call; a key that AWS makes one day is to be used."""
+    document = (ROOT / "docs/deploy.md").read_text()
+    for name, key in NO_KEY.items():
+        [action] = reference.actions(name)
+        assert not [one for one in action.keys if re.search(key, one)], name
+    for name in (*NO_KEY, *UNBOUND_BESIDE):
+        assert f"`{name.partition(':')[2]}`" in document, name
 
 
 @pytest.mark.usefixtures("thorough")
@@ -241,6 +301,21 @@ def test_a_role_that_dev_makes_reaches_nothing_of_prod(plans: Plans, reference: 
     made = [one for one in of_role(plans, "apply-dev") if "iam:CreateRole" in json_list(one["Action"])]
     [condition] = [one["Condition"]["StringEquals"]["iam:PermissionsBoundary"] for one in made]
     assert condition == f"arn:aws:iam::{ACCOUNT}:policy/telemetry-dev-boundary"
+
+
+def test_what_a_process_may_do_its_boundary_allows(plans: Plans) -> None:
+    """Else its right is none. Conditions of its own are taken to be met."""
+    boundaries = planned(plans["bootstrap"], "aws_iam_policy")
+    boundary = statements(boundaries['aws_iam_policy.boundary["dev"]']["policy"])
+    beyond = []
+    for values in planned(plans["environment"], "aws_iam_role_policy").values():
+        for one in statements(values["policy"]):
+            met = {key: json_list(value) for of in one.get("Condition", {}).values() for key, value in of.items()}
+            for action, arn in itertools.product(json_list(one["Action"]), json_list(one["Resource"])):
+                context = {"kms:EncryptionContext:aws:s3:arn": [f"arn:aws:s3:::telemetry-dev-archive-{ACCOUNT}"], **met}
+                if not allows(boundary, action, arn, context):
+                    beyond.append((values["name"], action, arn))
+    assert not beyond
 
 
 @pytest.mark.usefixtures("thorough")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from infra import rollout
 from infra.first_keys import fill, main
 from operations.canary import SENSOR
 from telemetry.keys import Key, Role, parse_key
@@ -77,3 +78,11 @@ def test_where_there_are_no_keys_nobody_is_asked(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("infra.first_keys.secrets_client", lambda _: pytest.fail("asked"))
     main()
     assert capsys.readouterr().out == "nothing: filled with first keys\n"
+
+
+def test_where_terraform_said_nothing_a_sentence_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment without a state gives an empty pipe, to the roll-out as well."""
+    for run in (main, rollout.main):
+        monkeypatch.setattr("sys.stdin", io.StringIO(""))
+        with pytest.raises(SystemExit, match="is not Terraform's output"):
+            run()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from consumer.properties import JAVA_BEYOND_HEAP_MB, PROCESSOR_MB, SUPERVISOR_MB, heap_mb
-from tests.support.limits import RULES, name_faults
+from tests.support.limits import RULES, UNNAMED, name_faults
 from tests.support.terraform import ENVIRONMENTS, TREE, every
 from tests.tidy.tree import ROOT
 
@@ -21,9 +21,22 @@ def test_every_name_is_one_that_aws_takes(plans: Plans) -> None:
             assert not list(name_faults(item["type"], item["values"])), item["address"]
 
 
+def test_every_type_has_a_rule_or_a_reason() -> None:
+    """Whether an environment has one just now or not; never both."""
+    written = {kind for path in TREE.rglob("*.tf") for kind in re.findall(r'^resource "(\w+)"', path.read_text(), re.MULTILINE)}
+    assert written == RULES.keys() | UNNAMED.keys()
+    assert not RULES.keys() & UNNAMED.keys()
+
+
 @pytest.mark.parametrize(
     ("kind", "values"),
     [
+        ("aws_cloudwatch_event_rule", {"name": "a" * 65, "description": ""}),
+        ("aws_iot_topic_rule", {"name": "a-b"}),
+        ("aws_lb_trust_store", {"name": "a" * 33}),
+        ("aws_route53_record", {"name": "a_b.example.org."}),
+        ("aws_secretsmanager_secret", {"name": "telemetry-prod-ingest", "description": ""}),
+        ("aws_wafv2_web_acl", {"name": "a", "description": "nobody's"}),
         ("aws_lb", {"name": "a" * 33}),
         ("aws_lb", {"name": "a-"}),
         ("aws_iam_role", {"name": "a" * 65}),
@@ -48,22 +61,24 @@ def test_the_document_says_how_many_processors_an_environment_takes(environment:
 
 
 def _vcpus(tfvars: str) -> tuple[float, float, float]:
-    """Of tasks at least, while they are replaced, and at most."""
+    """Of tasks at least, while they are replaced, and at most: then, or with as many as there may be."""
     rest = replaced = most = 0.0
-    for name, cpu, least, rest_of_line in re.findall(
-        r"^(api|consumer)\s+= { cpu = (\d+), memory = \d+, tasks_min = (\d+), (.+) }$", tfvars, re.MULTILINE
+    [shards] = map(int, re.findall(r"^shards\s+= (\d+)", tfvars, re.MULTILINE))
+    for name, *figures in re.findall(
+        r"^(api|consumer)\s+= { cpu = (\d+), memory = \d+, tasks_min = (\d+), tasks_max = (\d+)", tfvars, re.MULTILINE
     ):
-        [maximum] = re.findall(r"tasks_max = (\d+)", rest_of_line)
-        assert name
-        rest += int(cpu) * int(least) / 1024
-        replaced += 2 * int(cpu) * int(least) / 1024
-        most += int(cpu) * int(maximum) / 1024
+        cpu, *counts = map(int, figures)
+        # A consumer beyond the shards would have nothing to do, so Terraform starts none.
+        least, maximum = (min(count, shards) if name == "consumer" else count for count in counts)
+        rest += cpu * least / 1024
+        replaced += 2 * cpu * least / 1024
+        most += cpu * maximum / 1024
     if re.search(r"^archive\s+= true$", tfvars, re.MULTILINE):
         [(cpu, shares)] = re.findall(r"^archiver\s+= { cpu = (\d+), memory = \d+, shares = (\d+) }$", tfvars, re.MULTILINE)
         alone = int(cpu) * int(shares) / 1024
         rest, replaced, most = rest + alone, replaced + alone, most + alone
     canary = 0.25 if re.search(r"^canary\s+= true$", tfvars, re.MULTILINE) else 0.0
-    return rest + canary, replaced + canary, most + canary
+    return rest + canary, replaced + canary, max(replaced, most) + canary
 
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from infra.rollout import NotRolledOut, is_done, try_canary, wait_for
+from infra.rollout import NotRolledOut, arm, is_done, try_canary, wait_for
 
 NEW, OLD = "task-definition/t-dev-api:2", "task-definition/t-dev-api:1"
 
@@ -71,3 +71,43 @@ def test_the_canary_decides() -> None:
         try_canary(Ecs(1), "t-dev", CANARY, lambda: None)
     with pytest.raises(NotRolledOut, match="no room"):
         try_canary(Ecs(0, "no room"), "t-dev", CANARY, lambda: None)
+
+
+class Alarms:
+    """CloudWatch with a few alarms: by name, whether it tells people, and its state at each look."""
+
+    def __init__(self, **of: tuple[bool, list[str]]) -> None:
+        self.of = of
+        self.armed: list[str] = []
+
+    def describe_alarms(self, **asked: Any) -> dict[str, Any]:
+        found = []
+        for name in asked["AlarmNames"]:
+            enabled, states = self.of[name]
+            found.append({"AlarmName": name, "ActionsEnabled": enabled, "StateValue": states[0]})
+            del states[: len(states) > 1]
+        return {"MetricAlarms": found}
+
+    def enable_alarm_actions(self, **asked: Any) -> None:
+        self.armed += asked["AlarmNames"]
+
+
+def test_new_alarms_tell_people_once_they_are_quiet() -> None:
+    """What rings because there was nothing yet is waited for; an alarm that told people before rings as it likes."""
+    alarms = Alarms(new=(False, ["ALARM", "ALARM", "OK"]), mute=(False, ["INSUFFICIENT_DATA"]), old=(True, ["ALARM"]))
+    pauses: list[str] = []
+    assert arm(alarms, ["new", "mute", "old"], lambda: pauses.append("paused")) == ["new", "mute"]
+    assert (alarms.armed, pauses) == (["new", "mute"], ["paused"])
+    assert arm(alarms, ["old"], lambda: pytest.fail("paused")) == []
+
+
+def test_a_new_alarm_that_goes_on_ringing_is_named_and_told_of_from_then_on() -> None:
+    """It is no leftover of the beginning."""
+
+    def late() -> None:
+        raise NotRolledOut("alarms ring")
+
+    alarms = Alarms(new=(False, ["ALARM"]), mute=(False, ["OK"]))
+    with pytest.raises(NotRolledOut, match="alarms ring: new"):
+        arm(alarms, ["new", "mute"], late)
+    assert alarms.armed == ["new", "mute"]

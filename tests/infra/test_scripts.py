@@ -66,7 +66,10 @@ def recorded(tmp_path: Path) -> Recorded:
 
 
 THERE = """case "$*" in "workspace list") printf '  default\\n  dev\\n* prod\\n' ;; esac"""
-INIT = "terraform init -reconfigure -backend-config=bucket=telemetry-terraform-123456789012 -backend-config=region=eu-north-1"
+INIT = (
+    "terraform init -reconfigure -backend-config=bucket=telemetry-terraform-123456789012 -backend-config=region=eu-north-1 "
+    "-backend-config=workspace_key_prefix=telemetry"
+)
 
 
 @pytest.mark.parametrize(
@@ -114,6 +117,15 @@ def test_another_name_begins_bucket_and_boundary(recorded: Recorded) -> None:
     assert recorded.run("infra/environment.sh", "dev", "plan", **ACCOUNT, TF_VAR_name="weather") == 0
     assert recorded.calls[0] == INIT.replace("telemetry", "weather")
     assert "policy/weather-dev-boundary" in recorded.told
+
+
+def test_a_second_one_of_its_kind_uses_what_bootstrap_made(recorded: Recorded) -> None:
+    """The bucket, for a state of its own; there is no boundary for its names, so none is asked for, whatever the shell says."""
+    recorded.program("terraform", THERE)
+    named = {"TF_VAR_name": "drill", "BOOTSTRAP_NAME": "telemetry", "TF_VAR_permissions_boundary": "arn:of:staging"}
+    assert recorded.run("infra/environment.sh", "prod", "plan", **ACCOUNT, **named) == 0
+    assert recorded.calls[0] == INIT.removesuffix("telemetry") + "drill"
+    assert recorded.told == f"{recorded.environment.resolve()} 123456789012 eu-north-1  prod"
 
 
 def test_an_environment_that_is_not_there_is_made_only_when_asked_for(recorded: Recorded) -> None:

@@ -4,7 +4,9 @@ A whole walk takes minutes: `make infra-apply-test` takes it, and writes docs/wa
 itself says.
 """
 
+import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,8 +21,8 @@ from infra.local.tools import find_uv
 from infra.setup import set_up
 from tests.support.processes import running, running_api
 from tests.support.stack import open_stack
-from tests.support.terraform import find_provider
-from tests.support.walk import NEEDS, Shell, Step, steps, walk, written_down
+from tests.support.terraform import TREE, find_provider
+from tests.support.walk import NEEDS, Shell, Step, faults, steps, walk, written_down
 from tests.tidy.tree import ROOT
 
 DEPLOY: Final = (ROOT / "docs/deploy.md").read_text()
@@ -32,11 +34,10 @@ provider "aws" {
 BACKEND: Final = """
 terraform {
   backend "s3" {
-    workspace_key_prefix = "telemetry"
-    key                  = "environment.tfstate"
-    encrypt              = true
-    use_lockfile         = true
-    use_path_style       = true
+    key            = "environment.tfstate"
+    encrypt        = true
+    use_lockfile   = true
+    use_path_style = true
   }
 }
 """
@@ -47,23 +48,48 @@ PUSHED: Final = "; ".join(
     for target in ("api", "consumer")
 )
 BUCKET: Final = "telemetry-prod-archive-$AWS_ACCOUNT_ID"
+SECRETS: Final = ("telemetry-prod-admin-key", "telemetry-prod-canary-keys")
+KEYED: Final = "; ".join(
+    [
+        *(f"aws secretsmanager create-secret --name {name} --query Name" for name in SECRETS),
+        "aws dynamodb create-table --table-name telemetry-prod-keys --query TableDescription.TableName "
+        "--billing-mode PAY_PER_REQUEST --attribute-definitions AttributeName=id,AttributeType=S "
+        "--key-schema AttributeName=id,KeyType=HASH",
+        f"echo '{json.dumps({name.removeprefix('telemetry-prod-'): name for name in SECRETS})}' "
+        "| PREFIX=telemetry-prod .venv/bin/python -m infra.first_keys",
+    ]
+)
+"""What of prod the first keys need, and its output."""
 INSTEAD: Final[Mapping[str, str]] = {
     "export TF_VAR_github_ids": """export TF_VAR_github_ids='{"owner": 1234, "repository": 5678}'""",
     "make push-images": PUSHED,
     "export TF_VAR_allowed_cidrs": """export TF_VAR_allowed_cidrs='["203.0.113.7/32"]'""",
     "export TF_VAR_architecture": "export TF_VAR_architecture=arm64",
     "url=": "{command}; echo $url; url={api}",
-    "PREFIX=telemetry-dev .venv/bin/telemetry doctor": "AWS_ENDPOINT_URL={localstack} {command}",
+    "infra/environment.sh prod output -json first_keys": KEYED,
+    "aws secretsmanager get-secret-value": "{command} | sed -E 's/^(.{6}).*/\\1…/'",
+    "PREFIX=telemetry-dev .venv/bin/telemetry doctor": "env -u AWS_ENDPOINT_URL "
+    "AWS_ENDPOINT_URL_KINESIS={localstack} AWS_ENDPOINT_URL_DYNAMODB={localstack} {command}",
     "aws s3api put-bucket-lifecycle-configuration": "aws s3api create-bucket --bucket " + BUCKET
     + " --create-bucket-configuration LocationConstraint=$AWS_REGION --query Location; {command}",
 }  # fmt: skip
 """By a marked command's beginning, what is typed in its place, so that those after it work: images and a bucket, for two."""
+ANSWERS: Final[Mapping[str, str]] = {
+    "infra/environment.sh dev apply": "Apply complete!",
+    "PREFIX=telemetry-dev .venv/bin/python -m infra.setup": "holds the pointer",
+    "infra/environment.sh prod output -json first_keys": ", ".join(SECRETS) + ": filled with first keys",
+    "infra/environment.sh dev output -json rollout": "what was applied runs",
+    'curl --fail "$url/readyz"': '"status":"ok"',
+    'curl --fail "$url/api/stats': '{"Maximum": 18.7, "Minimum": 18.7, "Average": 18.7}',
+    "PREFIX=telemetry-dev .venv/bin/telemetry doctor": "All is well.",
+}
+"""By a command's beginning, what the document promises of its answer."""
 HEAD: Final = """# deploy.md, walked
 Made by `make infra-apply-test`: each command of [deploy.md](deploy.md), typed as it stands at the top of a fresh clone, by one
 shell, with moto in place of AWS, and the last lines of what it answered. `/readyz`, PUT, statistics and doctor are asked of an
-API and a consumer on LocalStack, since moto starts no tasks. Beside what the document tells it to set, the shell has
-credentials, `AWS_ENDPOINT_URL`, Terraform's provider from a folder, S3 by paths instead of host names, and `TF_VAR_zones`:
-moto does not filter zones. No answer here is AWS's.
+API and a consumer on LocalStack, since moto starts no tasks; their stream is as `dev.tfvars` has it. Beside what the document
+tells it to set, the shell has credentials, `AWS_ENDPOINT_URL`, Terraform's provider from a folder, S3 by paths instead of host
+names, and `TF_VAR_zones`: moto does not filter zones. No answer here is AWS's.
 """
 
 
@@ -74,6 +100,15 @@ def test_what_a_command_needs_is_marked_by_known_words() -> None:
     marked = [step.command for step in found if step.needs]
     assert all(any(command.startswith(beginning) for command in marked) for beginning in INSTEAD)
     assert not [step for step in found if not step.needs and step.command.split()[0] in ("docker", "gh")]
+    assert all(any(step.command.startswith(beginning) for step in found) for beginning in ANSWERS)
+
+
+def test_what_is_for_an_environment_that_is_not_made_is_marked() -> None:
+    """The walk makes dev alone; what only sets a variable asks nothing of another."""
+    typed = [step for step in steps(DEPLOY) if not step.command.startswith("export ")]
+    others = [step for step in typed if re.search(r"\b(staging|prod)\b", step.command)]
+    assert others
+    assert all(step.needs for step in others), others
 
 
 def test_commands_are_whole_and_without_comments() -> None:
@@ -95,6 +130,14 @@ def test_a_shell_remembers_and_a_step_that_fails_is_seen(tmp_path: Path) -> None
     assert "… instead of gh" in lines
 
 
+def test_an_answer_that_is_not_the_promised_one_is_a_fault(tmp_path: Path) -> None:
+    """As is a status; that of a pipe is the one of whichever part failed."""
+    shell = Shell(tmp_path, dict(os.environ), tmp_path / "state")
+    found = [Step("S", command) for command in ("echo null", "echo 18.7", "sh -c 'exit 3' | cat", "true")]
+    wrong = list(faults(walk(found, shell, {}), {"echo": "18.7"}))
+    assert [fault.partition(":")[0] for fault in wrong] == ["echo null", "sh -c 'exit 3' | cat"]
+
+
 @pytest.mark.timeout(1800)
 @pytest.mark.usefixtures("asked_for")
 def test_every_command_works_as_it_stands(moto: str, endpoint: str, java: str, tmp_path: Path) -> None:
@@ -114,14 +157,17 @@ def test_every_command_works_as_it_stands(moto: str, endpoint: str, java: str, t
         moto: "http://127.0.0.1:5000",
     }
     (ROOT / "docs/walk.md").write_text(HEAD + "\n".join(written_down(outcomes, hidden)) + "\n")
-    assert not [f"{one.typed}\n{one.said[-3000:]}" for one in outcomes if one.status]
+    assert not list(faults(outcomes, ANSWERS))
 
 
 @contextmanager
 def _pipeline(endpoint: str, java: str, log: Path) -> Iterator[str]:
-    """An API and a consumer of telemetry-dev on LocalStack."""
+    """An API and a consumer of telemetry-dev on LocalStack, on a stream as dev's values make it."""
     stack = open_stack(endpoint, java, "telemetry-dev")
-    set_up(stack.kinesis, stack.dynamodb, stack.names)
+    tfvars = (TREE / "environment/dev.tfvars").read_text()
+    shards, hours = (int(re.findall(rf"^{name}\s+= (\d+)", tfvars, re.MULTILINE)[0]) for name in ("shards", "retention_hours"))
+    set_up(stack.kinesis, stack.dynamodb, stack.names, shards=shards)
+    stack.kinesis.decrease_stream_retention_period(StreamName=stack.names.stream, RetentionPeriodHours=hours)
     with running_api(stack.environ, log) as url, running("consumer", stack.environ, log):
         yield url
 

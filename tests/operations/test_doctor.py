@@ -142,7 +142,6 @@ STREAM = StreamSeen("s", "1.000", "1.000", 168, 168, 2)
         (replace(STREAM, created=None), "There is no stream s", "infra.setup"),
         (replace(STREAM, pointed=None), "Nothing says yet", "infra.setup"),
         (replace(STREAM, created="2.000"), "s was created at 2.000", "telemetry continue"),
-        (replace(STREAM, retention_h=24), "keeps records for 24 h", "--retention-period-hours 168"),
         (
             replace(STREAM, promoting="of g2 began at 12:00"),
             "A promote of g2 began at 12:00 and has not",
@@ -157,6 +156,15 @@ def test_a_stream_that_is_not_as_it_should_be_is_said(found: StreamSeen, words: 
     assert mend in finding.mend
     assert ("infra.setup" in mend) == ("infra/environment.sh" in stream(found, local=False).findings[0].mend)
     assert stream(STREAM, local=True) == Section("stream", "s, 2 open shards, keeps 168 h")
+
+
+def test_how_long_a_stream_keeps_records_is_terraforms_to_say_on_aws() -> None:
+    """dev keeps them for a day; here the definition holds."""
+    short = replace(STREAM, retention_h=24)
+    assert stream(short, local=False) == Section("stream", "s, 2 open shards, keeps 24 h")
+    (finding,) = stream(short, local=True).findings
+    assert "keeps records for 24 h" in finding.what
+    assert "--retention-period-hours 168" in finding.mend
 
 
 TABLE = {"name": "t", "hash_key": "a", "range_key": "b", "index": {"name": "I", "hash_key": "c"}}

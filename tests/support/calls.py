@@ -28,6 +28,7 @@ _SERVICES: Final[Mapping[str, str]] = {
     "EventBridge": "events",
     "Glue": "glue",
     "IAM": "iam",
+    "IoT": "iot",
     "KMS": "kms",
     "Kinesis": "kinesis",
     "Route 53": "route53",
@@ -35,6 +36,8 @@ _SERVICES: Final[Mapping[str, str]] = {
     "SNS": "sns",
     "STS": "sts",
     "Scheduler": "scheduler",
+    "Secrets Manager": "secretsmanager",
+    "WAFV2": "wafv2",
 }
 
 _OTHERWISE: Final[Mapping[str, str]] = {

@@ -170,3 +170,19 @@ def _dashed(options: Mapping[str, Any], ids: Sequence[str]) -> Iterator[str]:
         assert kind_of(options["expression"], ids) in Kind
     except MathError as error:
         yield str(error)
+
+
+def publisher_faults(policy: str) -> Iterator[str]:
+    """Why a topic's policy would keep a service's messages out, or let another account's in.
+
+    EventBridge publishes without anything that a condition could look at (EventBridge User Guide, troubleshooting, messages to
+    an SNS topic); of all others the account is asked (SNS Developer Guide, "Example cases for Amazon SNS access control").
+    """
+    for statement in json.loads(policy)["Statement"]:
+        named = statement["Principal"]["Service"]
+        for service in [named] if isinstance(named, str) else named:
+            keys = {key for condition in statement.get("Condition", {}).values() for key in condition}
+            if service == "events.amazonaws.com" and keys:
+                yield f"{service} publishes nothing under {sorted(keys)}"
+            if service != "events.amazonaws.com" and "aws:SourceAccount" not in keys:
+                yield f"{service} may publish for any account"

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
+from urllib.parse import parse_qsl
 
 tags: dict[str, list[dict[str, str]]] = {}
 """By ARN, of those resources whose tags moto forgets."""
@@ -103,6 +104,22 @@ def patch_ec2() -> None:
     rule.description = property(lambda self: {**(self.source_group or {}), **(self.ip_range or {})}.get("Description"))
 
 
+def patch_iot() -> None:
+    """Tags of rules, which come in a header, as a query."""
+    owner = responses("iot", "IoTResponse")
+
+    def keep(self: Any, answer: Any) -> Any:
+        given = parse_qsl(self.headers.get("x-amz-tagging", ""))
+        tags[f"rule/{self._get_param('ruleName')}"] = [{"Key": key, "Value": value} for key, value in given]
+        return answer
+
+    def told(self: Any) -> str:
+        return json.dumps({"tags": tags.get(self._get_param("resourceArn").rpartition(":")[2], [])})
+
+    after(owner, "create_topic_rule", keep)
+    owner.list_tags_for_resource = told
+
+
 def patch_s3() -> None:
     """A bucket's policy is kept and not judged: moto passes over its conditions, and would refuse everything without TLS."""
     neutral = import_module("moto.iam.access_control").PermissionResult.NEUTRAL
@@ -126,6 +143,15 @@ def refuse_the_unknown() -> None:
 
 
 if __name__ == "__main__":
-    for patch in (patch_kinesis, patch_autoscaling, patch_budgets, patch_ecs, patch_ec2, patch_s3, refuse_the_unknown):
+    for patch in (
+        patch_kinesis,
+        patch_autoscaling,
+        patch_budgets,
+        patch_ecs,
+        patch_ec2,
+        patch_iot,
+        patch_s3,
+        refuse_the_unknown,
+    ):
         patch()
     import_module("moto.server").main(["-H", "127.0.0.1", "-p", sys.argv[1]])

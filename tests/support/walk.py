@@ -12,7 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-NEEDS: Final = {"AWS": "AWS itself", "Docker": "a Docker engine", "GitHub": "GitHub", "internet": "the internet"}
+NEEDS: Final = {
+    "AWS": "AWS itself",
+    "Docker": "a Docker engine",
+    "GitHub": "GitHub",
+    "internet": "the internet",
+    "prod": "an environment prod",
+}
 """What is marked in a document, and what is meant."""
 
 _SHOWN_LINES: Final = 12
@@ -62,8 +68,10 @@ class Shell:
         state.touch()
 
     def run(self, command: str) -> tuple[int, str]:
-        """A command's exit status, and what it said."""
-        script = f'. "{self._state}" 2>/dev/null\n{command}\nended=$?\ndeclare -p > "{self._state}"\nexit $ended'
+        """A command's exit status, that of a pipe's last part that failed, and what it said."""
+        script = (
+            f'set -o pipefail\n. "{self._state}" 2>/dev/null\n{command}\nended=$?\ndeclare -p > "{self._state}"\nexit $ended'
+        )
         done = subprocess.run(
             ["bash", "-c", script],
             cwd=self._folder,
@@ -89,6 +97,14 @@ def walk(found: Iterable[Step], shell: Shell, instead: Mapping[str, str]) -> Ite
         began_s = time.monotonic()
         status, said = shell.run(typed)
         yield Outcome(step, typed, status, said, time.monotonic() - began_s)
+
+
+def faults(outcomes: Iterable[Outcome], answers: Mapping[str, str]) -> Iterator[str]:
+    """What did not end as it should: with status 0, and with what is promised in `answers`, by the command's beginning."""
+    for one in outcomes:
+        promised = next((text for beginning, text in answers.items() if one.step.command.startswith(beginning)), "")
+        if one.status or promised not in one.said:
+            yield f"{one.typed}: exit status {one.status}, {promised!r} wanted\n{one.said[-3000:]}"
 
 
 def written_down(outcomes: Iterable[Outcome], hidden: Mapping[str, str]) -> Iterator[str]:

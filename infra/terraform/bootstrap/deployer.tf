@@ -1,5 +1,6 @@
 # What planning and applying one environment takes: also the sample for whoever deploys by hand. Rights are bound to names that begin
-# with the environment's prefix, or to its tag (network.tf), so one environment's role cannot touch another's.
+# with the environment's prefix, or to its tag (network.tf), so one environment's role calls nothing on another's. What a call can name beside
+# its resource, AWS binds by keys or not at all: docs/deploy.md says what is left, and tests/infra/test_deployers.py lists it.
 
 locals {
   # Calls that read. AWS binds few of them to resources; none returns a reading, a log line or a secret.
@@ -24,12 +25,12 @@ locals {
     "s3:GetBucket*", "s3:GetEncryptionConfiguration", "s3:GetLifecycleConfiguration",
     "s3:GetAccelerateConfiguration", "s3:GetReplicationConfiguration",
     "sns:GetSubscriptionAttributes", "sns:GetTopicAttributes", "sns:ListTagsForResource",
-    "iot:GetTopicRule", "iot:ListTagsForResource",
+    "iot:GetTopicRule", "iot:ListTagsForResource", "iot:ListTopicRules",
     "secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy",
     "wafv2:GetWebACL", "wafv2:GetWebACLForResource", "wafv2:ListTagsForResource",
   ]
 
-  state_keys = { for env in var.environments : env => "telemetry/${env}/environment.tfstate" }
+  state_keys = { for env in var.environments : env => "${var.name}/${env}/environment.tfstate" }
   prefixes   = { for env in var.environments : env => "${var.name}-${env}" }
   buckets    = { for env, prefix in local.prefixes : env => "${local.arn}:s3:::${prefix}-*-${var.account_id}" }
   databases  = { for env, prefix in local.prefixes : env => replace(prefix, "-", "_") } # Athena's, which take no dash
@@ -116,31 +117,11 @@ data "aws_iam_policy_document" "apply" {
   }
 
   statement {
-    sid = "Services"
-    actions = [
-      "ecs:CreateCluster", "ecs:CreateService", "ecs:DeleteCluster", "ecs:DeleteService", "ecs:PutClusterCapacityProviders",
-      "ecs:RegisterTaskDefinition", "ecs:RunTask",
-      "ecs:TagResource", "ecs:UntagResource", "ecs:UpdateService",
-    ]
-    resources = [
-      "${local.arn}:ecs:${local.place}:cluster/${local.prefixes[each.key]}",
-      "${local.arn}:ecs:${local.place}:service/${local.prefixes[each.key]}/*",
-      "${local.arn}:ecs:${local.place}:task-definition/${local.prefixes[each.key]}-*",
-    ]
-  }
-
-  statement {
-    sid       = "Schedules"
-    actions   = ["scheduler:CreateSchedule", "scheduler:DeleteSchedule", "scheduler:UpdateSchedule"]
-    resources = ["${local.arn}:scheduler:${local.place}:schedule/default/${local.prefixes[each.key]}-*"]
-  }
-
-  statement {
     sid = "Observability"
     actions = [
-      "cloudwatch:DeleteAlarms", "cloudwatch:DeleteDashboards", "cloudwatch:PutDashboard", "cloudwatch:PutMetricAlarm",
+      "cloudwatch:DeleteAlarms", "cloudwatch:DeleteDashboards", "cloudwatch:EnableAlarmActions", "cloudwatch:PutDashboard", "cloudwatch:PutMetricAlarm",
       "cloudwatch:TagResource", "cloudwatch:UntagResource",
-      "events:DeleteRule", "events:PutRule", "events:PutTargets", "events:RemoveTargets", "events:TagResource", "events:UntagResource",
+      "events:DeleteRule", "events:PutRule", "events:RemoveTargets", "events:TagResource", "events:UntagResource",
       "budgets:ModifyBudget", "budgets:TagResource", "budgets:UntagResource",
       "logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:DeleteMetricFilter", "logs:PutMetricFilter", "logs:PutRetentionPolicy", "logs:TagResource", "logs:UntagResource",
       "sns:CreateTopic", "sns:DeleteTopic", "sns:SetTopicAttributes", "sns:Subscribe", "sns:TagResource", "sns:Unsubscribe",

@@ -27,13 +27,17 @@ locals {
   policies = merge(
     { push-image = ["push-image"] },
     { for env in var.environments : "plan-${env}" => ["plan-${env}"] },
-    { for env in var.environments : "apply-${env}" => ["plan-${env}", "apply-${env}", "apply-${env}-network", "apply-${env}-doors"] },
+    {
+      for env in var.environments :
+      "apply-${env}" => ["plan-${env}", "apply-${env}", "apply-${env}-services", "apply-${env}-network", "apply-${env}-doors"]
+    },
   )
 
   documents = merge(
     { push-image = data.aws_iam_policy_document.push_image.json },
     { for env in var.environments : "plan-${env}" => data.aws_iam_policy_document.plan[env].json },
     { for env in var.environments : "apply-${env}" => data.aws_iam_policy_document.apply[env].json },
+    { for env in var.environments : "apply-${env}-services" => data.aws_iam_policy_document.services[env].json },
     { for env in var.environments : "apply-${env}-network" => data.aws_iam_policy_document.network[env].json },
     { for env in var.environments : "apply-${env}-doors" => data.aws_iam_policy_document.doors[env].json },
   )

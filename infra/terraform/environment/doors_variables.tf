@@ -3,6 +3,17 @@
 variable "keys" {
   type        = bool
   description = "Whether the API asks for keys. The first ones are made by `python -m infra.first_keys` (docs/deploy.md)."
+
+  validation {
+    condition     = var.keys || var.environment == "dev" || var.keyless
+    error_message = "Outside dev the API asks for keys: without them whoever reaches it may write and read. Set keyless = true as well if that is meant."
+  }
+}
+
+variable "keyless" {
+  type        = bool
+  description = "Says out loud that an environment beyond dev may have no keys."
+  default     = false
 }
 
 variable "client_ca" {

@@ -59,7 +59,7 @@ output "first_keys" {
 }
 
 output "rollout" {
-  description = "For infra.rollout: what each service is to run, and the canary that tries it, or null."
+  description = "For infra.rollout: what each service is to run, the canary that tries it, or null, and the alarms that tell people afterwards."
   value = {
     cluster = aws_ecs_cluster.this.name
     task_definitions = merge(
@@ -67,5 +67,6 @@ output "rollout" {
       { for archiver in module.archiver : archiver.name => archiver.task_definition_arn },
     )
     canary = one(module.canary[*].task)
+    alarms = module.observability.alarm_names
   }
 }

@@ -8,12 +8,12 @@ terraform {
     }
   }
 
-  # bucket and region are handed to `terraform init`. Each workspace has its own object: telemetry/<workspace>/environment.tfstate.
+  # bucket, region and workspace_key_prefix are handed to `terraform init`. Each workspace has its own object:
+  # <name>/<workspace>/environment.tfstate.
   backend "s3" {
-    workspace_key_prefix = "telemetry"
-    key                  = "environment.tfstate"
-    encrypt              = true
-    use_lockfile         = true
+    key          = "environment.tfstate"
+    encrypt      = true
+    use_lockfile = true
   }
 }
 

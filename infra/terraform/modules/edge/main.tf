@@ -26,6 +26,7 @@ resource "aws_vpc_security_group_ingress_rule" "allowed" {
 resource "aws_lb" "this" {
   #checkov:skip=CKV_AWS_91:A variable; on wherever it matters
   #checkov:skip=CKV2_AWS_28:A variable; allowed_cidrs says who may reach it, and there is no world-open default
+  #checkov:skip=CKV2_AWS_76:There is no Java that takes what a request says
   #checkov:skip=CKV2_AWS_20:Redirects to HTTPS when there is a domain; without one there can be no certificate
   name                       = var.prefix
   load_balancer_type         = "application"

@@ -129,6 +129,7 @@ locals {
 }
 
 resource "aws_cloudwatch_metric_alarm" "this" {
+  #checkov:skip=CKV_AWS_319:infra.rollout enables them, see actions_enabled
   for_each = merge(
     local.alarms, local.task_alarms, local.capacity_alarms, local.memory_alarms, local.slo_alarms,
     local.archive_age_alarms, length(var.archiver_log_groups) == 0 ? null : local.archive_alarms,
@@ -144,8 +145,16 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   alarm_actions       = [aws_sns_topic.alarms.arn]
   ok_actions          = [aws_sns_topic.alarms.arn]
 
-  # Last of all: what is not there yet is nothing to be told of.
+  # Gone before what it looks at is.
   depends_on = [var.after]
+
+  # Mute until infra.rollout has seen what was applied run, and the alarm quiet: silence from before there were tasks, or the alarm,
+  # counts as silence for it, and most alarms on silence ring at a first apply. An update leaves it as it is.
+  actions_enabled = false
+
+  lifecycle {
+    ignore_changes = [actions_enabled]
+  }
 
   dynamic "metric_query" {
     for_each = try(each.value.metrics, {})

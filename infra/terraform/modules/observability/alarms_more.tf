@@ -103,7 +103,7 @@ locals {
   }
 
   calls = [
-    [var.stats_table, "PutItem"], [var.stats_table, "BatchGetItem"], [var.stats_table, "Query"], [var.stats_table, "ExecuteStatement"],
+    [var.stats_table, "PutItem"], [var.stats_table, "BatchGetItem"], [var.stats_table, "Query"], [var.stats_table, "BatchExecuteStatement"],
     [var.readings_table, "BatchWriteItem"], [var.readings_table, "Query"],
   ]
 

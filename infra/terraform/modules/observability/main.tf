@@ -15,19 +15,32 @@ resource "aws_sns_topic" "alarms" {
 
 data "aws_iam_policy_document" "publishers" {
   statement {
-    sid       = "AlarmsBudgetsAndEvents"
+    sid       = "AlarmsAndBudgets"
     actions   = ["sns:Publish"]
     resources = [local.topic_arn]
 
     principals {
       type        = "Service"
-      identifiers = ["budgets.amazonaws.com", "cloudwatch.amazonaws.com", "events.amazonaws.com"]
+      identifiers = ["budgets.amazonaws.com", "cloudwatch.amazonaws.com"]
     }
 
     condition {
       test     = "StringEquals"
       variable = "aws:SourceAccount"
       values   = [var.account_id]
+    }
+  }
+
+  # EventBridge hands SNS nothing that a condition could look at: with one, no message arrives (EventBridge User Guide, troubleshooting,
+  # "My rule ran but I don't see any messages published into my Amazon SNS topic").
+  statement {
+    sid       = "Events"
+    actions   = ["sns:Publish"]
+    resources = [local.topic_arn]
+
+    principals {
+      type        = "Service"
+      identifiers = ["events.amazonaws.com"]
     }
   }
 }

@@ -107,7 +107,7 @@ variable "service_names" {
 
 variable "after" {
   type        = list(string)
-  description = "Anything that must be there before anybody is told that it is not."
+  description = "What alarms look at: they are taken down before it, so that nobody is told of that."
   default     = []
 }
 
