@@ -22,6 +22,7 @@ from benchmarks import (
     pipeline,
     producing,
     questions,
+    rebuilding,
     steady,
     write_units,
 )
@@ -55,6 +56,7 @@ MEASUREMENTS: dict[str, tuple[Callable[[Rig], Iterator[Figure]], ...]] = {
     "P22": (live.streams,),
     "P23": (producing.batches,),
     "P24": (archiving.archiver,),
+    "P25": (rebuilding.from_the_archive,),
     "P26": (archiving.parquet,),
     "P27": (page.dashboard,),
     "P28": (keyed.cost, keyed.noisy),

@@ -7,7 +7,7 @@ were made before the clock runs, and the archive is in memory, so that neither a
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from itertools import batched
@@ -21,7 +21,7 @@ from archive.line import ShardLine, Stop
 from archive.metrics import ArchiveMetrics
 from archive.source import ArchiveSource
 from archive.stream import Stream, now_ms
-from archive.targets import MemoryTarget
+from archive.targets import MemoryTarget, Target
 from benchmarks.consuming import EVENTS_A_RECORD, SHARD, readings, records
 from benchmarks.figures import Figure, ratios
 from benchmarks.rig import Rig
@@ -43,17 +43,14 @@ _PAGE_RECORDS: Final = {"packed": 30, "plain": 3_000}
 _CREATED_MS: Final = 1_780_000_000_000
 _LOG_SHARD: Final = Shard(SHARD, 0, 2**128 - 1)
 
+type Page = list[dict[str, Any]]
+
 
 class CannedKinesis:
-    """One stream of one open shard, whose pages were made before; beyond the last there is nothing."""
+    """One stream of one open shard, of so many pages; beyond the last there is nothing."""
 
-    def __init__(self, data: Sequence[bytes], page_records: int) -> None:
-        arrived = datetime.fromtimestamp(_CREATED_MS / 1000 + 1, UTC)
-        items = [
-            {"SequenceNumber": str(10**55 + number), "ApproximateArrivalTimestamp": arrived, "Data": one}
-            for number, one in enumerate(data)
-        ]
-        self._pages = [list(page) for page in batched(items, page_records, strict=False)]
+    def __init__(self, pages: Iterable[Page]) -> None:
+        self._pages = iter(pages)
         self.pages_read = 0
 
     def describe_stream_summary(self, **_: Any) -> Any:
@@ -72,11 +69,37 @@ class CannedKinesis:
         return {"ShardIterator": "0"}
 
     def get_records(self, ShardIterator: str, **_: Any) -> Any:  # noqa: N803  as boto3 names it
-        """A page, however many were asked for."""
-        number = int(ShardIterator)
-        page = self._pages[number] if number < len(self._pages) else []
+        """The next page, however many were asked for. The one before is not asked for again."""
+        assert int(ShardIterator) == self.pages_read
+        page = next(self._pages, [])
         self.pages_read += 1
-        return {"Records": page, "NextShardIterator": str(number + 1), "MillisBehindLatest": 0 if not page else 1}
+        return {"Records": page, "NextShardIterator": str(self.pages_read), "MillisBehindLatest": 0 if not page else 1}
+
+
+def pages(log: Iterable[tuple[bytes, int]], page_records: int) -> Iterator[Page]:
+    """A log of records, each with when it arrived (milliseconds since 1970), as Kinesis answers with it."""
+    items = (
+        {
+            "SequenceNumber": str(10**55 + number),
+            "ApproximateArrivalTimestamp": datetime.fromtimestamp(arrived_ms / 1000, UTC),
+            "Data": data,
+        }
+        for number, (data, arrived_ms) in enumerate(log)
+    )
+    return map(list, batched(items, page_records, strict=False))
+
+
+def archive_all(kinesis: Any, target: Target) -> float:
+    """Archive all there is, without the pauses that leave others their reads: the processor seconds."""
+    settings = Settings(archive_interval_s=3600)
+    stop = Stop(Flag(), at_ms=now_ms())
+    stream = Stream(kinesis, "benchmark", 5)
+    metrics = ArchiveMetrics(now_ms)
+    line = ShardLine(settings, stream, target, _LOG_SHARD, held=Held(settings.archive_held_bytes), stop=stop, metrics=metrics)
+    with patch("archive.stream.pause_s", lambda *_, **__: 0.0):
+        began_s = time.process_time()
+        line.run()
+        return time.process_time() - began_s
 
 
 def archiver(_: Rig) -> Iterator[Figure]:
@@ -104,17 +127,9 @@ def plain(log: Sequence[Reading]) -> list[bytes]:
 
 
 def archived(data: Sequence[bytes], page_records: int, target: MemoryTarget) -> float:
-    """Archive all records, without the pauses that leave others their reads: the processor seconds. Fails unless all are in."""
-    kinesis: Any = CannedKinesis(data, page_records)
-    settings = Settings(archive_interval_s=3600)
-    stop = Stop(Flag(), at_ms=now_ms())
-    stream = Stream(kinesis, "benchmark", 5)
-    metrics = ArchiveMetrics(now_ms)
-    line = ShardLine(settings, stream, target, _LOG_SHARD, held=Held(settings.archive_held_bytes), stop=stop, metrics=metrics)
-    with patch("archive.stream.pause_s", lambda *_, **__: 0.0):
-        began_s = time.process_time()
-        line.run()
-        used_s = time.process_time() - began_s
+    """Archive all records: the processor seconds. Fails unless all are in."""
+    kinesis = CannedKinesis(list(pages(((one, _CREATED_MS + 1000) for one in data), page_records)))
+    used_s = archive_all(kinesis, target)
     found = sum(len(page.records) for page in Log([ArchiveSource(target)]).pages())
     assert found == len(data), (found, len(data))
     return used_s

@@ -21,6 +21,7 @@ from telemetry.aws import session
 
 PAGE_BYTES: Final = 1024 * 1024
 """Of items, after which a query's answer ends (DynamoDB, "Paginating table query results")."""
+READ_UNIT_BYTES: Final = 4096
 
 _NAMES: Final = re.compile(r"""["'](\w+)["'](?: =|:) \?""")
 _TABLE: Final = re.compile(r'^(INSERT INTO|UPDATE) "([^"]+)"')
@@ -63,6 +64,8 @@ class CannedDynamoDB:
         """By operation."""
         self.written: Counter[str] = Counter()
         """Items, by operation."""
+        self.read = 0
+        """Items that scans have answered with."""
 
     def close(self) -> None:
         """Have everything in the file."""
@@ -113,7 +116,34 @@ class CannedDynamoDB:
             hash_name, range_name = self._keys[table]
             [(_, value)] = _conditions(asked, hash_name)
             more = f',"LastEvaluatedKey":{json.dumps({hash_name: {"S": value}, range_name: {"S": last}})}'
+        if asked.get("ReturnConsumedCapacity"):
+            more += f',"ConsumedCapacity":{{"CapacityUnits":{max(1, -(-size_bytes // READ_UNIT_BYTES))}.0}}'
         return f'{{"Items":[{",".join(found)}],"Count":{len(found)},"ScannedCount":{len(found)}{more}}}'
+
+    def _scan(self, asked: Any) -> str:
+        """Of all items, by their keys."""
+        assert asked.keys() <= {"TableName", "ConsistentRead", "ExclusiveStartKey"}, asked
+        hash_name, range_name = self._keys[asked["TableName"]]
+        start = asked.get("ExclusiveStartKey")
+        begin = (start[hash_name]["S"], start[range_name]["S"]) if start else ("", "")
+        rows = self._file.execute(
+            "SELECT hash, range, item FROM items WHERE name = ? AND (hash, range) > (?, ?) ORDER BY hash, range",
+            (asked["TableName"], *begin),
+        )
+        found: list[str] = []
+        size_bytes, more = 0, ""
+        for hash_key, range_key, text in rows:
+            found.append(text)
+            size_bytes += len(text)
+            if size_bytes >= PAGE_BYTES:
+                more = f',"LastEvaluatedKey":{json.dumps({hash_name: {"S": hash_key}, range_name: {"S": range_key}})}'
+                break
+        self.read += len(found)
+        return f'{{"Items":[{",".join(found)}],"Count":{len(found)},"ScannedCount":{len(found)}{more}}}'
+
+    def _describe_table(self, asked: Any) -> str:
+        count = self._file.execute("SELECT COUNT(*) FROM items WHERE name = ?", (asked["TableName"],)).fetchone()[0]
+        return json.dumps({"Table": {"TableName": asked["TableName"], "ItemCount": count}})
 
     def _selection(self, asked: Any) -> tuple[str, list[str]]:
         """A query as SQL and its values. Text is compared by its bytes in UTF-8, there as here."""
@@ -174,8 +204,10 @@ _ANSWERS: Final = {
     "BatchExecuteStatement": CannedDynamoDB._batch_execute_statement,
     "BatchGetItem": CannedDynamoDB._batch_get_item,
     "BatchWriteItem": CannedDynamoDB._batch_write_item,
+    "DescribeTable": CannedDynamoDB._describe_table,
     "PutItem": CannedDynamoDB._put_item,
     "Query": CannedDynamoDB._query,
+    "Scan": CannedDynamoDB._scan,
     "UpdateItem": CannedDynamoDB._update_item,
 }
 

@@ -82,7 +82,7 @@ def _measured(child: Child, table: Path, *, log: Json, measured_s: float, restar
         told = {name: value - begun.get(name, 0) for name, value in _with_calls(sums, canned, child).items()}
         child.check(stores)
     seconds, cpu_s = told["deliveries"] / DELIVERIES_A_SECOND, told["process_s"] - told["table_s"]
-    return {**told, "seconds": seconds, "cpu_s": cpu_s, "memory_mb": _most_memory_mb()}
+    return {**told, "seconds": seconds, "cpu_s": cpu_s, "memory_mb": most_memory_mb()}
 
 
 def _project(child: Child, delivery: Delivery, stores: AwsStores, sums: Sums) -> bool:
@@ -123,7 +123,8 @@ def _deliveries(log: Json) -> Iterator[Delivery]:
             yield pickle.load(made)  # noqa: S301  from our own process
 
 
-def _most_memory_mb() -> float:
+def most_memory_mb() -> float:
+    """The most memory this process ever had."""
     return int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) / 1024
 
 

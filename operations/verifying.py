@@ -1,9 +1,9 @@
 """Proves a projection: what its tables hold is worked out anew from the log, each row at its own position, while writes go on.
 
 Progress rows are read first, then everything else, then the log: so all that the marks vouch for is in what was read, and all
-that was read is in the log. Readings, rows and packs are put into files by sensor (`spilled.py`), and judged sensor by sensor
-(`judging.py`, `judging_sensors.py`). Nothing here knows the fold. Not compared are beat, as-of, which packs there are, and the
-text of a reason.
+that was read is in the log. Readings, rows and packs are put into files (`spilled.py`), and judged sensor by sensor, then day
+by day (`judging.py`). Nothing here knows the fold. Not compared are beat, as-of, which packs there are, and the text of a
+reason.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, Protocol
 
 from operations.differences import Difference, Scope
 from operations.judging import Judging
-from operations.spilled import Line, Spill
+from operations.spilled import Line, Spill, files_for
 from projections.decoding import Candidate, Decoder, Record
 from projections.effects import DeadLetter, Origin
 from projections.letters import KeptLetter
@@ -27,7 +27,6 @@ from telemetry.letter_marks import LetterMark
 from telemetry.log import Gap, LogRecord, Page
 from telemetry.shards import Shard
 
-PARTITIONS: Final = 64
 WHOLE: Final = Scope()
 
 
@@ -45,6 +44,9 @@ class Stored(Protocol):
 
     def letters(self) -> Iterator[KeptLetter]:
         """Every dead letter, and every mark."""
+
+    def sizes(self) -> tuple[int, int]:
+        """How many rows and packs there are, about."""
 
 
 class WholeLog(Protocol):
@@ -68,9 +70,8 @@ class _Letter(NamedTuple):
 class Verification:
     """One run. `folder` is an empty one for its files."""
 
-    def __init__(self, stored: Stored, log: WholeLog, folder: Path, scope: Scope = WHOLE, partitions: int = PARTITIONS) -> None:
-        self._stored, self._log, self._scope = stored, log, scope
-        self._spill = Spill(folder, partitions)
+    def __init__(self, stored: Stored, log: WholeLog, folder: Path, scope: Scope = WHOLE) -> None:
+        self._stored, self._log, self._folder, self._scope = stored, log, folder, scope
         self.readings = 0
         """Lines of the log that are readings, repeats included."""
         self.readable = 0
@@ -94,13 +95,11 @@ class Verification:
 
     def differences(self) -> Iterator[Difference]:
         """Everything that is not as the log says. Raises what tables and log raise."""
-        judging = Judging(self._stored.progress(), self._spill, self._scope)
-        try:
-            self._read_tables(judging)
-            shards = list(self._log.shards())
-            self._read_log(judging, shards)
-        finally:
-            self._spill.close()
+        progress = self._stored.progress()
+        spill = Spill(self._folder, files_for(promised(progress)))
+        judging = Judging(progress, spill, self._scope)
+        self._read_tables(judging, spill)
+        self._read_log(spill, list(self._log.shards()))
         refusals: dict[str, Counter[ReasonCode]] = {shard_id: Counter() for shard_id in judging.progress_rows}
         for origin, letter in self._expected.items():
             row = judging.progress_rows.get(origin.shard_id)
@@ -112,7 +111,7 @@ class Verification:
             yield from self._letters_that_differ(judging.progress)
             yield from self._marks_that_differ(judging.progress)
 
-    def _read_tables(self, judging: Judging) -> None:
+    def _read_tables(self, judging: Judging, spill: Spill) -> None:
         for kept in self._stored.letters():
             if kept.letter:
                 self._letters[kept.origin] = _compared(kept.letter)
@@ -120,7 +119,7 @@ class Verification:
                 self._stored_marks[kept.origin] = kept.mark
         for pack in self._stored.packs():
             if self._scope.takes_sensor(pack.bucket.sensor_id) and self._scope.takes_shard(pack.shard_id):
-                self._spill.put(self._spill.number(pack.bucket.sensor_id), pack)
+                spill.put(spill.number(pack.bucket.sensor_id), pack)
         for found in self._stored.stats():
             if isinstance(found, Listing):
                 judging.take_listing(found)
@@ -130,12 +129,11 @@ class Verification:
                 judging.take_fleet(shard_id, row)
             elif self._scope.takes_sensor(sensor_of(row.key)) and self._scope.takes_shard(shard_id):
                 judging.note_position(shard_id, row.position)
-                self._spill.put(self._spill.number(sensor_of(row.key)), (shard_id, row))
+                spill.put(spill.number(sensor_of(row.key)), (shard_id, row))
 
-    def _read_log(self, judging: Judging, shards: list[Shard]) -> None:
+    def _read_log(self, spill: Spill, shards: list[Shard]) -> None:
         # Its shards at this moment: one that begins later holds nothing that the tables had.
         decoders = {shard.shard_id: Decoder(shard) for shard in shards}
-        judging.number_shards([shard.shard_id for shard in shards])
         for page in self._log.pages():
             if page.shard_id not in decoders:
                 continue
@@ -143,16 +141,16 @@ class Verification:
                 self.gaps.append(page.gap)
             for record in page.records:
                 self._ends[page.shard_id] = record.sequence_number
-                self._read_record(judging, page.shard_id, decoders, record)
+                self._read_record(spill, page.shard_id, decoders, record)
 
-    def _read_record(self, judging: Judging, shard_id: str, decoders: dict[str, Decoder], record: LogRecord) -> None:
+    def _read_record(self, spill: Spill, shard_id: str, decoders: dict[str, Decoder], record: LogRecord) -> None:
         parts = user_records(record.data).parts
         if not parts:
             return
         read = Record(record.sequence_number, parts[0], record.arrived_ms, tuple(parts[1:]))
         for item in decoders[shard_id].decode(read):
             if isinstance(item, Candidate):
-                self._take(judging, shard_id, item)
+                self._take(spill, shard_id, item)
             elif isinstance(item, DeadLetter):
                 stored = self._letters.get(item.origin)
                 # Another decoder may have kept it for another reason: whoever counts them counts that.
@@ -160,7 +158,7 @@ class Verification:
             elif isinstance(item, LetterMark):
                 self._marks.setdefault(Origin(*item.letter), []).append((shard_id, record.sequence_number, item))
 
-    def _take(self, judging: Judging, shard_id: str, found: Candidate) -> None:
+    def _take(self, spill: Spill, shard_id: str, found: Candidate) -> None:
         origin = Origin(shard_id, found.sequence_number, found.line)
         if letter := self._letters.get(origin):
             # Kept by a decoder that could not read it, and counted nowhere.
@@ -170,17 +168,10 @@ class Verification:
         self.readings += 1
         reading = found.reading
         if self._scope.takes_sensor(reading.sensor_id) and self._scope.takes_time(reading.measured_at_us):
-            self._spill.put_line(
-                Line(
-                    self._spill.number(reading.sensor_id),
-                    reading.measured_at_us,
-                    reading.temperature_micro,
-                    judging.shard_number(shard_id),
-                    found.sequence_number,
-                    found.line,
-                    found.arrived_at_ms * 1000,
-                )
-            )
+            shard, arrived_us = spill.shard_number(shard_id), found.arrived_at_ms * 1000
+            place = found.sequence_number, found.line
+            line = Line(reading.measured_at_us, reading.temperature_micro, shard, *place, arrived_us)
+            spill.put_line(spill.number(reading.sensor_id), line)
 
     def _letters_that_differ(self, progress: Mapping[str, Row]) -> Iterator[Difference]:
         for origin, right in self._expected.items():
@@ -206,6 +197,11 @@ class Verification:
             allowed = [mark for _, _, mark in in_log if right is None or mark.order >= right.order]
             if stored != right and stored not in allowed:
                 yield Difference("dead letters", _place(origin), "mark", str(stored), str(right))
+
+
+def promised(progress: Mapping[str, Row]) -> int:
+    """How many readings of the log the tables tell of, repeats included."""
+    return sum(row.stats.count + row.stats.duplicates for row in progress.values())
 
 
 def named(first: Iterable[Difference], again: Iterable[Difference]) -> list[Difference]:

@@ -43,6 +43,14 @@ class AwsTables:
         """Every dead letter, and every mark."""
         return AwsLetters(self._dynamodb, self._names).whole()
 
+    def sizes(self) -> tuple[int, int]:
+        """How many rows and packs there are, as DynamoDB counted them within the last six hours."""
+        rows, packs = (
+            self._dynamodb.describe_table(TableName=table)["Table"]["ItemCount"]
+            for table in (self._names.stats, self._names.readings)
+        )
+        return rows, packs
+
     def _scan(self, table: str) -> Iterator[Any]:
         for page in self._dynamodb.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
             yield from page["Items"]

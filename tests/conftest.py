@@ -47,6 +47,7 @@ LONG = {
             "infra/test_policies",
             "end_to_end/test_readme",
             "faults/test_supervision",
+            "faults/test_verifications",
             "faults/test_stream_swap",
             "faults/test_whole_log",
             "infra/test_images",

@@ -113,6 +113,13 @@ def test_canned_answers_are_dynamodbs(stack: Stack, canned: Any) -> None:
             assert [mine.get(part) for part in ("Items", "Count", "LastEvaluatedKey")] == [
                 others.get(part) for part in ("Items", "Count", "LastEvaluatedKey")
             ], name
+    for table, *key in ((stack.names.readings, "sensor_id", "pack"), (stack.names.stats, "scope", "window")):
+        mine, others = (
+            {tuple(item[name]["S"] for name in key): item for page in pages for item in page["Items"]}
+            for pages in (client.get_paginator("scan").paginate(TableName=table) for client in (canned, stack.dynamodb))
+        )
+        assert mine == others
+        assert canned.describe_table(TableName=table)["Table"]["ItemCount"] == len(others)
     ours.close()
     theirs.close()
 
@@ -127,7 +134,9 @@ def test_a_large_answer_comes_in_pages(stack: Stack, canned: Any) -> None:
         KeyConditionExpression="sensor_id = :sensor",
         ExpressionAttributeValues={":sensor": {"S": "large"}},
     )
-    assert [[item["pack"]["S"] for item in page["Items"]] for page in pages] == [["0", "1"], ["2", "3"], ["4"]]
+    scanned = canned.get_paginator("scan").paginate(TableName=stack.names.readings)
+    for answer in (pages, scanned):
+        assert [[item["pack"]["S"] for item in page["Items"]] for page in answer] == [["0", "1"], ["2", "3"], ["4"]]
 
 
 def test_nothing_else_is_reached(stack: Stack, canned: Any) -> None:

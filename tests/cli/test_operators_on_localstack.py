@@ -1,6 +1,7 @@
 """Operators' commands on stream and tables of LocalStack, which the projector fills within the test's process."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from cli.main import telemetry
+from projections import sheets
 from telemetry.events import encode_event
 from tests.projections.logs import reading
 from tests.support.projected import project
@@ -55,6 +57,54 @@ def test_operators_decide_and_prove(stack: Stack, typed: Typed) -> None:
     assert answer.exit_code == 4, answer.output
     right = row["count"]["N"]
     assert answer.stdout.splitlines()[0] == f"stats  sensor#s-3 {window} {shard_id}  count: stored 4711, right {right}"
+    stack.dynamodb.put_item(TableName=stack.names.stats, Item=row)
+
+
+def test_whatever_is_damaged_is_named(stack: Stack, typed: Typed) -> None:
+    """A count, a bin of a histogram, a cell of a sheet, a pack and a dead letter, each by its own line; and nothing else."""
+    found = [reading(f"s-{number % 3}", 60 * number, number) for number in range(READINGS)]
+    records: Any = [{"PartitionKey": one.sensor_id, "Data": encode_event(one, 0)} for one in found]
+    records.append({"PartitionKey": "broken", "Data": b"{broken"})
+    stack.kinesis.put_records(StreamName=stack.names.stream, Records=records)
+    project(stack)
+    for table, begin, attribute, change, _ in DAMAGES:
+        _damage(stack, getattr(stack.names, table), begin, attribute, change)
+    answer = typed("verify")
+    assert answer.exit_code == 4, answer.output
+    *lines, last = answer.stdout.splitlines()
+    assert last.startswith("5 differences: generation 1"), answer.output
+    for _, _, _, _, named in DAMAGES:
+        assert sum(re.match(named, line) is not None for line in lines) == 1, (named, lines)
+
+
+def _next_cell(was: Any) -> Any:
+    """A sheet whose first cell has another sum."""
+    cells = list(sheets.decode(was["B"]))
+    number, cell = next((number, cell) for number, cell in enumerate(cells) if cell)
+    cells[number] = cell._replace(sum_micro=cell.sum_micro + 1)
+    return {"B": sheets.encode(tuple(cells))}
+
+
+DAMAGES: list[tuple[str, str, str, Callable[[Any], Any], str]] = [
+    ("stats", "sensor#s-0 total#", "count", lambda _: {"N": "4711"}, "stats  sensor#s-0 total .*  count: stored 4711, right"),
+    (
+        *("stats", "sensor#s-1 total#", "histogram"),
+        lambda was: {"B": was["B"][:-1] + bytes([was["B"][-1] ^ 1])},
+        "stats  sensor#s-1 total .*  histogram: stored",
+    ),
+    ("stats", "all sheet#", "cells", _next_cell, "stats  all sheet#.*  cell [0-9]+: stored"),
+    ("readings", "s-2 ", "readings", lambda was: {"S": "0:00=99 " + was["S"]}, "readings  s-2 .*  pack: stored"),
+    ("dead_letters", "shardId-", "data", lambda _: {"B": b"{brokem"}, "dead letters  shardId-.*  data: stored"),
+]
+"""A table, what the key of an item begins with, an attribute, what becomes of it, and how it is named."""
+
+
+def _damage(stack: Stack, table: str, begin: str, attribute: str, change: Callable[[Any], Any]) -> None:
+    keys = [key["AttributeName"] for key in stack.dynamodb.describe_table(TableName=table)["Table"]["KeySchema"]]
+    pages = stack.dynamodb.get_paginator("scan").paginate(TableName=table)
+    found: list[Any] = [item for page in pages for item in page["Items"] if attribute in item]
+    item = next(item for item in found if " ".join(item[key]["S"] for key in keys).startswith(begin))
+    stack.dynamodb.put_item(TableName=table, Item={**item, attribute: change(item[attribute])})
 
 
 def _total_of(stack: Stack, scope: str) -> str:

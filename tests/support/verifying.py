@@ -37,6 +37,9 @@ class Tables:
         for origin in self.stores.dead_letters.keys() | self.stores.marks.keys():
             yield KeptLetter(origin, self.stores.dead_letters.get(origin), self.stores.marks.get(origin))
 
+    def sizes(self) -> tuple[int, int]:
+        return len(self.stores.rows) + len(self.stores.directory), len(self.stores.packs)
+
 
 class WholeLog:
     """Records of each shard, parents first."""
