@@ -4,41 +4,36 @@ Streams and tables are forgotten with each LocalStack; the log is not. Each run'
 """
 
 import fcntl
-import re
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from archive.chain import archived_shards, archived_streams
+from archive.chain import archived_shards
 from archive.folder import FolderTarget
-from archive.instants import instant
-from archive.names import LOG, created_ms
+from archive.names import LOG
 from archive.source import ArchiveSource
 from archive.targets import Target
 from infra.setup import make_missing
 from operations.filling import Filled, fill, send_home
+from operations.succession import STATE, earlier_streams, looked_at, losses, pointer_to
 from projections.decoding import Stray
 from projections.dynamodb import CALLS_AT_ONCE, AwsStores
-from projections.generations import LogStream, Pointer, replace_pointer
-from projections.retention import Gap
+from projections.generations import Pointer, replace_pointer
 from telemetry.aws import dynamodb_client, kinesis_client
 from telemetry.errors import ArchiveUnreadable, InvalidSettings, WrongStream
 from telemetry.names import ResourceNames
 from telemetry.processes import collect_garbage_seldom
 from telemetry.settings import Settings
-from telemetry.shards import Shard, list_shards
-from telemetry.streams import StreamPlace, number_of
+from telemetry.shards import list_shards
+from telemetry.streams import StreamPlace
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
 
-_STATE: Final = "state/"
-_CREATED: Final = re.compile(r"\d+\.\d{3}")
 _SAY_EVERY_S: Final = 5.0
 
 type Say = Callable[[str], object]
@@ -73,31 +68,6 @@ def move_aside(folder: Path) -> Path | None:
     return folder.rename(aside)
 
 
-def earlier_streams(target: Target) -> list[str]:
-    """When the streams of earlier runs were created, in the log's order: also of one that was only looked at."""
-    looked_at = {key.removeprefix(_STATE).partition("/")[0] for key in target.list_after(_STATE)}
-    return sorted({*archived_streams(target), *filter(_CREATED.fullmatch, looked_at)}, key=float)
-
-
-def last_shards(shards: Collection[Shard], number: int) -> tuple[str, ...]:
-    """The last shards of the log's streams up to that of a number, as far as anything is archived of them. Pure."""
-    for place in range(number, 0, -1):
-        own = [shard for shard in shards if number_of(shard.shard_id) == place]
-        parents = {parent for shard in own for parent in shard.parents}
-        if last := tuple(shard.shard_id for shard in own if shard.shard_id not in parents):
-            return last
-    return ()
-
-
-def pointer_to(name: str, streams: Sequence[str], shards: Collection[Shard], generation: int = 1) -> Pointer:
-    """The pointer to a log of streams of one name, which were created then. Pure. Raises WrongStream when the last is older."""
-    first, *others = streams
-    pointer = Pointer(generation, (LogStream(name, first),))
-    for number, created in enumerate(others, 1):
-        pointer = pointer.continued(name, created, last_shards(shards, number), generation)
-    return pointer
-
-
 def go_on(settings: Settings, folder: Path, say: Say) -> Pointer:
     """Make stream and tables, fill them with what is archived, and point at them.
 
@@ -116,8 +86,8 @@ def go_on(settings: Settings, folder: Path, say: Say) -> Pointer:
 
 def is_looked_at(kinesis: "KinesisClient", target: Target, names: ResourceNames, created: str) -> bool:
     """Whether the archiver has been at each shard of the stream: then it is known later since when something may be missing."""
-    looked_at = {*_looked_at(target, created), *archived_shards(target, created)}
-    return looked_at.issuperset(list_shards(kinesis, names.stream).shards)
+    begun = {*looked_at(target, created), *archived_shards(target, created)}
+    return begun.issuperset(list_shards(kinesis, names.stream).shards)
 
 
 def forget_if_empty(folder: Path, created: str) -> None:
@@ -125,7 +95,7 @@ def forget_if_empty(folder: Path, created: str) -> None:
     source = ArchiveSource(FolderTarget(folder), [created])
     tails = [source.end(shard.shard_id).tail for shard in source.shards()]
     if tails and all(tail and tail.shard_end and tail.last == "0" for tail in tails):
-        for part in (LOG, _STATE):
+        for part in (LOG, STATE):
             shutil.rmtree(folder / part / created, ignore_errors=True)
 
 
@@ -165,24 +135,3 @@ def _fill(source: ArchiveSource, stores: AwsStores, say: Say) -> Filled:
     finally:
         stores.close()
     return filled
-
-
-def losses(target: Target, source: ArchiveSource, gaps: Mapping[str, Gap], streams: Sequence[str]) -> Iterator[str]:
-    """What may be missing of each stream but the last, in a sentence with its bounds."""
-    archived = {shard.shard_id for shard in source.shards()}
-    for number, (created, then) in enumerate(pairwise(streams), 1):
-        stretches = [gap for shard_id, gap in gaps.items() if number_of(shard_id) == number]
-        # Of some shards nothing is archived: then they were seen empty, or only known to be there.
-        looked_at = {StreamPlace(number).name(shard_id) for shard_id in _looked_at(target, created)}
-        since_ms = [source.empty_until_ms(shard_id) or created_ms(created) for shard_id in sorted(looked_at - archived)]
-        stretches += [Gap(one_ms * 1000, created_ms(then) * 1000) for one_ms in since_ms]
-        if stretches:
-            since_us, until_us = min(gap.from_us for gap in stretches), max(gap.until_us for gap in stretches)
-            since, until = (instant(time_us // 1000) for time_us in (since_us, until_us))
-            yield f"what arrived after {since} and before {until} may be missing, because it was not archived"
-
-
-def _looked_at(target: Target, created: str) -> set[str]:
-    """The shards of a stream whose states were written down, by Kinesis's ids."""
-    prefix = f"{_STATE}{created}/"
-    return {key.removeprefix(prefix) for key in target.list_after(prefix)}

@@ -10,6 +10,7 @@ from archive.meta import State, encode_state
 from archive.names import START, Place, state_key
 from archive.source import ArchiveSource
 from infra.local import kept
+from operations.succession import earlier_streams, losses, pointer_to
 from projections.memory import MemoryStores
 from projections.retention import Gap
 from telemetry.errors import ArchiveUnreadable, InvalidSettings, WrongStream
@@ -73,9 +74,9 @@ def test_what_is_moved_aside_is_whole(tmp_path: Path) -> None:
             assert aside
             assert not folder.exists()
             with kept.locked(folder):
-                assert kept.earlier_streams(FolderTarget(folder)) == []
+                assert earlier_streams(FolderTarget(folder)) == []
         assert re.fullmatch(r"p\.\d{4}-\d\d-\d\dT\d{6}Z(-\d)?", aside.name)
-        assert kept.earlier_streams(FolderTarget(aside)) == [FIRST]
+        assert earlier_streams(FolderTarget(aside)) == [FIRST]
         names.add(aside)
     assert len(names) == 3
 
@@ -86,7 +87,7 @@ def test_earlier_streams_are_those_that_were_looked_at(tmp_path: Path) -> None:
     look_at(target, ONE, THIRD)
     target.put_state("state/notes/x", b"")
     put(tmp_path, ONE, "999999999.500")
-    assert kept.earlier_streams(target) == ["999999999.500", SECOND, THIRD]
+    assert earlier_streams(target) == ["999999999.500", SECOND, THIRD]
 
 
 def test_the_pointer_holds_all_streams(tmp_path: Path) -> None:
@@ -95,16 +96,16 @@ def test_the_pointer_holds_all_streams(tmp_path: Path) -> None:
     for shard in (ONE, OTHER, child):
         target = put(tmp_path, shard, FIRST)
     streams = [FIRST, SECOND, THIRD]
-    pointer = kept.pointer_to("s", streams, ArchiveSource(target, streams).shards())
+    pointer = pointer_to("s", streams, ArchiveSource(target, streams).shards())
     last = (OTHER.shard_id, child.shard_id)
     assert [stream.created for stream in pointer.streams] == streams
     assert [stream.before for stream in pointer.streams] == [(), last, last]
     put(tmp_path, ONE, SECOND)
-    pointer = kept.pointer_to("s", streams, ArchiveSource(target, streams).shards())
+    pointer = pointer_to("s", streams, ArchiveSource(target, streams).shards())
     assert [stream.before for stream in pointer.streams] == [(), last, (f"2/{ONE.shard_id}",)]
-    assert kept.pointer_to("s", [FIRST, SECOND], ()).streams[1].before == (UNKNOWN_PARENT,)
+    assert pointer_to("s", [FIRST, SECOND], ()).streams[1].before == (UNKNOWN_PARENT,)
     with pytest.raises(WrongStream, match="no later than"):
-        kept.pointer_to("s", [SECOND, FIRST], ())
+        pointer_to("s", [SECOND, FIRST], ())
 
 
 def test_what_may_be_missing_is_said_with_its_bounds(tmp_path: Path) -> None:
@@ -112,15 +113,15 @@ def test_what_may_be_missing_is_said_with_its_bounds(tmp_path: Path) -> None:
     target = put(tmp_path, ONE, FIRST)
     streams = [FIRST, SECOND, THIRD]
     source = ArchiveSource(target, streams)
-    assert list(kept.losses(target, source, {}, streams)) == []
+    assert list(losses(target, source, {}, streams)) == []
     gap = Gap(MS * 1000, 1_764_247_529_000_000)
-    [said] = kept.losses(target, source, {ONE.shard_id: gap}, streams)
+    [said] = losses(target, source, {ONE.shard_id: gap}, streams)
     assert "after 2025-11-26T08:58:50.000Z and before 2025-11-27T12:45:29.000Z may be missing" in said
     look_at(target, OTHER, FIRST)
-    [said] = kept.losses(target, source, {ONE.shard_id: gap._replace(from_us=gap.from_us + 10**8)}, streams)
+    [said] = losses(target, source, {ONE.shard_id: gap._replace(from_us=gap.from_us + 10**8)}, streams)
     assert "after 2025-11-26T09:00:07.000Z and before 2025-11-27T12:45:29.000Z" in said
     look_at(target, OTHER, SECOND, Place(1, 1))
-    assert "after 2025-11-27T12:45:29.000Z and before" in list(kept.losses(target, source, {}, streams))[-1]
+    assert "after 2025-11-27T12:45:29.000Z and before" in list(losses(target, source, {}, streams))[-1]
 
 
 def test_a_stream_in_which_nothing_came_is_forgotten(tmp_path: Path) -> None:
@@ -129,13 +130,13 @@ def test_a_stream_in_which_nothing_came_is_forgotten(tmp_path: Path) -> None:
     look_at(target, ONE, FIRST)
     put(tmp_path, OTHER, FIRST)
     kept.forget_if_empty(tmp_path, FIRST)
-    assert kept.earlier_streams(target) == [FIRST]
+    assert earlier_streams(target) == [FIRST]
     put(tmp_path, ONE, SECOND, records=0)
     put(tmp_path, ONE, THIRD, records=0, ended=False)
     for created in (SECOND, THIRD):
         look_at(target, ONE, created)
         kept.forget_if_empty(tmp_path, created)
-    assert kept.earlier_streams(target) == [FIRST, THIRD]
+    assert earlier_streams(target) == [FIRST, THIRD]
 
 
 def test_an_archive_that_cannot_be_read_is_named_with_a_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
