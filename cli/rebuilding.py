@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from archive.wanted import EVERYTHING
 from cli.failures import sentence
-from cli.feeding import feeder
+from cli.feeding import feeder, require_java
 from cli.filling import MAX_UNITS, Told
 from cli.parameters import Generation
 from cli.rebuild_line import rebuild_line
@@ -23,6 +23,7 @@ from infra.setup import make_tables
 from operations.attending import attend
 from operations.continuing import WATCHED_S
 from operations.generations import look, missing_tables
+from operations.lacking import shards_named
 from operations.observation import observe
 from operations.rebuilding import begin, choose, hand_over, lost_shards, others_unfinished, require_nobody, require_whole
 from operations.stages import Stage, State, gaps_beyond
@@ -68,8 +69,9 @@ def rebuild(generation: int | None, max_units: int, *, dry_run: bool, forget_bef
     """
     with log_at(Origin.AUTO) as at:
         bench = _Bench(at)
+        bench.require_java()
         if dry_run:
-            bench.say_plan(generation, max_units)
+            bench.say_plan(generation, max_units, forget=forget_before)
             return
         names = bench.begin(generation)
         number = names.generation
@@ -95,8 +97,12 @@ class _Bench:
         self._sources: Sources = at.sources(at.whole, EVERYTHING)
         self._lines = Lines()
 
-    def say_plan(self, generation: int | None, max_units: int) -> None:
-        """What would be done."""
+    def require_java(self) -> None:
+        """Raises NotRebuilt where its consumer could not run, which it would say after hours of filling."""
+        require_java(self._settings, os.environ)
+
+    def say_plan(self, generation: int | None, max_units: int, *, forget: bool) -> None:
+        """What would be done. Raises LogLacks, unless what is missing may be forgotten, which is said then."""
         names, _ = choose(self._dynamodb, self._live, generation)
         readings = sum(row.stats.count for row in fleet_stats(self._dynamodb, self._live).shards.values())
         number, archive = names.generation, self._settings.archive_target
@@ -106,7 +112,11 @@ class _Bench:
         missing = missing_tables(self._dynamodb, names)
         by = "this command makes them" if self._here else f"Terraform makes them (generations, with {number} in it)"
         click.echo(f"  Tables that are missing: {', '.join(missing)}: {by}." if missing else "  Its tables are there.")
-        require_whole(number, self._lost(names, missing))
+        lost = self._lost(names, missing)
+        if not forget:
+            require_whole(number, lost)
+        elif lost:
+            click.echo(f"  It would be without some of {shards_named(lost)}: the log does not hold them from the beginning.")
 
     def begin(self, generation: int | None) -> ResourceNames:
         """Take a number, and see that its tables are there."""
