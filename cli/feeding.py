@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from infra.local.downloads import ensure_java
+from operations.doctor import JAVA_MIN
+from operations.machine import java_version
+from telemetry.errors import NotRebuilt
 from telemetry.names import worker_of
 from telemetry.processes import end_with_parent, stop_group
 from telemetry.settings import Settings
@@ -69,6 +72,17 @@ def feeder(settings: Settings, generation: int, environ: Mapping[str, str]) -> I
     finally:
         consumer.stop()
     _remove(log)
+
+
+def require_java(settings: Settings, environ: Mapping[str, str]) -> None:
+    """Raises NotRebuilt where no consumer can be run here."""
+    program = for_consumer(settings, environ).get("JAVA", settings.java)
+    version = java_version(program)
+    if version is None or version < JAVA_MIN:
+        is_now = "is not a program" if version is None else f"is version {version}" if version else "does not run"
+        raise NotRebuilt(
+            f"JAVA={program!r} {is_now}: its consumer runs on Java {JAVA_MIN} or newer. Install that, or set JAVA to its path."
+        )
 
 
 def for_consumer(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:

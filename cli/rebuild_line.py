@@ -34,7 +34,7 @@ class Filling(NamedTuple):
     """What is told of a filling beside its state."""
 
     of: int
-    """How many readings it may come to: what the live generation counts."""
+    """How many readings it may come to: what the live generation counts; 0 where nobody knows."""
     a_second: float | None
     units_a_second: float | None
     units_max: float
@@ -61,9 +61,11 @@ def _counted(state: State) -> str:
 
 
 def _filled(readings: int, filling: Filling) -> list[str]:
-    share = min(1.0, readings / filling.of) if filling.of else 1.0
-    told = [f"{readings:,} of ~{max(filling.of, readings):,} readings ({share:.1%})".replace("%", " %")]
-    return told if filling.a_second is None else [*told, f"{filling.a_second:,.0f}/s"]
+    told = f"{readings:,} readings"
+    if filling.of:
+        share = f"{min(1.0, readings / filling.of):.1%}".replace("%", " %")
+        told = f"{readings:,} of ~{max(filling.of, readings):,} readings ({share})"
+    return [told] if filling.a_second is None else [told, f"{filling.a_second:,.0f}/s"]
 
 
 def _left(readings: int, filling: Filling) -> str:

@@ -11,24 +11,22 @@ from typing import TYPE_CHECKING, Final
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from archive.source import ArchiveSource
 from archive.wanted import EVERYTHING
 from cli.failures import sentence
-from cli.feeding import feeder
+from cli.feeding import feeder, require_java
+from cli.filling import MAX_UNITS, Told
 from cli.parameters import Generation
-from cli.rebuild_line import Filling, Rate, rebuild_line
+from cli.rebuild_line import rebuild_line
 from cli.showing import Lines
 from cli.sources import LogAt, Origin, Sources, log_at
 from infra.setup import make_tables
 from operations.attending import attend
 from operations.continuing import WATCHED_S
-from operations.filling import Filled, fill
 from operations.generations import look, missing_tables
+from operations.lacking import shards_named
 from operations.observation import observe
 from operations.rebuilding import begin, choose, hand_over, lost_shards, others_unfinished, require_nobody, require_whole
 from operations.stages import Stage, State, gaps_beyond
-from operations.units import Units, pace_writes
-from projections.dynamodb import CALLS_AT_ONCE, AwsStores
 from projections.generations import check_stream
 from projections.queries import fleet_stats
 from projections.register import note_failure, note_filled
@@ -37,7 +35,6 @@ from replay.stream import look_at
 from telemetry.aws import dynamodb_client, kinesis_client
 from telemetry.errors import TelemetryError
 from telemetry.names import ResourceNames
-from telemetry.processes import collect_garbage_seldom
 from telemetry.retry import patiently
 from telemetry.shards import list_shards
 
@@ -45,8 +42,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_kinesis import KinesisClient
 
-MAX_UNITS: Final = 500
-_NOTE_EVERY_S: Final = 2.0
 _PATIENCE_S: Final = 60.0
 """With AWS, in the middle of what may take days."""
 
@@ -74,8 +69,9 @@ def rebuild(generation: int | None, max_units: int, *, dry_run: bool, forget_bef
     """
     with log_at(Origin.AUTO) as at:
         bench = _Bench(at)
+        bench.require_java()
         if dry_run:
-            bench.say_plan(generation, max_units)
+            bench.say_plan(generation, max_units, forget=forget_before)
             return
         names = bench.begin(generation)
         number = names.generation
@@ -101,8 +97,12 @@ class _Bench:
         self._sources: Sources = at.sources(at.whole, EVERYTHING)
         self._lines = Lines()
 
-    def say_plan(self, generation: int | None, max_units: int) -> None:
-        """What would be done."""
+    def require_java(self) -> None:
+        """Raises NotRebuilt where its consumer could not run, which it would say after hours of filling."""
+        require_java(self._settings, os.environ)
+
+    def say_plan(self, generation: int | None, max_units: int, *, forget: bool) -> None:
+        """What would be done. Raises LogLacks, unless what is missing may be forgotten, which is said then."""
         names, _ = choose(self._dynamodb, self._live, generation)
         readings = sum(row.stats.count for row in fleet_stats(self._dynamodb, self._live).shards.values())
         number, archive = names.generation, self._settings.archive_target
@@ -112,7 +112,11 @@ class _Bench:
         missing = missing_tables(self._dynamodb, names)
         by = "this command makes them" if self._here else f"Terraform makes them (generations, with {number} in it)"
         click.echo(f"  Tables that are missing: {', '.join(missing)}: {by}." if missing else "  Its tables are there.")
-        require_whole(number, self._lost(names, missing))
+        lost = self._lost(names, missing)
+        if not forget:
+            require_whole(number, lost)
+        elif lost:
+            click.echo(f"  It would be without some of {shards_named(lost)}: the log does not hold them from the beginning.")
 
     def begin(self, generation: int | None) -> ResourceNames:
         """Take a number, and see that its tables are there."""
@@ -154,18 +158,12 @@ class _Bench:
 
     def fill(self, names: ResourceNames, max_units: int, *, forget: bool) -> bool:
         """From the archive; whether there is one. Raises LogLacks when it has a gap that may not be forgotten."""
-        self.note_filled(names, self._readings(names))
+        note = partial(self.note_filled, names)
+        note(self._readings(names))
         if (archive := self._sources.archive) is None:
             return False
-        units = Units(max_units)
-        tables = dynamodb_client(self._settings, pool=CALLS_AT_ONCE, validate=False)
-        pace_writes(tables, units)
-        stores = AwsStores(tables, self._kinesis, names, self._settings.store_retry_s)
-        collect_garbage_seldom()
-        try:
-            _Told(self, names, units, self._readings(self._live), self._lines).fill(archive, stores)
-        finally:
-            stores.close()
+        told = Told(self._settings, names, self._readings(self._live), note, self._lines)
+        told.fill(self._kinesis, archive, max_units, listed=self.listed(names))
         if not forget:
             require_whole(names.generation, (), gaps_beyond(self._rows(self._live), self._rows(names)))
         return True
@@ -226,36 +224,3 @@ class _Bench:
     @property
     def _timing(self) -> str:
         return "local" if self._here else self._settings.kcl_timing
-
-
-class _Told:
-    """A filling that is told of while it goes on."""
-
-    def __init__(self, bench: _Bench, names: ResourceNames, units: Units, of: int, lines: Lines) -> None:
-        self._bench, self._names, self._units, self._of, self._lines = bench, names, units, of, lines
-        self._noted_s = time.monotonic()
-        self._readings, self._written = Rate(), Rate()
-
-    def fill(self, archive: ArchiveSource, stores: AwsStores) -> Filled:
-        """Fill the tables."""
-        filled = fill(archive, stores, tell=self._tell, listed=self._bench.listed(self._names))
-        self._bench.note_filled(self._names, filled.readings)
-        self._show(filled)
-        return filled
-
-    def _tell(self, filled: Filled) -> None:
-        now_s = time.monotonic()
-        if now_s - self._noted_s < _NOTE_EVERY_S:
-            return
-        self._noted_s = now_s
-        self._bench.note_filled(self._names, filled.readings)
-        self._show(filled)
-
-    def _show(self, filled: Filled) -> None:
-        now_s = time.monotonic()
-        rates = self._readings.note(now_s, filled.readings), self._written.note(now_s, self._units.taken)
-        filling = Filling(self._of, *rates, self._units.a_second)
-        reached_ms = filled.reached_ms.values()
-        behind_us = max(0, time.time_ns() // 1000 - min(reached_ms) * 1000) if reached_ms else None
-        state = State(self._names.generation, Stage.FILLING, "", filled.readings, behind_us, len(reached_ms))
-        self._lines.show(state.stage, lambda: rebuild_line(state, filling))

@@ -18,6 +18,7 @@ from cli.parameters import Generation, Sensor, Time, TypedTime
 from cli.showing import say_gaps
 from cli.sources import LogAt, Origin, log_at
 from operations.differences import Difference, Scope
+from operations.generations import missing_tables
 from operations.spilled import disk_bytes
 from operations.verified import Verified, write_verified
 from operations.verifying import WHOLE, Stored, Verification, WholeLog, named, promised
@@ -27,6 +28,7 @@ from projections.zones import UTC_ZONE
 from replay.progress import duration
 from replay.stream import Stretch, look_at
 from telemetry.aws import dynamodb_client, kinesis_client
+from telemetry.errors import NotRebuilt
 from telemetry.log import Gap, Log, Page
 from telemetry.names import ResourceNames
 from telemetry.shards import Shard
@@ -55,6 +57,11 @@ def proof(generation: int | None) -> Iterator[Proof]:
         names = ResourceNames(at.settings.prefix)
         pointer = check_stream(kinesis, dynamodb, names)
         judged = replace(pointer.names(at.settings.prefix), generation=generation or pointer.generation)
+        if missing := {judged.readings, judged.stats, judged.dead_letters} & {*missing_tables(dynamodb, judged)}:
+            raise NotRebuilt(
+                f"g{judged.generation} has no tables here, or was dropped ({', '.join(sorted(missing))}): telemetry "
+                "generations shows which there are."
+            )
         keep = partial(write_verified, dynamodb, names)
         yield Proof(judged, AwsTables(dynamodb, judged), lambda: _log(at, look_at(kinesis, names.stream)), keep)
 

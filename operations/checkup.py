@@ -1,7 +1,7 @@
 """Looks at every part of a pipeline for the doctor. What cannot be looked at is said, and keeps nobody from the rest."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from email.utils import parsedate_to_datetime
 from functools import partial
@@ -19,6 +19,7 @@ from operations.promoting import LEFT_AFTER_S
 from operations.surroundings import archive, java, ports
 from projections.dynamodb_letters import AwsLetters
 from projections.generations import Pointer, read_pointer
+from projections.letters import KeptLetter
 from telemetry.aws import dynamodb_client, kinesis_client
 from telemetry.errors import TelemetryError
 from telemetry.limits import MICRO
@@ -141,9 +142,7 @@ class Checkup:
         if not self._complete:
             return Section("consumer", "stream or tables are missing", state=State.NONE)
         seen = observe(self._kinesis, self._dynamodb, self._names)
-        heads = list(islice(AwsLetters(self._dynamodb, self._names).heads(), _LETTERS_MAX))
-        undecided = sum(kept.letter is not None and kept.mark is None for kept in heads)
-        letters = LettersSeen(undecided, more=len(heads) == _LETTERS_MAX)
+        letters = letters_seen(AwsLetters(self._dynamodb, self._names).heads())
         return consumer(seen, letters, time.time_ns() // 1000, self._retention_s, local=self._local)
 
     def _archive(self) -> Section:
@@ -174,6 +173,12 @@ class Checkup:
     @property
     def _retention_s(self) -> int:
         return int(self._summary["RetentionPeriodHours"]) * _HOUR_S
+
+
+def letters_seen(heads: Iterable[KeptLetter]) -> LettersSeen:
+    """Those that nobody decided about, up to a thousand: decided ones may be any number before them. Pure."""
+    undecided = sum(1 for _ in islice((kept for kept in heads if kept.letter and not kept.mark), _LETTERS_MAX))
+    return LettersSeen(undecided, more=undecided == _LETTERS_MAX)
 
 
 def left_promote(pointer: Pointer, now_us: int) -> str | None:

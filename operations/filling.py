@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from itertools import batched
 from typing import Final
 
+from operations.lacking import shards_named
 from projections.decoding import Record, Stray
 from projections.effects import ITEMS_AT_ONCE, Believed, Steps, Stores, load_rows, run
 from projections.packs import bucket_of
@@ -24,6 +25,7 @@ from projections.rows import PROGRESS, Row
 from projections.seen import BUCKETS_AT_ONCE
 from telemetry.aggregates import user_records
 from telemetry.canonical import LineDecoder
+from telemetry.errors import NotRebuilt
 from telemetry.limits import MICRO
 from telemetry.log import Log, LogRecord, Page, Position, Source
 from telemetry.shards import Shard
@@ -66,7 +68,7 @@ def fill(
     their sensor's are sent home when they are met, as the consumer does it, unless the live generation surely did
     (`projections/strays.py`). Where no generation is live `strays` may be given, and they are put there for `send_home` to look
     at: only for tables that are thrown away if this filling dies, since it passes over strays before they are sent.
-    Raises what the source raises, and StoreUnavailable.
+    Raises what the source raises, StoreUnavailable, and NotRebuilt where a shard was counted before its parent.
     """
     filling = Filling(source, stores, tell, strays=strays, listed=listed, shards_at_once=shards_at_once, clock_s=clock_s)
     for _ in filling.pages():
@@ -137,10 +139,13 @@ class Filling:
             yield
 
     def _begun(self) -> Iterator[tuple[str, Position]]:
-        """How far the shards were folded that a filling before this one has begun."""
+        """How far the shards were folded that a filling before this one has begun. Raises NotRebuilt."""
+        counted: list[str] = []
         for shard_id in self._shards:
             row = self._ask(load_rows(shard_id, [PROGRESS])).get(PROGRESS, Row(PROGRESS))
             progress = row.progress
+            if row.position:
+                counted.append(shard_id)
             self._counted[shard_id] = row.stats.count
             if progress.gap:
                 self.filled.gaps[shard_id] = progress.gap
@@ -148,6 +153,12 @@ class Filling:
                 self.filled.ended.add(shard_id)
             elif progress.flushed.position:
                 yield shard_id, Position(progress.flushed.position, progress.flushed.as_of_us // 1000)
+        for shard_id in counted:
+            if left := self._shards.keys() & {*self._shards[shard_id].parents} - self.filled.ended:
+                raise NotRebuilt(
+                    f"The tables hold what follows {shards_named(left)}, and not all of that: what was sent to both would "
+                    "count twice. Fill those of a new generation, which begin at nothing."
+                )
 
     def _take(self, page: Page) -> None:
         shard_id, ended = page.shard_id, page.ended and page.shard_id in self._source.ended

@@ -21,14 +21,16 @@ _OURS: Final = {"/livez": b'{"status":"ok"}', "/metrics": b"telemetry_"}
 
 def look_at_java(program: str, lock: Path, jars: Path | None = None) -> JavaSeen:
     """The java of this name, and the jars; `lock` has a SHA-256 and a name a line. Raises OSError."""
-    found = shutil.which(program)
     locked = {name: sha256 for sha256, name in (line.split() for line in lock.read_text().splitlines())}
     folder = jars or _kcls_jars()
     there = {path.name: path for path in folder.glob("*.jar")} if folder else {}
     other = [name for name, path in there.items() if locked.get(name) != hashlib.sha256(path.read_bytes()).hexdigest()]
-    return JavaSeen(
-        program, None if found is None else _version(found), len(there), sorted(locked.keys() - there.keys()), sorted(other)
-    )
+    return JavaSeen(program, java_version(program), len(there), sorted(locked.keys() - there.keys()), sorted(other))
+
+
+def java_version(program: str) -> int | None:
+    """The major version of the java of this name; 0 when it does not run, None when there is none."""
+    return None if (found := shutil.which(program)) is None else _version(found)
 
 
 def look_at_ports(host: str, wanted: Sequence[tuple[str, int, str]]) -> list[PortSeen]:

@@ -39,6 +39,8 @@ class Registered:
     """How many readings it counted when its filling from the archive was last heard of."""
     beat: int = 0
     """Goes up every few seconds while it is filled from the archive: until that is done, its tables may show nothing of it."""
+    continuing: str = ""
+    """When the stream was created in which the log is to go on, if somebody has begun that who found it new and empty."""
 
 
 type Register = Mapping[int, Registered]
@@ -107,6 +109,18 @@ def note_filled(dynamodb: "DynamoDBClient", names: ResourceNames, readings: int)
         ExpressionAttributeValues={":readings": {"N": str(readings)}, ":one": {"N": "1"}},
     )
     if not written:
+        require_kept(dynamodb, names)
+
+
+def note_continuing(dynamodb: "DynamoDBClient", names: ResourceNames, created: str) -> None:
+    """Note in which stream the log is to go on, of a generation that is registered. Raises Dropped, and boto3's errors."""
+    if not _update(
+        dynamodb,
+        names,
+        UpdateExpression="SET continuing = :created",
+        ConditionExpression=_KEPT,
+        ExpressionAttributeValues={":created": {"S": created}},
+    ):
         require_kept(dynamodb, names)
 
 
@@ -190,4 +204,5 @@ def _registered(item: Any) -> Registered:
         failure=item.get("last_failure", {}).get("S", ""),
         filled=int(item.get("filled", {}).get("N", 0)),
         beat=int(item.get("beat", {}).get("N", 0)),
+        continuing=item.get("continuing", {}).get("S", ""),
     )

@@ -6,7 +6,7 @@ Streams and tables are forgotten with each LocalStack; the log is not. Each run'
 import fcntl
 import shutil
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,23 +14,22 @@ from typing import TYPE_CHECKING, Final
 
 from archive.chain import archived_shards, archived_streams, states
 from archive.folder import FolderTarget
-from archive.instants import instant
-from archive.names import LOG, STATE, created_ms
+from archive.names import LOG, STATE
 from archive.source import ArchiveSource
 from archive.targets import Target
 from infra.setup import make_missing
 from operations.filling import Filled, fill, send_home
+from operations.succession import losses, pointer_to
 from projections.decoding import Stray
 from projections.dynamodb import CALLS_AT_ONCE, AwsStores
-from projections.generations import LogStream, Pointer, replace_pointer
-from projections.retention import Gap
+from projections.generations import Pointer, replace_pointer
 from telemetry.aws import dynamodb_client, kinesis_client
 from telemetry.errors import ArchiveUnreadable, InvalidSettings, WrongStream
 from telemetry.names import ResourceNames
 from telemetry.processes import collect_garbage_seldom
 from telemetry.settings import Settings
-from telemetry.shards import Shard, list_shards
-from telemetry.streams import StreamPlace, number_of
+from telemetry.shards import list_shards
+from telemetry.streams import StreamPlace
 
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
@@ -67,25 +66,6 @@ def move_aside(folder: Path) -> Path | None:
     while (aside := folder.with_name(name + f"-{number}" * (number > 1))).exists():
         number += 1
     return folder.rename(aside)
-
-
-def last_shards(shards: Collection[Shard], number: int) -> tuple[str, ...]:
-    """The last shards of the log's streams up to that of a number, as far as anything is archived of them. Pure."""
-    for place in range(number, 0, -1):
-        own = [shard for shard in shards if number_of(shard.shard_id) == place]
-        parents = {parent for shard in own for parent in shard.parents}
-        if last := tuple(shard.shard_id for shard in own if shard.shard_id not in parents):
-            return last
-    return ()
-
-
-def pointer_to(name: str, streams: Sequence[str], shards: Collection[Shard], generation: int = 1) -> Pointer:
-    """The pointer to a log of streams of one name, which were created then. Pure. Raises WrongStream when the last is older."""
-    first, *others = streams
-    pointer = Pointer(generation, (LogStream(name, first),))
-    for number, created in enumerate(others, 1):
-        pointer = pointer.continued(name, created, last_shards(shards, number), generation)
-    return pointer
 
 
 def go_on(settings: Settings, folder: Path, say: Say) -> Pointer:
@@ -155,16 +135,3 @@ def _fill(source: ArchiveSource, stores: AwsStores, say: Say) -> Filled:
     finally:
         stores.close()
     return filled
-
-
-def losses(source: ArchiveSource, gaps: Mapping[str, Gap], streams: Sequence[str]) -> Iterator[str]:
-    """What may be missing of each stream but the last, in a sentence with its bounds."""
-    unarchived = source.unarchived()
-    for number, then in enumerate(streams[1:], 1):
-        stretches = [gap for shard_id, gap in gaps.items() if number_of(shard_id) == number]
-        since_ms = [gap.after_ms for gap in unarchived if number_of(gap.shard_id) == number]
-        stretches += [Gap(one_ms * 1000, created_ms(then) * 1000) for one_ms in since_ms]
-        if stretches:
-            since_us, until_us = min(gap.from_us for gap in stretches), max(gap.until_us for gap in stretches)
-            since, until = (instant(time_us // 1000) for time_us in (since_us, until_us))
-            yield f"what arrived after {since} and before {until} may be missing, because it was not archived"

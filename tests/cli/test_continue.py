@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 from click.testing import CliRunner, Result
 
 from cli.main import telemetry
+from operations.continuing import Asked, Means
 from projections.generations import LogStream, Pointer
 from telemetry.errors import NotContinued, StreamMissing, TelemetryError
 
@@ -27,8 +28,8 @@ def typed(monkeypatch: pytest.MonkeyPatch, asked: dict[str, Any]) -> Callable[[P
     """Types the command against a log that goes on, or does not."""
 
     def log(becomes: Pointer | TelemetryError) -> Typed:
-        def continue_log(_kinesis: object, _dynamodb: object, prefix: str, generation: int | None, **how: Any) -> Pointer:
-            asked.update(prefix=prefix, generation=generation, watched_s=how["watched_s"])
+        def continue_log(_kinesis: object, _dynamodb: object, prefix: str, typed: Asked, means: Means) -> Pointer:
+            asked.update(prefix=prefix, typed=typed, watched_s=means.watched_s, makes=means.make_tables is not None)
             if isinstance(becomes, TelemetryError):
                 raise becomes
             return becomes
@@ -46,7 +47,9 @@ def test_it_says_how_the_log_goes_on(typed: Callable[[Pointer], Typed], asked: d
     assert answer.exit_code == 0
     for part in ("t-cli-temperature-events", "stream 2", "generation 7", "2/shardId-…", "Start the consumers"):
         assert part in answer.stdout
-    assert asked == {"prefix": "t-cli", "generation": 7, "watched_s": 25}
+    assert asked == {"prefix": "t-cli", "typed": Asked(7), "watched_s": 25, "makes": False}
+    typed(GOES_ON)("--forget-unarchived")
+    assert asked["typed"] == Asked(forget=True)
 
 
 @pytest.mark.parametrize("error", [NotContinued("The tables hold something."), StreamMissing("It is not there: make it.")])

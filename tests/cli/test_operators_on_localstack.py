@@ -115,3 +115,11 @@ def _total_of(stack: Stack, scope: str) -> str:
         ExpressionAttributeValues={":scope": {"S": scope}},
     )["Items"]
     return next(row["window"]["S"] for row in rows if row["window"]["S"].startswith("total#"))
+
+
+def test_a_generation_without_tables_is_named(stack: Stack, typed: Typed) -> None:
+    """It is that, and not the prefix."""
+    answer = typed("verify", "g9")
+    assert answer.exit_code == 5
+    assert answer.stderr.startswith("Error: g9 has no tables here, or was dropped")
+    assert "telemetry generations" in answer.stderr

@@ -28,8 +28,11 @@ class Bench:
         if what in self.fails:
             raise self.fails[what]
 
-    def say_plan(self, generation: int | None, max_units: int) -> None:
-        self._do("plan", generation, max_units)
+    def require_java(self) -> None:
+        self._do("java")
+
+    def say_plan(self, generation: int | None, max_units: int, *, forget: bool) -> None:
+        self._do("plan", generation, max_units, forget)
 
     def begin(self, generation: int | None) -> ResourceNames:
         self._do("begin", generation)
@@ -80,6 +83,7 @@ def test_a_generation_is_filled_and_fed(typed: Typed, bench: Bench) -> None:
     assert (answer.exit_code, answer.stdout) == (0, "g2 is live, and others feed it.\n")
     assert "telemetry rebuild --generation 2 goes on" in answer.stderr
     assert bench.did == [
+        ("java",),
         ("begin", None),
         ("whole", False),
         ("nobody",),
@@ -93,18 +97,20 @@ def test_what_was_typed_is_done(typed: Typed, bench: Bench) -> None:
     """One that goes on, slowly, of a log that lacks something, and without an archive."""
     bench.archive = False
     assert typed("--generation", "g7", "--max-units", "20", "--forget-before").exit_code == 0
-    assert bench.did == [("begin", 7), ("whole", True), ("nobody",), ("fill", 20, True), ("feed", 7)]
+    assert bench.did == [("java",), ("begin", 7), ("whole", True), ("nobody",), ("fill", 20, True), ("feed", 7)]
 
 
 def test_a_dry_run_changes_nothing(typed: Typed, bench: Bench) -> None:
-    """It says what would be done."""
+    """It says what would be done, with all that was typed; and whether its consumer could run."""
     assert typed("--dry-run", "--generation", "3").exit_code == 0
-    assert bench.did == [("plan", 3, 500)]
+    assert typed("--dry-run", "--forget-before").exit_code == 0
+    assert bench.did == [("java",), ("plan", 3, 500, False), ("java",), ("plan", None, 500, True)]
 
 
 @pytest.mark.parametrize(
     ("step", "error", "status", "said"),
     [
+        ("java", NotRebuilt("JAVA is no program."), 1, "Error: JAVA is no program.\n"),
         ("begin", NotRebuilt("g2 is live."), 1, "Error: g2 is live.\n"),
         ("whole", LogLacks("g2 would not hold all."), 5, "Error: g2 would not hold all.\n"),
         ("fill", NotRebuilt("The disk is full."), 1, "Error: The disk is full.\n"),
@@ -119,7 +125,7 @@ def test_what_ends_it_is_one_sentence(
     answer = typed()
     assert (answer.exit_code, answer.stderr.endswith(said)) == (status, True)
     failed = [did for did in bench.did if did[0] == "failed"]
-    assert failed == ([] if step in ("begin", "feed") else [("failed", 2, str(error))])
+    assert failed == ([] if step in ("java", "begin", "feed") else [("failed", 2, str(error))])
 
 
 @pytest.mark.parametrize(

@@ -29,12 +29,12 @@ def test_what_holds_it_back_is_said() -> None:
 
 @pytest.mark.parametrize(("readings", "of"), [(99, 10_000), (10_000, 10_000), (10_001, 10_000), (5, 0)])
 def test_nobody_guesses_before_there_is_something_to_guess_from(readings: int, of: int) -> None:
-    """No time is told before one in a hundred, nor after the end; no share is above the whole."""
+    """No time is told before one in a hundred, nor after the end; no share is above the whole, and of nothing there is none."""
     line = rebuild_line(State(2, Stage.FILLING, "", readings, None, 1), Filling(of, 100, None, 500))
     assert "ready in" not in line
     assert "writes" not in line
-    assert f"{readings:,} of ~{max(readings, of):,} readings" in line
-    assert "(100.0 %)" in line or readings == 99
+    assert (f"{readings:,} of ~{max(readings, of):,} readings" if of else f"{readings:,} readings  ") in line
+    assert ("(100.0 %)" in line) is (readings >= of > 0)
 
 
 def test_afterwards_the_state_says_what_is_waited_for() -> None:

@@ -14,9 +14,9 @@ from archive.folder import FolderTarget
 from archive.instants import instant_ms
 from archive.source import ArchiveSource
 from infra.local.downloads import ensure_localstack
-from infra.local.kept import pointer_to
 from infra.setup import load_definition, make_missing, names_now
 from operations.filling import fill
+from operations.succession import pointer_to
 from projections.dynamodb import AwsStores
 from projections.generations import read_pointer, replace_pointer
 from telemetry.aws import dynamodb_client

@@ -11,6 +11,7 @@ from archive.meta import State, encode_state
 from archive.names import START, Place, created_ms, state_key
 from archive.source import ArchiveSource
 from infra.local import kept
+from operations.succession import losses, pointer_to
 from projections.memory import MemoryStores
 from projections.retention import Gap
 from telemetry.errors import ArchiveUnreadable, InvalidSettings, WrongStream
@@ -92,16 +93,16 @@ def test_the_pointer_holds_all_streams(tmp_path: Path) -> None:
     for shard in (ONE, OTHER, child):
         target = put(tmp_path, shard, FIRST)
     streams = [FIRST, SECOND, THIRD]
-    pointer = kept.pointer_to("s", streams, ArchiveSource(target, streams).shards())
+    pointer = pointer_to("s", streams, ArchiveSource(target, streams).shards())
     last = (OTHER.shard_id, child.shard_id)
     assert [stream.created for stream in pointer.streams] == streams
     assert [stream.before for stream in pointer.streams] == [(), last, last]
     put(tmp_path, ONE, SECOND)
-    pointer = kept.pointer_to("s", streams, ArchiveSource(target, streams).shards())
+    pointer = pointer_to("s", streams, ArchiveSource(target, streams).shards())
     assert [stream.before for stream in pointer.streams] == [(), last, (f"2/{ONE.shard_id}",)]
-    assert kept.pointer_to("s", [FIRST, SECOND], ()).streams[1].before == (UNKNOWN_PARENT,)
+    assert pointer_to("s", [FIRST, SECOND], ()).streams[1].before == (UNKNOWN_PARENT,)
     with pytest.raises(WrongStream, match="no later than"):
-        kept.pointer_to("s", [SECOND, FIRST], ())
+        pointer_to("s", [SECOND, FIRST], ())
 
 
 def test_what_may_be_missing_is_said_with_its_bounds(tmp_path: Path) -> None:
@@ -109,19 +110,19 @@ def test_what_may_be_missing_is_said_with_its_bounds(tmp_path: Path) -> None:
     target = put(tmp_path, ONE, FIRST)
     put(tmp_path, OTHER, FIRST)
     streams = [FIRST, SECOND]
-    assert list(kept.losses(ArchiveSource(target, streams), {}, streams)) == []
+    assert list(losses(ArchiveSource(target, streams), {}, streams)) == []
     gap = Gap(MS * 1000, 1_764_247_529_000_000)
-    [said] = kept.losses(ArchiveSource(target, streams), {ONE.shard_id: gap}, streams)
+    [said] = losses(ArchiveSource(target, streams), {ONE.shard_id: gap}, streams)
     assert "after 2025-11-26T08:58:50.000Z and before 2025-11-27T12:45:29.000Z may be missing" in said
     streams.append(THIRD)
     put(tmp_path, ONE, SECOND)
     look_at(target, OTHER, SECOND)
     seen = "after 2025-11-27T12:46:47.000Z and before 2025-11-28T16:32:09.000Z"
-    assert seen in list(kept.losses(ArchiveSource(target, streams), {}, streams))[-1]
+    assert seen in list(losses(ArchiveSource(target, streams), {}, streams))[-1]
     later = gap._replace(from_us=gap.until_us + 10**9)
-    assert seen in list(kept.losses(ArchiveSource(target, streams), {f"2/{ONE.shard_id}": later}, streams))[-1]
+    assert seen in list(losses(ArchiveSource(target, streams), {f"2/{ONE.shard_id}": later}, streams))[-1]
     look_at(target, OTHER, SECOND, Place(1, 1))
-    [said] = kept.losses(ArchiveSource(target, streams), {}, streams)
+    [said] = losses(ArchiveSource(target, streams), {}, streams)
     assert "after 2025-11-27T12:45:29.000Z and before" in said
 
 
@@ -130,7 +131,7 @@ def test_a_shard_that_ended_before_its_stream_was_lost_has_children_that_are_mis
     target = put(tmp_path, ONE, FIRST)
     put(tmp_path, OTHER, FIRST, stream_end=False)
     streams = [FIRST, SECOND]
-    [said] = kept.losses(ArchiveSource(target, streams), {}, streams)
+    [said] = losses(ArchiveSource(target, streams), {}, streams)
     assert "after 2025-11-26T08:58:49.316Z and before 2025-11-27T12:45:29.000Z may be missing" in said
 
 

@@ -10,9 +10,13 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from infra.setup import load_definition
 from operations import checkup
-from operations.checkup import Checkup, exit_status, left_promote
-from operations.doctor import Section, State
+from operations.checkup import Checkup, exit_status, left_promote, letters_seen
+from operations.doctor import LettersSeen, Section, State
+from projections.effects import DeadLetter, Origin
 from projections.generations import Next
+from projections.letters import KeptLetter
+from telemetry.errors import ReasonCode
+from telemetry.letter_marks import LetterMark, LetterPlace, Outcome
 from telemetry.names import ResourceNames
 from telemetry.reading import rfc3339
 from telemetry.settings import Settings
@@ -157,3 +161,15 @@ def test_a_promote_that_has_stood_for_longer_than_any_lasts_is_said(age_s: int, 
     marked = replace(POINTER, next=Next(2, since, "killed"))
     assert left_promote(marked, NOW_US) == (said and said + since)
     assert left_promote(POINTER, NOW_US) is None
+
+
+@pytest.mark.parametrize(
+    ("decided", "undecided", "seen"),
+    [(5_000, 3, LettersSeen(3)), (5_000, 0, LettersSeen()), (1, 1_001, LettersSeen(1_000, more=True))],
+)
+def test_undecided_letters_are_found_behind_any_number_of_decided_ones(decided: int, undecided: int, seen: LettersSeen) -> None:
+    """Up to a thousand, which is said. A mark without its letter is none."""
+    letter = DeadLetter(Origin("a", 1, 0), b"", ReasonCode.NOT_JSON, "", 1)
+    mark = LetterMark(LetterPlace("a", 1, 0), Outcome.DISCARDED, "ada", "a test", 1)
+    heads = [KeptLetter(letter.origin, letter, mark)] * decided + [KeptLetter(letter.origin, None, mark)]
+    assert letters_seen([*heads, *[KeptLetter(letter.origin, letter, None)] * undecided]) == seen

@@ -1,21 +1,26 @@
 """When the log may go on in a new stream: decisions on what was found, and the one write on LocalStack."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
 
+from archive.targets import MemoryTarget
 from infra.setup import names_now, set_up
-from operations.continuing import Found, at_work, continue_log, refusals
+from operations.continuing import Asked, Found, Means, at_work, continue_log, refusals, streams_with
 from operations.observation import Lease, Observation, Worker
 from projections.generations import LogStream, Pointer, check_stream, read_pointer
+from projections.register import read_register
 from projections.rows import PROGRESS, Progress, Row
 from telemetry.errors import NotContinued, StreamMissing, WrongStream
+from telemetry.log import LogRecord, Source
 from telemetry.names import ResourceNames
 from telemetry.shards import ShardMap
 from telemetry.streams import UNKNOWN_PARENT, StreamPlace
+from tests.archive.records import SHARD, chained
+from tests.operations.logs import KilledError
 from tests.support.stack import Stack, new_stack
 from tests.support.waiting import eventually
 
@@ -29,7 +34,11 @@ GOOD = Found(
     records=False,
     counted=False,
     leases=False,
+    streams=("1700000000.000", "1700000100.000", "1700000200.000"),
 )
+REGION = Pointer(1, (LogStream("s", "1700000200.000"),))
+"""Of a new environment, that is to go on with the archive of another."""
+FAR = replace(GOOD, generation=1, archived=True)
 
 
 def test_a_new_and_empty_stream_may_be_counted_in_empty_tables() -> None:
@@ -38,14 +47,48 @@ def test_a_new_and_empty_stream_may_be_counted_in_empty_tables() -> None:
 
 
 @pytest.mark.parametrize(
+    "found",
+    [
+        replace(GOOD, counted=True, generation=3),
+        replace(GOOD, counted=True, archived=True),
+        replace(GOOD, counted=True, noted=True, records=True),
+    ],
+    ids=["the live ones", "a part of what is archived", "what was begun here"],
+)
+def test_tables_that_hold_a_part_of_the_log_may_go_on(found: Found) -> None:
+    """With what completes them, if anything has to. The records are strays that were sent home by who began it."""
+    assert list(refusals(POINTER, found)) == []
+
+
+def test_a_new_environment_goes_on_with_the_archive_of_another() -> None:
+    """Where nothing was stored or counted, but for what was begun before a kill."""
+    assert list(refusals(REGION, FAR)) == []
+    assert list(refusals(REGION, replace(FAR, counted=True, records=True, noted=True))) == []
+    assert any("hold what was counted before" in why for why in refusals(REGION, replace(FAR, counted=True)))
+    assert any("not empty" in why for why in refusals(REGION, replace(FAR, records=True)))
+
+
+def test_the_log_to_be_holds_the_archives_streams() -> None:
+    """Before the new one; those that it had already where they stand. Another log's archive is none of its business."""
+    first, second, third = GOOD.streams
+    assert streams_with(POINTER, third, ()) == streams_with(POINTER, third, (second,)) == GOOD.streams
+    assert streams_with(POINTER, second, ()) == (first, second)
+    assert streams_with(REGION, third, (first, second)) == streams_with(REGION, third, GOOD.streams) == GOOD.streams
+    with pytest.raises(NotContinued, match="streams that this log never had, the first created at 1600000000"):
+        streams_with(POINTER, third, ("1600000000.000", first))
+
+
+@pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"created": "1700000100.000", "records": True, "counted": True, "leases": True}, "nothing to continue"),
+        (
+            {"created": "1700000100.000", "streams": GOOD.streams[:2], "records": True, "counted": True, "leases": True},
+            "nothing to continue",
+        ),
         ({"generation": 2}, r"numbers only go up: take 3 or a later"),
         ({"age_s": 86_401}, r"s is not new.*make it anew \(python -m infra\.setup\)"),
         ({"records": True}, r"s is not empty.*make it anew \(python -m infra\.setup\)"),
-        ({"counted": True}, r"infra\.setup --generation 5 .*telemetry continue --generation 5"),
-        ({"counted": True, "generation": 3}, r"infra\.setup --generation 4 .*telemetry continue --generation 4"),
+        ({"counted": True}, r"not all of the log.*telemetry continue --generation 5"),
         ({"counted": None}, r"Generation 4 has no tables: python -m infra\.setup --generation 4"),
         ({"leases": True}, r"leases for stream 3 in generation 4 .*make it anew \(python -m infra\.setup\)"),
         ({"leases": None}, r"no tables for the log's stream 3: .*--generation 4 .*stream_number = 3"),
@@ -62,7 +105,7 @@ def test_anything_else_is_refused_with_the_way_out(change: Mapping[str, Any], sa
 def test_an_older_stream_is_not_the_logs_next(created: str) -> None:
     """One that it had, or that it never had."""
     with pytest.raises(WrongStream, match="new stream only"):
-        list(refusals(POINTER, replace(GOOD, created=created)))
+        list(refusals(POINTER, replace(GOOD, created=created, streams=(*GOOD.streams[:2], created))))
 
 
 def look(beat: str = "1", counter: int = 1, position: int = 1, owner: str = "me") -> Observation:
@@ -94,17 +137,21 @@ def lost(endpoint: str, java: str) -> Iterator[Stack]:
         yield made
 
 
+def _nothing_to_fold(_: ResourceNames, _source: Source) -> None:
+    raise AssertionError
+
+
 def _gone(stack: Stack) -> None:
     assert stack.names.stream not in stack.kinesis.list_streams(Limit=1000)["StreamNames"]
 
 
 def test_the_log_goes_on_in_the_stream_that_follows(lost: Stack) -> None:
-    """Before the stream is there, before KCL's tables are, once it holds a record, or once anything was counted: refused."""
+    """Before the stream is there, and before KCL's tables are, it is refused. All generations are registered."""
     kinesis, dynamodb, names = lost.kinesis, lost.dynamodb, lost.names
     before, waits = read_pointer(dynamodb, names), list[float]()
 
     def goes_on() -> Pointer:
-        return continue_log(kinesis, dynamodb, names.prefix, None, watched_s=3, sleep=waits.append)
+        return continue_log(kinesis, dynamodb, names.prefix, Asked(), Means(_nothing_to_fold, None, 3, waits.append))
 
     with pytest.raises(StreamMissing, match=r"infra\.setup"):
         goes_on()
@@ -114,11 +161,6 @@ def test_the_log_goes_on_in_the_stream_that_follows(lost: Stack) -> None:
     second = names_now(kinesis, dynamodb, names.prefix)
     assert second == replace(names, place=StreamPlace(2))
     set_up(kinesis, dynamodb, second)
-    row = {"scope": {"S": "all"}, "window": {"S": "total#shardId-000000000000"}}
-    dynamodb.put_item(TableName=names.stats, Item=row)
-    with pytest.raises(NotContinued, match="hold what was counted"):
-        goes_on()
-    dynamodb.delete_item(TableName=names.stats, Key=row)
     assert (read_pointer(dynamodb, names), waits) == (before, [])
     pointer = goes_on()
     assert (pointer, waits) == (check_stream(kinesis, dynamodb, names), [3])
@@ -128,6 +170,7 @@ def test_the_log_goes_on_in_the_stream_that_follows(lost: Stack) -> None:
         == pointer.names(names.prefix)
         == ResourceNames(names.prefix, 1, pointer.place)
     )
+    assert read_register(dynamodb, names).keys() == {1}
     with pytest.raises(NotContinued, match="nothing to continue"):
         goes_on()
     _remove_kcls(lost, second)
@@ -147,8 +190,34 @@ def test_a_stream_with_a_record_or_a_worker_is_not_taken(lost: Stack) -> None:
 
     for meanwhile, said in ((works, "worker-7"), (writes, "not empty")):
         with pytest.raises(NotContinued, match=said):
-            continue_log(kinesis, dynamodb, names.prefix, None, watched_s=3, sleep=meanwhile)
+            continue_log(kinesis, dynamodb, names.prefix, Asked(), Means(_nothing_to_fold, None, 3, meanwhile))
     assert read_pointer(dynamodb, names) == before
+    _remove_kcls(lost, second)
+
+
+def test_what_was_stopped_half_way_goes_on(lost: Stack) -> None:
+    """Though a stray was sent home to the new stream by then. Where nobody began it, a record there is refused."""
+    kinesis, dynamodb, names = lost.kinesis, lost.dynamodb, lost.names
+    before = read_pointer(dynamodb, names)
+    assert before
+    chained(target := MemoryTarget(), [[LogRecord(1, 1, b"{}")]], created=before.stream_created)
+    set_up(kinesis, dynamodb, second := names_now(kinesis, dynamodb, names.prefix), shards=1)
+    asked, folded = Asked(archive=target), list[tuple[ResourceNames, Source]]()
+
+    def dies(into: ResourceNames, rest: Source) -> None:
+        kinesis.put_record(StreamName=names.stream, PartitionKey="a", Data=b"{}\n")
+        raise KilledError
+
+    def goes_on(fold: Callable[[ResourceNames, Source], object]) -> Pointer:
+        return continue_log(kinesis, dynamodb, names.prefix, asked, Means(fold, None, 0, lambda _: None))
+
+    with pytest.raises(KilledError):
+        goes_on(dies)
+    assert read_pointer(dynamodb, names) == before
+    pointer = goes_on(lambda into, rest: folded.append((into, rest)))
+    [(into, rest)] = folded
+    assert (into, pointer.place) == (second, StreamPlace(2, (UNKNOWN_PARENT,)))
+    assert [shard.shard_id for shard in rest.shards()] == [SHARD.shard_id]
     _remove_kcls(lost, second)
 
 

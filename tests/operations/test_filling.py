@@ -16,6 +16,7 @@ from projections.decoding import Record, Stray
 from projections.memory import MemoryStores
 from projections.retention import Gap
 from projections.rows import START, Row
+from telemetry.errors import NotRebuilt
 from telemetry.events import encode_event
 from telemetry.log import LogRecord
 from telemetry.reading import Reading
@@ -115,6 +116,20 @@ def test_what_follows_a_shard_that_is_not_archived_yet_waits_for_it() -> None:
     source = ArchiveSource(target, [CREATED])
     filled = [fill(source, MemoryStores(), listed=listed).readings for listed in ((), (child.shard_id,), child.parents)]
     assert filled == [1, 1, 0]
+
+
+def test_what_was_counted_before_its_parent_is_not_filled() -> None:
+    """The parent came to the archive later, or the tables began when it was over: its readings would count twice."""
+    parent, target, stores = replace(SHARD, parents=()), MemoryTarget(), MemoryStores()
+    child = replace(SHARD, shard_id="shardId-000000000003", parents=(parent.shard_id,))
+    chained(target, [_archived(record(3, reading("a")))], shard=child, created=CREATED)
+    assert fill(ArchiveSource(target, [CREATED]), stores).readings == 1
+    chained(target, [_archived(record(1, reading("a")))], shard=parent, created=CREATED, ended=True)
+    before = dict(stores.rows)
+    with pytest.raises(NotRebuilt, match=rf"what follows {parent.shard_id}, and not all of that.* a new generation"):
+        fill(ArchiveSource(target, [CREATED]), stores)
+    assert stores.rows == before
+    assert fill(ArchiveSource(target, [CREATED]), MemoryStores()).readings == 1
 
 
 def test_what_may_be_lost_stands_in_the_rows() -> None:
