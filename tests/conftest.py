@@ -20,7 +20,7 @@ from infra.local.downloads import ensure_java
 from infra.local.environment import leave_alone
 from infra.local.localstack import LocalStack
 from tests.support.processes import running_api
-from tests.support.secrets import leaks, logs_below
+from tests.support.secrets import leaks, written_below
 from tests.support.stack import Stack, ask_directly, new_stack, open_stack
 
 # Clients within the tests' own process are not kept from loopback either, nor told who to be.
@@ -85,13 +85,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A run fails in whose processes' logs a whole key stands, those of modules and of tests that failed."""
+    """A run fails whose processes wrote down a whole key, in files of modules and of tests that failed."""
     if hasattr(session.config, "workerinput"):
         return  # whoever shares the work out looks at all of it
     temporary: pytest.TempPathFactory = vars(session.config)["_tmp_path_factory"]
-    if found := leaks(logs_below(temporary.getbasetemp())):
+    if found := leaks(written_below(temporary.getbasetemp())):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        sys.stderr.write("\nThese logs hold keys, each by its id:\n" + "\n".join(found) + "\n")
+        sys.stderr.write("\nThese files hold keys, each by its id:\n" + "\n".join(found) + "\n")
 
 
 @pytest.fixture(scope="session")
@@ -138,9 +138,9 @@ def api(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
 
 @pytest.fixture
 def tmp_path(tmp_path: Path) -> Iterator[Path]:
-    """As pytest has it, and no log in it holds a key: those of tests that pass are gone when the run ends."""
+    """As pytest has it, and no file in it holds a key: those of tests that pass are gone when the run ends."""
     yield tmp_path
-    assert not leaks(logs_below(tmp_path))
+    assert not leaks(written_below(tmp_path))
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ from telemetry.settings import Settings
 from telemetry.streams import FIRST_PLACE
 from tests.producer_api.fakes import FakeKinesis
 from tests.producer_api.test_writer import writing
+from tests.support.secrets import key_ids
 
 URL = "http://telemetry"
 
@@ -81,9 +82,21 @@ async def made(
 async def asking(kinesis: FakeKinesis, *, url: str = URL, raises: bool = True, **more: Any) -> AsyncIterator[Asked]:
     """A client of such routes; what fails in them `raises`, or else is answered as by a server."""
     transport = partial(httpx.ASGITransport, raise_app_exceptions=raises)
-    async with made(kinesis, **more) as (app, services), Asked(transport=transport(app), base_url=url) as client:
+    hooks = {"response": [_require_no_key]}
+    async with (
+        made(kinesis, **more) as (app, services),
+        Asked(transport=transport(app), base_url=url, event_hooks=hooks) as client,
+    ):
         client.outcomes, client.recent = services.outcomes, services.recent
         yield client
+
+
+async def _require_no_key(answer: httpx.Response) -> None:
+    """No answer holds a key, but the cookie that does, and what its sender itself wrote in the body."""
+    await answer.aread()
+    headers = [value for name, value in answer.headers.raw if name.lower() != b"set-cookie"]
+    found = key_ids(b"\n".join([answer.content, *headers])) - key_ids(answer.request.content)
+    assert not found, f"{answer.request.method} {answer.request.url.path} tells the keys {found}"
 
 
 @contextmanager

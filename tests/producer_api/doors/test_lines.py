@@ -4,7 +4,7 @@ import os
 import random
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import pytest
@@ -206,10 +206,10 @@ PIECES = [
 FUZZED = int(os.environ.get("FUZZED_EXAMPLES", "5000"))
 
 
-def drawn(chance: random.Random) -> str:
+def drawn(chance: random.Random, pieces: Sequence[str] = PIECES) -> str:
     """A line, or nearly one. Tabs are left out: to us they are blanks, as to Telegraf, to InfluxDB a part of names."""
     begin, end = chance.choice(["", "m,t=1"]), chance.choice(["", " v=1"])
-    return begin + "".join(chance.choices(PIECES, k=chance.randint(0, 12))) + end
+    return begin + "".join(chance.choices(pieces, k=chance.randint(0, 12))) + end
 
 
 def test_an_independent_parser_takes_the_same_lines_and_reads_the_same_out_of_them() -> None:

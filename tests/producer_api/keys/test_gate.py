@@ -317,14 +317,16 @@ async def test_a_good_key_costs_its_address_no_try(kinesis: FakeKinesis) -> None
 @scenario
 async def test_as_many_first_requests_may_be_in_hand_as_an_address_may_try(kinesis: FakeKinesis) -> None:
     """A fleet's after a start: none is told to wait."""
-    async with entrance(kinesis) as (_, made):
-        made.table.held.clear()
-        texts = [made.table.make(f"{number:08}", Role.READ) for number in range(TRIED_BURST)]
-        waiting = [asyncio.create_task(tried(made, text)) for text in texts]
-        await asyncio.wait(waiting, timeout=0)
-        assert await tried(made, STRANGER) == 429
-        made.table.held.set()
-        assert set(await asyncio.gather(*waiting)) == {200}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("producer_api.keys.ring._READ_S_MAX", 60)  # the machine may be busy
+        async with entrance(kinesis) as (_, made):
+            made.table.held.clear()
+            texts = [made.table.make(f"{number:08}", Role.READ) for number in range(TRIED_BURST)]
+            waiting = [asyncio.create_task(tried(made, text)) for text in texts]
+            await asyncio.wait(waiting, timeout=0)
+            assert await tried(made, STRANGER) == 429
+            made.table.held.set()
+            assert set(await asyncio.gather(*waiting)) == {200}
 
 
 @scenario
