@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli.main import telemetry
+from tests.support.runbook import NEEDS_AWS, blocks_by_section
 from tests.tidy.tree import ROOT
 
 DOCUMENTS = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
@@ -53,6 +54,14 @@ def test_every_command_shown_exists(document: str) -> None:
             case [program, *_]:
                 assert program in PROGRAMS, command
                 assert "/" not in program or os.access(ROOT / program, os.X_OK), command
+
+
+def test_what_the_runbook_does_not_mark_needs_no_aws() -> None:
+    """A block of it begins with `# needs AWS`, or holds nothing but our own commands."""
+    for title, block in blocks_by_section():
+        if not block.startswith(NEEDS_AWS):
+            for line in block.splitlines():
+                assert line.startswith((".venv/bin/telemetry ", ".venv/bin/python -m infra.setup")), f"{title}: {line}"
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
