@@ -11,10 +11,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from archive.folder import FolderTarget
-from infra.setup import set_up
+from infra.setup import make_tables, set_up
 from projections.generations import require_pointer
 from projections.queries import fleet_stats
-from projections.register import read_register
+from projections.register import read_register, take
 from telemetry.events import encode_event
 from telemetry.reading import Reading
 from telemetry.shards import list_shards
@@ -201,3 +201,20 @@ def test_who_looks_first_is_told(stack: Stack, typing: Callable[..., Shell]) -> 
     assert "No worker has ever given a sign of life." in shell.types(1)
     shell.types(1)
     assert shell.left == []
+
+
+def test_a_generation_is_promoted(stack: Stack, typing: Callable[..., Shell], tmp_path: Path) -> None:
+    """Once it is proved; and no promote is left under way."""
+    put(stack, EARLY, BROKEN)
+    archive(stack, tmp_path / "archive")
+    second = replace(stack, names=replace(stack.names, generation=2))
+    make_tables(stack.dynamodb, second.names)
+    take(stack.dynamodb, second.names, 1)
+    for one in (stack, second):
+        project(one)
+    shell = typing("Promote", stack)
+    assert "Equal: generation 2" in shell.types()
+    assert "g2 is live." in shell.types()
+    assert "No promote is under way: generation 2 is live." in shell.types()
+    assert shell.left == []
+    assert require_pointer(stack.dynamodb, stack.names).generation == 2
