@@ -19,8 +19,9 @@ from consumer.metrics import SupervisorMetrics
 from consumer.status import StatusFile
 from consumer.watch import Patience, Verdict, Watch
 from operations.observation import Observation, observe
+from operations.promoting import Standing
 from operations.restarts import Restart
-from projections.generations import Pointer, check_stream, read_pointer
+from projections.generations import Next, Pointer, check_stream, read_pointer, remove_next
 from telemetry.aws import dynamodb_client, kinesis_client
 from telemetry.errors import PointerMoved, StoreUnavailable
 from telemetry.names import ResourceNames
@@ -34,8 +35,14 @@ log = structlog.get_logger(__name__)
 class World(Protocol):
     """What there is to see, and what may be done about it. Every method raises boto3's errors."""
 
-    def follow(self) -> None:
-        """Raises PointerMoved when the daemon works on what the pointer does not name any more."""
+    def follow(self) -> Next | None:
+        """Look at the pointer: the mark of a promote that is under way, for which the live generation's processors wait.
+
+        Raises PointerMoved when the daemon works on what it does not name any more.
+        """
+
+    def take_back(self, seen: Next) -> bool:
+        """Take a promote's mark away; says whether it was there still."""
 
     def observe(self) -> Observation:
         """Look at everything once.
@@ -65,10 +72,16 @@ class AwsWorld:
         self._kinesis, self._dynamodb = kinesis_client(settings, attempts=1), dynamodb_client(settings, attempts=1)
         self._names, self._worker_id, self._pointer, self._pinned = names, settings.worker_id, pointer, pinned
 
-    def follow(self) -> None:
-        """Raises PointerMoved when the daemon works on what the pointer does not name any more."""
-        if pointer := read_pointer(self._dynamodb, self._names):
-            self._follow(pointer)
+    def follow(self) -> Next | None:
+        """The mark of a promote that is under way. Raises PointerMoved."""
+        if (pointer := read_pointer(self._dynamodb, self._names)) is None:
+            return None
+        self._follow(pointer)
+        return pointer.next
+
+    def take_back(self, seen: Next) -> bool:
+        """Take a promote's mark away."""
+        return remove_next(self._dynamodb, self._names, seen)
 
     def observe(self) -> Observation:
         """Look at everything once, if stream and pointer are still those of the daemon."""
@@ -119,6 +132,8 @@ class Oversight:
         self._next_look_s = self._next_follow_s = 0.0
         self._worked = self._at_work = False
         self._blind = False
+        self._coming: Next | None = None
+        self._standing = Standing()
 
     def worked(self) -> bool:
         """Whether a shard has moved since the daemon was started, up to this moment. Raises WrongStream."""
@@ -161,7 +176,9 @@ class Oversight:
             return
         self._next_follow_s = now_s + _FOLLOW_EVERY_S
         with contextlib.suppress(ClientError, BotoCoreError):  # the next look at everything says so
-            self.world.follow()
+            self._coming = self.world.follow()
+            if self._coming and self._standing.left(self._coming, now_s) and self.world.take_back(self._coming):
+                log.warning("promote_taken_back", generation=self._coming.generation, since=self._coming.since)
 
     def _see(self) -> tuple[Observation, Verdict] | None:
         self._next_look_s = self._clock_s() + self._every_s
@@ -178,6 +195,8 @@ class Oversight:
         self._show(seen)
         self._lag.see(seen, self._clock_s(), time.time_ns() // 1000)
         self._history.keep()
+        if self._coming:
+            self._watch.excuse()  # record processors wait for the promote, and go on by themselves
         verdict = self._watch.see(seen, self._clock_s())
         self._worked = self._worked or bool(verdict.working)
         return seen, verdict

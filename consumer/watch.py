@@ -64,6 +64,10 @@ class Watch:
         self._unchanged.forget()
         self._changed: set[str] = set()
 
+    def excuse(self) -> None:
+        """What stands still does so on purpose: patience begins anew."""
+        self._unchanged.forget()
+
     def see(self, seen: Observation, now_s: float) -> Verdict:
         """Take in a look."""
         if now_s - self._looked_s > self._patience.gap_s:

@@ -3,8 +3,9 @@
 The pointer gets `next`, and whoever fills the live generation writes nothing any more, SEEN_S later at most. When its progress
 rows stood still for STILL_S, and everything of the other generation is written as far as each of them, one conditional write
 makes that the live one. After PATIENCE_S without success `next` is taken back, and the consumers go on. `docs/how-it-works.md`,
-"Promote", says why nobody is told less than before. A promote that dies on its way leaves `next`, which the next one, or
-`telemetry promote --take-back`, takes away; whatever it does later is refused, because the pointer has another `next` by then.
+"Promote", says why nobody is told less than before. A promote that dies on its way leaves `next`, which any supervisor, the
+next promote, or `telemetry promote --take-back` takes away; whatever it does later is refused, because the pointer has another
+`next` by then.
 """
 
 from collections.abc import Callable, Collection
@@ -52,6 +53,20 @@ class World(Protocol):
 
     def say(self, text: str) -> None:
         """Tell who waits."""
+
+
+class Standing:
+    """Tells from one look at the pointer after another whether a promote has left its mark behind, by the watcher's clock."""
+
+    def __init__(self) -> None:
+        self._coming: Next | None = None
+        self._since_s = 0.0
+
+    def left(self, coming: Next | None, now_s: float) -> bool:
+        """Whether there is a mark that stands for longer than a promote lasts. `now_s` is by a clock that nobody sets."""
+        if coming != self._coming:
+            self._coming, self._since_s = coming, now_s
+        return coming is not None and now_s - self._since_s >= LEFT_AFTER_S
 
 
 type PromoteSteps[T] = Steps[T, World]
@@ -128,13 +143,13 @@ def take_back(ours: Next | None = None) -> PromoteSteps[Outcome]:
 
 def _undisputed() -> PromoteSteps[Pointer]:
     """The pointer, once no other promote is under way; what one left behind is taken away."""
-    known, since_s = None, 0.0
+    known, standing = None, Standing()
     while coming := (pointer := (yield from _ask(lambda world: world.pointer()))).next:
         now_s = yield from _ask(lambda world: world.now_s())
         if coming != known:
-            known, since_s = coming, now_s
+            known = coming
             yield from _say(f"A promote of g{coming.generation} is under way since {coming.since}: waiting for it.")
-        elif now_s - since_s >= LEFT_AFTER_S:
+        if standing.left(coming, now_s):
             yield from _replaced(pointer, replace(pointer, next=None))
         yield from _wait()
     return pointer

@@ -134,6 +134,29 @@ def replace_pointer(dynamodb: "DynamoDBClient", names: ResourceNames, known: Poi
     return True
 
 
+def remove_next(dynamodb: "DynamoDBClient", names: ResourceNames, seen: Next) -> bool:
+    """Take a promote's mark off the pointer, and touch nothing else; says whether it still had this one."""
+    try:
+        dynamodb.update_item(
+            TableName=names.generations,
+            Key=_KEY,
+            UpdateExpression="REMOVE #next",
+            ConditionExpression="#next = :next",
+            ExpressionAttributeNames={"#next": "next"},
+            ExpressionAttributeValues={":next": _next_value(seen)},
+        )
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            raise
+        return False
+    return True
+
+
+def _next_value(coming: Next) -> Any:
+    generation, since, token = coming
+    return {"M": {"generation": {"N": str(generation)}, "since": {"S": since}, "token": {"S": token}}}
+
+
 def _unchanged(known: Pointer | None) -> Any:
     """The condition that the pointer is the one that is known, or that there is none."""
     item = _item(known) if known else {}
@@ -200,8 +223,7 @@ def _item(pointer: Pointer) -> Any:
     first, *others = pointer.streams
     item = {**_KEY, "generation": {"N": str(pointer.generation)}, "stream_created": {"S": first.created}}
     if pointer.next:
-        generation, since, token = pointer.next
-        item["next"] = {"M": {"generation": {"N": str(generation)}, "since": {"S": since}, "token": {"S": token}}}
+        item["next"] = _next_value(pointer.next)
     return item | ({"continued": {"L": [_stream_value(stream) for stream in others]}} if others else {})
 
 

@@ -11,10 +11,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from archive.folder import FolderTarget
-from infra.setup import set_up
+from infra.setup import make_tables, set_up
 from projections.generations import require_pointer
 from projections.queries import fleet_stats
-from projections.register import read_register
+from projections.register import read_register, take
 from telemetry.events import encode_event
 from telemetry.reading import Reading
 from telemetry.shards import list_shards
@@ -172,3 +172,49 @@ def test_another_environment_goes_on_with_the_archive(
     put(now, LATE)
     project(now)
     assert_tables_equal(now, {*EARLY, *LATE})
+
+
+def test_letters_are_looked_at_and_decided(stack: Stack, typing: Callable[..., Shell], tmp_path: Path) -> None:
+    """One that nobody reads, so that a retry leaves it; and the tables are what the log says, before and after."""
+    put(stack, EARLY, BROKEN)
+    project(stack)
+    archive(stack, tmp_path / "archive")
+    shell = typing("Are the figures right", stack)
+    assert shell.types().startswith(("About", "Equal"))
+    shell.types()
+    assert shell.left == []
+    [item] = stack.dynamodb.scan(TableName=stack.names.dead_letters)["Items"]
+    place = f"{item['shard_id']['S']}:{item['place']['S'].replace('#', ':').rpartition(':')[0]}"
+    shell = typing("Dead letters", stack)
+    assert "not-json" in shell.types()
+    assert "not-json" in shell.types(place=place)
+    shell.types(4)
+    shell.types(3)
+    shell.types(place=place)
+    shell.types()
+    assert shell.left == []
+
+
+def test_who_looks_first_is_told(stack: Stack, typing: Callable[..., Shell]) -> None:
+    """That nobody consumes."""
+    shell = typing("Runbook", stack, ARCHIVE_TARGET="")
+    assert "No worker has ever given a sign of life." in shell.types(1)
+    shell.types(1)
+    assert shell.left == []
+
+
+def test_a_generation_is_promoted(stack: Stack, typing: Callable[..., Shell], tmp_path: Path) -> None:
+    """Once it is proved; and no promote is left under way."""
+    put(stack, EARLY, BROKEN)
+    archive(stack, tmp_path / "archive")
+    second = replace(stack, names=replace(stack.names, generation=2))
+    make_tables(stack.dynamodb, second.names)
+    take(stack.dynamodb, second.names, 1)
+    for one in (stack, second):
+        project(one)
+    shell = typing("Promote", stack)
+    assert "Equal: generation 2" in shell.types()
+    assert "g2 is live." in shell.types()
+    assert "No promote is under way: generation 2 is live." in shell.types()
+    assert shell.left == []
+    assert require_pointer(stack.dynamodb, stack.names).generation == 2

@@ -172,7 +172,9 @@ def own_stack(endpoint: str, java: str) -> Iterator[Stack]:
 
 
 def test_a_supervisor_follows_the_pointer_unless_it_is_pinned(own_stack: Stack) -> None:
-    """A promote that is under way is no reason for a new daemon, one that has come to its end is."""
+    """A promote that is under way is no reason for a new daemon, one that has come to its end is. The mark of one that died is
+    taken away, and no other.
+    """
     settings, names, dynamodb = own_stack.settings, own_stack.names, own_stack.dynamodb
     first = read_pointer(dynamodb, names)
     assert first
@@ -181,9 +183,15 @@ def test_a_supervisor_follows_the_pointer_unless_it_is_pinned(own_stack: Stack) 
     marked = replace(first, next=Next(2, "", "a promote"))
     assert replace_pointer(dynamodb, names, first, marked)
     for world in (follower, pinned):
-        world.follow()
+        assert world.follow() == marked.next
         world.observe()
+    assert marked.next
+    assert not follower.take_back(marked.next._replace(since="another"))
+    assert follower.take_back(marked.next)
+    assert (follower.follow(), follower.take_back(marked.next), read_pointer(dynamodb, names)) == (None, False, first)
+    assert replace_pointer(dynamodb, names, first, marked)
     assert replace_pointer(dynamodb, names, marked, replace(first, generation=2))
+    assert not follower.take_back(marked.next)
     pinned.follow()
     pinned.observe()
     for look in (follower.follow, follower.observe):

@@ -18,6 +18,7 @@ from consumer.status import StatusFile, main, worker_path
 from consumer.watch import Patience
 from operations.observation import Leader, Lease, Observation
 from operations.restarts import Restart
+from projections.generations import Next
 from projections.rows import PROGRESS, Row
 from telemetry.errors import PointerMoved, StreamMissing, TelemetryError, WrongStream
 from telemetry.settings import Settings
@@ -41,13 +42,24 @@ class StoryWorld:
         self.leader_is_back = self.helpless = False
         self.leases = {"one": "me"}
         self.remade: list[str] = []
+        self.coming: Next | None = None
+        self.taken_back: list[int] = []
+        """At which look at the pointer."""
+        self.keeps_its_mark = False
 
-    def follow(self) -> None:
+    def take_back(self, seen: Next) -> bool:
+        assert seen == self.coming
+        self.taken_back.append(self.pointers)
+        self.coming = self.coming if self.keeps_its_mark else None
+        return not self.keeps_its_mark
+
+    def follow(self) -> Next | None:
         self.pointers += 1
         if self.away:
             raise EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
         if self.moved:
             raise self.moved
+        return self.coming
 
     def observe(self) -> Observation:
         if self.gone:
@@ -166,6 +178,31 @@ def test_aws_being_away_is_no_reason_to_restart(subject: Subject) -> None:
     assert subject.looks(8) == []
     assert subject.status()["cannot_see"] is None
     assert subject.looks(1) == ["one has not moved for 8 s"]
+
+
+def test_a_daemon_that_waits_for_a_promote_is_not_started_anew(subject: Subject) -> None:
+    """However long it waits. Once the mark is gone it has as long as ever to move."""
+    subject.world.leader_is_back = True
+    subject.looks(3)
+    subject.world.coming, subject.world.keeps_its_mark = Next(2, "then", "a"), True
+    subject.world.stuck, subject.world.stuck_at = True, subject.world.looks
+    assert subject.looks(100) == []
+    subject.world.coming = None
+    assert subject.looks(7) == []
+    assert subject.looks(1) == ["one has not moved for 8 s"]
+
+
+def test_a_mark_that_is_older_than_any_promote_is_taken_back(subject: Subject) -> None:
+    """Of the same promote, by our own clock, and once; others that follow each other are under way."""
+    subject.world.coming = Next(2, "then", "a")
+    subject.looks(14)
+    subject.world.coming = Next(2, "then", "b")
+    subject.looks(15)
+    assert subject.world.taken_back == []
+    subject.looks(1)
+    assert subject.world.taken_back == [30]
+    subject.looks(30)
+    assert subject.world.taken_back == [30]
 
 
 def test_s02_a_missing_stream_ends_the_run_with_its_own_sentence(subject: Subject) -> None:

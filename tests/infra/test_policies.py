@@ -50,6 +50,7 @@ NOT_SEEN: Mapping[str, Mapping[Call, str]] = {
     "consumer": {
         Call("dynamodb:UpdateItem", NAMES.stats): "a sensor in the directory that is seen again hours later",
         Call("dynamodb:PutItem", NAMES.generations): "restarts of the daemon: there is none in this run",
+        Call("dynamodb:UpdateItem", NAMES.generations): "the mark of a promote that was killed: there is none in this run",
         Call("dynamodb:DeleteItem", NAMES.coordinator): "a dead leader's lock: see tests/faults/test_supervision.py",
         Call("dynamodb:UpdateItem", NAMES.coordinator): "the leader's lock beats every 30 s, which is longer than this run",
         Call("dynamodb:DeleteItem", NAMES.workers): "KCL forgets a worker that has been silent for a day",
@@ -214,9 +215,13 @@ def test_one_action_more_is_noticed(policies: Mapping[str, Any], calls: set[Call
 
 
 def test_the_consumer_may_write_its_restarts_and_not_the_pointer(policies: Mapping[str, Any]) -> None:
-    """They are items of one table, told apart by their key."""
-    (statement,) = (one for one in policies["consumer"]["Statement"] if one.get("Sid") == "KeepRestarts")
-    assert statement["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": "supervisor#*"}}
+    """They are items of one table, told apart by their key. Of the pointer it may take a promote's mark away, no more."""
+    found = {one.get("Sid"): one for one in policies["consumer"]["Statement"]}
+    assert found["KeepRestarts"]["Condition"] == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": "supervisor#*"}}
+    assert found["TakeBackPromotes"]["Action"] == "dynamodb:UpdateItem"
+    assert found["TakeBackPromotes"]["Condition"] == {
+        "ForAllValues:StringEquals": {"dynamodb:LeadingKeys": "live", "dynamodb:Attributes": ["name", "next"]}
+    }
 
 
 def test_an_archiver_may_list_get_and_put(policies: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli.main import telemetry
+from tests.support.runbook import NEEDS_AWS, blocks_by_section, here
 from tests.tidy.tree import ROOT
 
 DOCUMENTS = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
@@ -53,6 +54,21 @@ def test_every_command_shown_exists(document: str) -> None:
             case [program, *_]:
                 assert program in PROGRAMS, command
                 assert "/" not in program or os.access(ROOT / program, os.X_OK), command
+
+
+def test_what_the_runbook_does_not_mark_needs_no_aws() -> None:
+    """A block of it begins with `# needs AWS`, or holds nothing but our own commands."""
+    for title, block in blocks_by_section():
+        if not block.startswith(NEEDS_AWS):
+            for line in block.splitlines():
+                assert line.startswith((".venv/bin/telemetry ", ".venv/bin/python -m infra.setup")), f"{title}: {line}"
+
+
+def test_every_section_of_the_runbook_is_typed() -> None:
+    """Those with commands that need no AWS. Two wait for consumers, and do what tests of their own try."""
+    elsewhere = {"Rebuild", "Roll back"}
+    typed = (ROOT / "tests/cli/test_runbook_on_localstack.py").read_text()
+    assert {title for title in here() if f'"{title}"' not in typed} == elsewhere
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

@@ -1,9 +1,12 @@
 """Who fills generations: consumers of the live one, rebuilds and their own consumers, and those that stood still."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 
 from consumer.following import Following
+from operations.promoting import Standing
+from projections.generations import Pointer
 from tests.simulation.generations.bugs import Bugs
 from tests.simulation.generations.log import ModelLog, Trimmed
 from tests.simulation.generations.rebuild import Rebuild, Stage, is_past, passed
@@ -29,6 +32,9 @@ class Feeding:
         self.frozen_rebuilds: list[Rebuild] = []
         self._followed = 1
         """What the supervisor of the live generation's consumers has seen to be live."""
+        self._standing = Standing()
+        self._left: Pointer | None = None
+        """The pointer with a mark that it is about to take away: until it does, anything may happen."""
         self._names = 0
 
     def start_workers(self) -> None:
@@ -124,8 +130,14 @@ class Feeding:
                 self.frozen_rebuilds.remove(rebuild)
 
     def look_at_the_pointer(self) -> None:
-        """The supervisor does, and kills its workers where another generation is live."""
-        live = self._database.pointer.generation
+        """The supervisor does, and kills its workers where another generation is live. A mark left behind it takes away."""
+        if left := self._left:
+            self._note(f"the supervisor takes back {left.next}")
+            if self._database.pointer.next == left.next:
+                self._database.pointer = replace(self._database.pointer, next=None)
+        pointer = self._database.pointer
+        self._left = pointer if self._standing.left(pointer.next, self._clock.now_s) else None
+        live = pointer.generation
         if live != self._followed:
             self._note(f"the supervisor follows the pointer to g{live}")
             self._followed = live

@@ -162,6 +162,25 @@ data "aws_iam_policy_document" "consumer" {
   }
 
   statement {
+    sid       = "TakeBackPromotes"
+    actions   = ["dynamodb:UpdateItem"]
+    resources = local.tables.generations
+
+    # Of the pointer the mark of a promote alone: where it points nobody changes by this.
+    condition {
+      test     = "ForAllValues:StringEquals"
+      variable = "dynamodb:LeadingKeys"
+      values   = ["live"]
+    }
+
+    condition {
+      test     = "ForAllValues:StringEquals"
+      variable = "dynamodb:Attributes"
+      values   = ["name", "next"]
+    }
+  }
+
+  statement {
     sid       = "StoreReadings"
     actions   = ["dynamodb:BatchWriteItem", "dynamodb:Query"]
     resources = local.tables.readings
