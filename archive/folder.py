@@ -67,6 +67,11 @@ class FolderTarget:
             file.seek(max(0, end - size_bytes))
             return file.read()
 
+    def size_bytes(self, key: str) -> int:
+        """See Target."""
+        with self.get(key) as file:
+            return file.seek(0, os.SEEK_END)
+
     def list_after(self, prefix: str, after: str = "") -> Iterator[str]:
         """See Target."""
         return _names(self._folder / prefix, prefix, after)

@@ -56,6 +56,8 @@ class _Object(NamedTuple):
     reader: ObjectReader | None
     """Of one that is to be read."""
     source: BinaryIO | None
+    size_bytes: int = 0
+    """Of one that is surveyed."""
 
     def close(self) -> None:
         """Nobody will read it any more."""
@@ -78,8 +80,8 @@ class ChainReading:
         self._names_cut = False
         """That is what the name says that follows those which were begun."""
         self._reads = True
-        self.objects = self.lines = 0
-        """That may hold something of what is asked, in all objects that were looked at."""
+        self.objects = self.lines = self.bytes = 0
+        """That may hold something of what is asked, in all objects that were looked at; bytes only where they were surveyed."""
         self.measured: Counter[str] = Counter()
         """And how many of their readings were measured on which day."""
 
@@ -145,7 +147,8 @@ class ChainReading:
         wanted = self._wanted.may_lie_in(tail)
         if not (wanted and self._reads):
             start = end if whole else self._target.get_start(link.key, HEAD_BYTES)
-            return _Object(link, tail, read_head(start, link.key), wanted, None, None)
+            size_bytes = len(end) if whole or not wanted else self._target.size_bytes(link.key)
+            return _Object(link, tail, read_head(start, link.key), wanted, None, None, size_bytes)
         source = io.BytesIO(end) if whole else self._target.get(link.key)
         try:
             reader = ObjectReader(source, link.key)
@@ -165,6 +168,7 @@ class ChainReading:
             yield from self._gap(_instant_ms(gap.arrived_after) or 0, _instant_ms(gap.arrived_before))
         if found.wanted:
             self.objects, self.lines = self.objects + 1, self.lines + tail.lines
+            self.bytes += found.size_bytes
             self.measured.update(tail.measured)
         if found.reader:
             yield from self._records(found.reader)

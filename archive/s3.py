@@ -45,6 +45,21 @@ class S3Target:
         """See Target."""
         return self.ranged(key, f"bytes=-{size_bytes}")
 
+    def size_bytes(self, key: str) -> int:
+        """See Target."""
+
+        def look() -> int | None:
+            try:
+                return self._s3.head_object(Bucket=self._bucket, Key=self._before + key)["ContentLength"]
+            except ClientError as error:
+                if error.response["Error"]["Code"] in _MISSING:
+                    return None
+                raise
+
+        if (size_bytes := patiently(look, self._patience_s)) is None:
+            raise not_there(key)
+        return size_bytes
+
     def list_after(self, prefix: str, after: str = "") -> Iterator[str]:
         """See Target. A thousand names a call."""
         while True:

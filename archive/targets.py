@@ -38,6 +38,9 @@ class Target(Protocol):
     def get_tail(self, key: str, size_bytes: int) -> bytes:
         """The last so many bytes of an object, in one call; all of a shorter one."""
 
+    def size_bytes(self, key: str) -> int:
+        """How large an object is, without reading it."""
+
     def list_after(self, prefix: str, after: str = "") -> Iterator[str]:
         """The names that begin with a prefix, which ends with a slash, and come after a text, in their order: states' too."""
 
@@ -83,6 +86,10 @@ class MemoryTarget:
     def get_tail(self, key: str, size_bytes: int) -> bytes:
         """See Target."""
         return self._object(key)[-size_bytes:]
+
+    def size_bytes(self, key: str) -> int:
+        """See Target."""
+        return len(self._object(key))
 
     def list_after(self, prefix: str, after: str = "") -> Iterator[str]:
         """See Target."""

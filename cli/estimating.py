@@ -25,6 +25,7 @@ class _Archived:
     """What of a replay is archived."""
 
     objects: int = 0
+    bytes: int = 0
     lines: int = 0
     readings: float = 0
     gaps: list[Gap] = field(default_factory=list)
@@ -50,7 +51,7 @@ def said(at: LogAt, stretch: Stretch, choice: Choice, wanted: Wanted) -> list[Ga
 
         assert stretch.until_ms is not None
         streamed = estimate(source_from, stretch.oldest_ms, stretch.until_ms, choice, after=after, ended=archived.ended)
-    objects = f"{archived.objects:,} archived objects" if sources.archive else ""
+    objects = f"{archived.objects:,} archived objects of {archived.bytes / 1e6:,.1f} MB" if sources.archive else ""
     megabytes = f"{streamed.amount.bytes / 1e6:,.1f} MB{' of the stream' * bool(objects)}" if sources.stream else ""
     readings = archived.readings + streamed.amount.readings
     click.echo(
@@ -74,6 +75,7 @@ def _archived(source: ArchiveSource, choice: Choice, wanted: Wanted) -> _Archive
                 found.ended.add(shard.shard_id)
         found.objects += reading.objects
         found.lines += reading.lines
+        found.bytes += reading.bytes
         measured = sum(count for name, count in reading.measured.items() if name != UNDATED and wanted.may_be_of(name))
         found.readings += measured * (_share(source, shard, choice) if choice.sensors and measured else 1)
     return found

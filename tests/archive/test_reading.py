@@ -15,6 +15,7 @@ from archive.meta import Gap as ChainGap
 from archive.meta import State, encode_state
 from archive.names import START, Place, created_ms, state_key
 from archive.objects import TAIL_BYTES
+from archive.reading import ChainReading
 from archive.source import ArchiveSource
 from archive.targets import MemoryTarget
 from archive.wanted import EVERYTHING, Wanted
@@ -300,3 +301,16 @@ def test_who_leaves_early_leaves_no_file_open(tmp_path: Path) -> None:
         assert all(file.closed for file in opened)
 
     eventually(all_are_closed)
+
+
+def test_a_survey_tells_the_bytes_of_what_would_be_read() -> None:
+    """As they lie in the archive, of small objects and large ones; of what is not asked for it tells none."""
+    target = MemoryTarget()
+    large = [LogRecord(number, BEGIN_MS + 10**6, Random(number).randbytes(1000)) for number in range(2, 200)]  # noqa: S311  no secrets
+    keys = chained(target, [records(1), large])
+    sizes = [len(target.get_tail(key, 2**30)) for key in keys]
+    assert sizes[0] < TAIL_BYTES < sizes[1]
+    for wanted, told in ((EVERYTHING, sum(sizes)), (Wanted(until_ms=BEGIN_MS + 10**5), sizes[0])):
+        reading = ChainReading(target, CREATED, SHARD.shard_id, wanted, START, over=None)
+        assert list(reading.surveyed())
+        assert reading.bytes == told

@@ -81,6 +81,7 @@ def test_an_object_is_read_in_steps_and_from_its_ends(target: Target) -> None:
     assert target.get_tail(KEY, 10**6) == data
     assert target.get_start(KEY, 1000) == data[:1000]
     assert target.get_start(KEY, 10**6) == data
+    assert target.size_bytes(KEY) == len(data)
 
 
 def test_names_are_listed_in_the_order_of_texts(target: Target) -> None:
@@ -113,6 +114,8 @@ def test_an_object_that_is_not_there_is_named(target: Target) -> None:
         target.get_tail(KEY, 10)
     with pytest.raises(ArchiveUnreadable, match=rf"{KEY} is not there"):
         target.get(KEY).read()
+    with pytest.raises(ArchiveUnreadable, match=rf"{KEY} is not there"):
+        target.size_bytes(KEY)
 
 
 def test_more_names_than_s3_tells_at_once_are_listed(bucket: tuple[Settings, str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -315,14 +315,14 @@ def test_a_dry_run_counts_what_is_archived_by_the_objects_ends(typed: Typed) -> 
     """Exactly but for the share of sensors; what is to be read of the stream behind that comes from samples."""
     answer = typed("--dry-run", "--source", "archive")
     assert (answer.exit_code, answer.stderr) == (0, "")
-    assert answer.stdout == "About 450 readings, repeats included; 13 archived objects to read; 1 s.\n"
+    assert answer.stdout == "About 450 readings, repeats included; 13 archived objects of 0.0 MB to read; 1 s.\n"
     answer = typed("--dry-run", "--source", "archive", "--by", "arrived", "--to", "-100h")
-    assert answer.stdout == "About 180 readings, repeats included; 5 archived objects to read; 1 s.\n"
+    assert answer.stdout == "About 180 readings, repeats included; 5 archived objects of 0.0 MB to read; 1 s.\n"
     answer = typed("--dry-run", "--source", "archive", "--sensor", "a")
     assert int(answer.stdout.split()[1]) == pytest.approx(3 * (15 + 30), rel=0.2)
     answer = typed("--dry-run")
     assert (answer.exit_code, answer.stderr) == (0, "")
-    assert "; 13 archived objects and 0.0 MB of the stream to read; " in answer.stdout
+    assert "; 13 archived objects of 0.0 MB and 0.0 MB of the stream to read; " in answer.stdout
     assert int(answer.stdout.split()[1]) == pytest.approx(690, rel=0.5)  # a burst is taken for more than it is
 
 

@@ -17,7 +17,7 @@ ORIGINAL = [f"A{row}" for row in (1, 2, 3, 4, 6, 7)] + [
     f"{part}{row}" for part, last in (("B", 7), ("T", 11), ("W", 5), ("D", 3)) for row in range(1, last + 1)
 ]
 PROGRAMS = {
-    *("aws", "cd", "curl", "docker", "done", "export", "for", "git", "make", "terraform"),
+    *("aws", "cd", "curl", "docker", "done", "export", "printf", "for", "git", "make", "terraform"),
     *("infra/environment.sh", "infra/images/keep.sh"),
 }
 
