@@ -69,6 +69,7 @@ def test_it_is_valid(roots: Roots, root: str) -> None:
     roots[root].run("validate")
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.usefixtures("thorough")
 def test_modules_and_the_environment_dev_do_what_they_should(roots: Roots) -> None:
     """`terraform test`, its provider mocked."""

@@ -24,6 +24,10 @@ run "as_its_file_says" {
     condition     = toset(values(module.tables.names)[*][0]) == toset([for table in local.live.tables : table.name])
     error_message = "Every table of infra/resources.json."
   }
+  assert {
+    condition     = !var.budget
+    error_message = "A budget is asked for: an account refuses one until its root has let others see billing."
+  }
 }
 
 run "a_next_generation_beside_the_live_one" {
