@@ -46,7 +46,7 @@ def configured(folder: Path, output: str, url: str, lines: list[str], key: str) 
     (folder / "lines").write_text("\n".join(lines) + "\n")
     config = folder / "telegraf.conf"
     config.write_text(
-        '[agent]\ninterval = "1s"\nflush_interval = "1s"\nflush_jitter = "0s"\nprecision = "1us"\n'
+        '[agent]\ninterval = "1s"\nflush_interval = "1s"\nflush_jitter = "0s"\nprecision = "1ns"\n'
         "omit_hostname = true\nmetric_batch_size = 100\n"
         f'[[inputs.file]]\nfiles = [{json.dumps(str(folder / "lines"))}]\ndata_format = "influx"\n'
         f"[[outputs.{output}]]\n" + OUTPUTS[output].format(url=url, key=key) + "\n"
