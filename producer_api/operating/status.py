@@ -74,7 +74,7 @@ class SupervisorShape(Struct, rename="camel"):
 class ArchiveShape(Struct, rename="camel"):
     """How old the archive is."""
 
-    as_of: Annotated[Time | None, Meta(description="When it was looked at, up to a minute ago; null while it cannot be.")]
+    as_of: Annotated[Time | None, Meta(description="When it was looked at last; null while it cannot be.")]
     age_ms: Annotated[
         Whole | None, Meta(description="For how long what arrived may lie in no object yet: the longest of the open shards'.")
     ]

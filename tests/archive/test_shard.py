@@ -1,6 +1,5 @@
 """One shard's line of work, step by step: what it puts, when, and what it says of what may be lost."""
 
-from collections.abc import Iterator
 from functools import partial
 
 import pytest
@@ -12,6 +11,7 @@ from archive.objects import Draft
 from archive.targets import MemoryTarget
 from archive.world import answered
 from telemetry.errors import StoreUnavailable, WrongStream
+from tests.archive.counting import CountingTarget
 from tests.archive.records import CREATED, SHARD
 from tests.archive.worlds import CREATED_MS, DAY_MS, World
 
@@ -304,18 +304,6 @@ def test_one_who_is_stopped_archives_the_tip_as_it_was() -> None:
     archived = world.archived()
     assert archived == world.records[: len(archived)]
     assert {record for record in world.records if record.arrived_ms <= archiver.stop_ms} <= set(archived)
-
-
-class CountingTarget(MemoryTarget):
-    """Counts the names that it lists."""
-
-    listed = 0
-
-    def list_after(self, prefix: str, after: str = "") -> Iterator[str]:
-        """See Target."""
-        for key in super().list_after(prefix, after):
-            self.listed += 1
-            yield key
 
 
 def test_a_busy_shards_state_keeps_up_with_its_chain() -> None:

@@ -1,30 +1,17 @@
 """How far shards are archived is looked for from where it was found before."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from archive.names import created_ms
-from archive.targets import MemoryTarget
 from operations.archived import ArchiveWatch
 from telemetry.log import LogRecord
 from telemetry.settings import Settings
+from tests.archive.counting import CountingTarget
 from tests.archive.records import CREATED, SHARD, chained
 
 BEGIN_MS = created_ms(CREATED)
-
-
-class CountingTarget(MemoryTarget):
-    """Counts the names that it lists."""
-
-    listed = 0
-
-    def list_after(self, prefix: str, after: str = "") -> Iterator[str]:
-        """See Target."""
-        for key in super().list_after(prefix, after):
-            self.listed += 1
-            yield key
 
 
 def test_each_look_goes_on_from_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
