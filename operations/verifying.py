@@ -60,11 +60,16 @@ class WholeLog(Protocol):
 
 
 class _Letter(NamedTuple):
-    """What is compared of a letter."""
+    """What is compared of a letter, and the lines of a whole record that it is for."""
 
     digest: bytes
     arrived_ms: int
     code: ReasonCode
+    lines: tuple[tuple[int, int], ...]
+
+    def is_for(self, line: int) -> bool:
+        """Of a whole record's letter: whether a line of it was kept and not counted. All are, where it does not tell."""
+        return not self.lines or any(first <= line <= last for first, last in self.lines)
 
 
 class Verification:
@@ -74,19 +79,25 @@ class Verification:
         self._stored, self._log, self._folder, self._scope = stored, log, folder, scope
         self.readings = 0
         """Lines of the log that are readings, repeats included."""
-        self.readable = 0
-        """Letters that today's decoder reads: they are none to be, and no difference."""
         self.gaps: list[Gap] = []
         """What may be missing of the log."""
         self.behind: list[str] = []
         """Shards of which tables hold more than the log that was read."""
         self._letters: dict[Origin, _Letter] = {}
+        self._of_records: dict[tuple[str, int], Origin] = {}
+        """Of records that are kept as one letter: which it is."""
         self._stored_marks: dict[Origin, LetterMark] = {}
         self._marks: dict[Origin, list[tuple[str, int, LetterMark]]] = {}
         """Those in the log of each letter, with the shard and the record that brought them."""
+        self._readable: set[Origin] = set()
         self._expected: dict[Origin, _Letter] = {}
         self._ends: dict[str, int] = {}
         """The last record of each shard."""
+
+    @property
+    def readable(self) -> int:
+        """Letters of which today's decoder reads something: they are none to be, and no difference."""
+        return len(self._readable)
 
     @property
     def complete(self) -> bool:
@@ -115,6 +126,8 @@ class Verification:
         for kept in self._stored.letters():
             if kept.letter:
                 self._letters[kept.origin] = _compared(kept.letter)
+                if kept.letter.code is ReasonCode.MANY_LINES:
+                    self._of_records[kept.origin[:2]] = kept.origin
             if kept.mark:
                 self._stored_marks[kept.origin] = kept.mark
         for pack in self._stored.packs():
@@ -148,22 +161,28 @@ class Verification:
         if not parts:
             return
         read = Record(record.sequence_number, parts[0], record.arrived_ms, tuple(parts[1:]))
+        whole = self._of_records.get((shard_id, record.sequence_number))
+        if whole:
+            right = DeadLetter(whole, read.whole, ReasonCode.MANY_LINES, "", record.arrived_ms)
+            self._expected[whole] = _compared(right)
         for item in decoders[shard_id].decode(read):
             if isinstance(item, Candidate):
-                self._take(spill, shard_id, item)
+                self._take(spill, shard_id, item, whole)
             elif isinstance(item, DeadLetter):
+                if whole and self._letters[whole].is_for(item.origin.line):
+                    continue
                 stored = self._letters.get(item.origin)
                 # Another decoder may have kept it for another reason: whoever counts them counts that.
                 self._expected[item.origin] = _compared(item)._replace(code=stored.code if stored else item.code)
             elif isinstance(item, LetterMark):
                 self._marks.setdefault(Origin(*item.letter), []).append((shard_id, record.sequence_number, item))
 
-    def _take(self, spill: Spill, shard_id: str, found: Candidate) -> None:
-        origin = Origin(shard_id, found.sequence_number, found.line)
-        if letter := self._letters.get(origin):
+    def _take(self, spill: Spill, shard_id: str, found: Candidate, whole: Origin | None) -> None:
+        origin = whole or Origin(shard_id, found.sequence_number, found.line)
+        if (letter := self._letters.get(origin)) and letter.is_for(found.line):
             # Kept by a decoder that could not read it, and counted nowhere.
-            self.readable += 1
-            self._expected[origin] = letter
+            self._readable.add(origin)
+            self._expected.setdefault(origin, letter)
             return
         self.readings += 1
         reading = found.reading
@@ -211,7 +230,7 @@ def named(first: Iterable[Difference], again: Iterable[Difference]) -> list[Diff
 
 
 def _compared(letter: DeadLetter) -> _Letter:
-    return _Letter(hashlib.blake2b(letter.data, digest_size=16).digest(), letter.arrived_at_ms, letter.code)
+    return _Letter(hashlib.blake2b(letter.data, digest_size=16).digest(), letter.arrived_at_ms, letter.code, letter.lines)
 
 
 def _place(origin: Origin) -> str:

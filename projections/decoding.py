@@ -17,6 +17,8 @@ from telemetry.shards import Shard, hash_key
 
 LETTERS_MAX = 100
 """Dead letters of one record's lines; a record with more lines that are no events is one dead letter."""
+LETTER_RUNS_MAX = 1000
+"""Of such a letter's lines: more runs of them, with others between, are not told."""
 _SENSORS_HELD_MAX = 30_000
 
 
@@ -104,7 +106,8 @@ class Decoder:
 
     def _decode_line_by_line(self, record: Record) -> Iterator[Candidate | Stray | DeadLetter | LetterMark | None]:
         letters: list[DeadLetter] = []
-        bad, breaks_off = 0, ""
+        runs: list[tuple[int, int]] = []
+        bad, breaks_off, goes_on = 0, "", False
         sequence_number, arrived_at_ms, homes = record.sequence_number, record.arrived_at_ms, self._homes
         for line in split_record(*record.parts):
             number, data = line[:2]
@@ -114,6 +117,9 @@ class Decoder:
                 told = self._told(line)
             except UndecodableEvent as error:
                 bad += 1
+                if len(runs) <= LETTER_RUNS_MAX:
+                    runs.append((runs.pop()[0] if goes_on else number, number))
+                goes_on = True
                 if bad <= LETTERS_MAX:
                     origin = Origin(self._shard.shard_id, sequence_number, number)
                     letters.append(DeadLetter(origin, data, error.code, str(error), arrived_at_ms))
@@ -121,6 +127,7 @@ class Decoder:
                     del letters[1:]
                 yield None
                 continue
+            goes_on = False
             if isinstance(told, LetterMark):
                 yield told
                 continue
@@ -133,7 +140,8 @@ class Decoder:
         if bad > LETTERS_MAX:
             first = letters.pop()
             reason = f"{bad} of its lines are no events, the first of them line {first.origin.line}: {first.reason}{breaks_off}"
-            letters = [DeadLetter(first.origin, record.whole, ReasonCode.MANY_LINES, reason, arrived_at_ms)]
+            lines = tuple(runs) if len(runs) <= LETTER_RUNS_MAX else ()
+            letters = [DeadLetter(first.origin, record.whole, ReasonCode.MANY_LINES, reason, arrived_at_ms, lines)]
         yield from letters
 
     def _told(self, line: Line | Broken) -> Told | LetterMark:

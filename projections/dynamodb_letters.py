@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _HEAD: Final = (
-    *("shard_id", "place", "parts", "code", "reason", "arrived"),
+    *("shard_id", "place", "parts", "code", "reason", "arrived", "lines"),
     *("marked", "outcome", "by", "because", "at", "moved_to"),
 )
 """All but the bytes, of which there may be a megabyte a letter."""

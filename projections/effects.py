@@ -40,6 +40,8 @@ class DeadLetter:
     reason: str
     arrived_at_ms: int
     """When Kinesis took the record: milliseconds since 1970."""
+    lines: tuple[tuple[int, int], ...] = ()
+    """Of a whole record's: the first and the last of each run of lines that it is for; none where they are too many runs."""
 
 
 class Sighting(NamedTuple):

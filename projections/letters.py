@@ -34,6 +34,7 @@ class KeptLetter:
 def dead_letter_items(letter: DeadLetter) -> "Iterator[Item]":
     """One item per part of a dead letter, since a record may be larger than an item."""
     offsets = range(0, max(len(letter.data), 1), DEAD_LETTER_PART_BYTES_MAX)
+    lines: Item = {"lines": {"S": " ".join(f"{first}-{last}" for first, last in letter.lines)}} if letter.lines else {}
     for part, offset in enumerate(offsets):
         yield {
             **letter_key(letter.origin, str(part)),
@@ -42,6 +43,7 @@ def dead_letter_items(letter: DeadLetter) -> "Iterator[Item]":
             "code": {"S": letter.code.value},
             "reason": {"S": letter.reason},
             "arrived": {"S": rfc3339(letter.arrived_at_ms * 1000)},
+            **lines,
         }
 
 
@@ -102,7 +104,9 @@ def _read_letter(origin: Origin, parts: "dict[int, Item]", *, whole: bool) -> De
     first = parts[0]
     data = b"".join(bytes(parts[number]["data"]["B"]) for number in range(len(parts))) if whole else b""
     arrived_at_ms = parse_timestamp(first["arrived"]["S"]) // 1000
-    return DeadLetter(origin, data, ReasonCode(first["code"]["S"]), first["reason"]["S"], arrived_at_ms)
+    runs = (run.split("-") for run in first.get("lines", {"S": ""})["S"].split())
+    lines = tuple((int(begin), int(end)) for begin, end in runs)
+    return DeadLetter(origin, data, ReasonCode(first["code"]["S"]), first["reason"]["S"], arrived_at_ms, lines)
 
 
 def _read_mark(origin: Origin, item: "Item") -> LetterMark:

@@ -223,6 +223,30 @@ def test_a_letter_that_is_read_today_is_no_difference(verified: Any, monkeypatch
     assert (found, run.readable, run.complete) == ([], 1, True)
 
 
+@pytest.mark.parametrize(("read", "unread"), [(150, 0), (150, 30), (150, 150), (60, 60), (0, 150)])
+def test_a_whole_records_letter_of_which_lines_are_read_today_is_no_difference(
+    verified: Any, monkeypatch: pytest.MonkeyPatch, read: int, unread: int
+) -> None:
+    """Whether today's decoder reads all of it, some or nothing; what counted beside it stays counted, and damage is found."""
+    newer = [encode_event(reading("a", number), 0).replace(b".recorded.v1", b".recorded.v2") for number in range(read)]
+    newest = [line.replace(b".recorded.v2", b".recorded.v3") for line in newer[:1]] + [b"{"] * (unread - bool(newer[:1]))
+    good = [reading("a", 1000 + number) for number in range(3)]
+    lines: list[bytes | Reading] = [good[0], *newer[::2], good[1], b"", *newest[:unread], good[2], *newer[1::2], good[0]]
+    parts: Parts = {SHARD: [record(1, *lines), record(2, reading("a", 2000))]}
+    stores = project(parts)
+    (origin,) = stores.dead_letters
+    monkeypatch.setitem(
+        UPCASTERS,
+        "telemetry.temperature.recorded.v2",
+        lambda event: {**event, "type": "telemetry.temperature.recorded.v1"},
+    )
+    found, run = verified(stores, parts)
+    assert (found, run.readable, run.complete) == ([], int(read > 0), True)
+    stores.dead_letters[origin] = replace(stores.dead_letters[origin], data=b"other")
+    (one,), _ = verified(stores, parts)
+    assert (one.table, one.attribute) == ("dead letters", "data")
+
+
 @pytest.mark.parametrize(
     ("scope", "names"),
     [

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from projections.decoding import LETTERS_MAX, Record
+from projections.decoding import LETTER_RUNS_MAX, LETTERS_MAX, Record
 from projections.effects import Origin, run
 from projections.memory import MemoryStores
 from projections.packs import Place, pack_of
@@ -487,6 +487,16 @@ def test_s06_more_than_a_hundred_bad_lines_of_a_record_are_one_dead_letter(bad: 
         assert list(letters) == list(range(bad))
         assert {letter.code for letter in letters.values()} == {ReasonCode.NOT_JSON}
     assert stats_by_key(stores)[PROGRESS].count == 3
+
+
+@pytest.mark.parametrize("runs", [LETTER_RUNS_MAX, LETTER_RUNS_MAX + 1])
+def test_s06_a_whole_records_letter_tells_which_lines_it_is_for(runs: int) -> None:
+    """By their runs, among which blank lines do not count; of very many it is not told."""
+    lines: list[bytes | Reading] = [b"{", b"", b"{", reading("a")]
+    one = record(1, reading("a"), *lines * runs)
+    (letter,) = project(one).dead_letters.values()
+    told = tuple((1 + 4 * number, 3 + 4 * number) for number in range(runs))
+    assert (letter.code, letter.lines) == (ReasonCode.MANY_LINES, told if runs == LETTER_RUNS_MAX else ())
 
 
 def test_s06_a_record_of_bad_lines_that_breaks_off_says_both() -> None:

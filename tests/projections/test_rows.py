@@ -250,7 +250,8 @@ def test_a_dead_letters_parts_are_its_bytes(parts: int, more: int) -> None:
 
 def test_letters_and_their_marks_are_read_back() -> None:
     """In the order of the table, in which the tenth part comes before the second; one that lacks a part is none."""
-    large = DeadLetter(Origin("one", 5, 1), bytes(10 * DEAD_LETTER_PART_BYTES_MAX + 1), ReasonCode.MANY_LINES, "why", 250)
+    data = bytes(10 * DEAD_LETTER_PART_BYTES_MAX + 1)
+    large = DeadLetter(Origin("one", 5, 1), data, ReasonCode.MANY_LINES, "why", 250, ((1, 90), (95, 95)))
     small = DeadLetter(Origin("one", 5, 10), b"{", ReasonCode.NOT_JSON, "why", 0)
     marks = [LetterMark(LetterPlace("one", 5, line), Outcome.DISCARDED, "me", "old", line, ("one:7",)) for line in (1, 9)]
     items = sorted(
