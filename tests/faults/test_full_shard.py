@@ -2,6 +2,9 @@
 
 import threading
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from itertools import count, islice
 from pathlib import Path
@@ -12,6 +15,7 @@ import httpx
 import pytest
 
 from infra.local.run import archive_here
+from projections.queries import fleet_stats
 from telemetry.events import encode_event
 from telemetry.reading import Reading
 from telemetry.shards import hash_key, list_shards
@@ -43,14 +47,15 @@ def test_the_archive_of_a_full_shard_stays_young(trial: Trial, tmp_path: Path) -
         eventually(lambda: _is_young(age_s()), within_s=60)
         ages_s, lags_s, took_s, written = [], [], 0.0, 0
         sensors = sensors_of_one_shard(trial)
-        began_s = time.monotonic()
-        for number in range(SECONDS * CALLS_A_S):
-            threading.Event().wait(max(0.0, began_s + number / CALLS_A_S - time.monotonic()))
-            written += write(trial, sensors[number % CALLS_A_S], number)
-            if number % CALLS_A_S == 0:
-                ages_s.append(age_s())
-                lags_s.append(lag_s())
-        took_s = time.monotonic() - began_s
+        with freshness_sampled(trial, sensors[0][0]) as fresh_s:
+            began_s = time.monotonic()
+            for number in range(SECONDS * CALLS_A_S):
+                threading.Event().wait(max(0.0, began_s + number / CALLS_A_S - time.monotonic()))
+                written += write(trial, sensors[number % CALLS_A_S], number)
+                if number % CALLS_A_S == 0:
+                    ages_s.append(age_s())
+                    lags_s.append(lag_s())
+            took_s = time.monotonic() - began_s
         eventually(lambda: _is_young(age_s()), within_s=60)
     trial.report(
         "4 7",
@@ -62,6 +67,9 @@ def test_the_archive_of_a_full_shard_stays_young(trial: Trial, tmp_path: Path) -
         archive_age_s_max=round(max(ages_s), 1),
         consumer_lag_s_median=round(median(lags_s), 2),
         consumer_lag_s_max=round(max(lags_s), 2),
+        samples=len(fresh_s),
+        acknowledged_until_counted_s_p50=round(median(fresh_s), 2),
+        acknowledged_until_counted_s_p99=round(sorted(fresh_s)[len(fresh_s) * 99 // 100], 2),
     )
     assert max(ages_s) < AGE_S_MAX
     assert written / took_s > 0.9e6, "it was not written as fast as was meant"
@@ -97,6 +105,37 @@ def event(sensor: str, measured_us: int, number: int) -> bytes:
     line = encode_event(Reading(measured_us, sensor, 15_000_000 + number * 7919 % 977 * 10_000), measured_us)
     more = b'"site":"%b",' % (b"x" * (EVENT_BYTES - len(line) - 11))
     return line.replace(b'"data":', more + b'"data":') + b"\n"
+
+
+@contextmanager
+def freshness_sampled(trial: Trial, sensor: str) -> Iterator[list[float]]:
+    """Seconds from the answer to a record of its own until the stats hold it, once a second. Raises what sampling raised."""
+    stack, over = trial.stack, threading.Event()
+    seconds: list[float] = []
+
+    def sample() -> None:
+        number = 0
+        while not over.wait(1):
+            data = encode_event(Reading(number * 1_000_000, sensor, number), 0) + b"\n"
+            put = stack.kinesis.put_record(StreamName=stack.names.stream, PartitionKey=sensor, Data=data)
+            began_s = time.monotonic()
+            while not _is_counted(trial, put["ShardId"], int(put["SequenceNumber"])):
+                assert time.monotonic() - began_s < AGE_S_MAX
+            seconds.append(time.monotonic() - began_s)
+            number += 1
+
+    with ThreadPoolExecutor(1) as thread:
+        sampling = thread.submit(sample)
+        try:
+            yield seconds
+        finally:
+            over.set()
+        sampling.result()
+
+
+def _is_counted(trial: Trial, shard_id: str, sequence_number: int) -> bool:
+    row = fleet_stats(trial.stack.dynamodb, trial.stack.names).shards.get(shard_id)
+    return row is not None and row.position >= sequence_number
 
 
 def worst(port: int, metric: str) -> float:

@@ -2,24 +2,22 @@
 
 import gzip
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import httpx
 import pytest
 
-from archive.folder import FolderTarget
 from archive.instants import instant_ms
-from archive.source import ArchiveSource
 from infra.local.downloads import ensure_localstack
 from infra.setup import load_definition, make_missing, names_now
-from operations.filling import fill
-from operations.succession import pointer_to
-from projections.dynamodb import AwsStores
-from projections.generations import read_pointer, replace_pointer
-from telemetry.aws import dynamodb_client
+from projections.generations import read_pointer
+from projections.queries import fleet_stats
 from telemetry.reading import Reading, parse_temperature, parse_timestamp
 from telemetry.streams import number_of
 from tests.faults.checker import events_in_log
@@ -88,17 +86,19 @@ def test_a_stream_that_is_lost_under_load_is_continued_from_the_archive(trial: T
             load.wait_for_more(1_000)
             kinesis.delete_stream(StreamName=names.stream)
             eventually(partial(_is_gone, trial), within_s=30)
-        next_ = replace(names_now(kinesis, dynamodb, names.prefix), generation=2)
-        streams = [old.stream_created, make_missing(kinesis, dynamodb, next_, shards=2)]
-        source = ArchiveSource(FolderTarget(folder), streams)
-        stores = AwsStores(dynamodb_client(trial.stack.settings, validate=False), kinesis, next_, patience_s=30)
-        filled = fill(source, stores)
-        stores.close()
-        assert filled.readings > 0
-        assert {number_of(shard_id) for shard_id in filled.gaps} == {1}
-        assert filled.gaps.keys() == filled.ended
-        continued = pointer_to(names.stream, streams, source.shards(), generation=2)
-        assert replace_pointer(dynamodb, names, old, continued)
+        eventually(partial(_is_refused, api.url), within_s=30)
+        make_missing(kinesis, dynamodb, names_now(kinesis, dynamodb, names.prefix), shards=2)
+        command = [sys.executable, "-m", "cli", "continue", "--generation", "2", "--forget-unarchived"]
+        told = subprocess.run(command, env=archiving, capture_output=True, text=True, timeout=120, check=False)
+        assert told.returncode == 0, told.stderr
+        continued = read_pointer(dynamodb, names)
+        assert continued
+        assert (continued.generation, continued.streams[0], continued.place.number) == (2, old.streams[0], 2)
+        rows = fleet_stats(dynamodb, continued.names(names.prefix)).shards
+        assert sum(row.stats.count for row in rows.values()) > 0
+        assert {number_of(shard_id) for shard_id in rows} == {1}
+        assert all(row.progress.ended for row in rows.values())
+        gaps = [gap for row in rows.values() if (gap := row.progress.gap)]
         with trial.consuming("worker-2"):
             load.wait_for_more(500)
             load.stop()
@@ -106,7 +106,7 @@ def test_a_stream_that_is_lost_under_load_is_continued_from_the_archive(trial: T
             stack = replace(trial.stack, names=continued.names(names.prefix))
             known = archived | events_in_log(stack).keys()
             eventually(partial(assert_tables_equal, stack, known), within_s=120)
-    since_us = min(gap.from_us for gap in filled.gaps.values())
+    since_us = min(gap.from_us for gap in gaps)
     offset_s = time.time() - time.monotonic()
     lost = [one for one in load.operations if one.outcome == "ok" and one.message.reading and one.message.reading not in known]
     assert all((one.ended_s + offset_s) * 10**6 >= since_us for one in lost)
@@ -118,6 +118,11 @@ def test_a_stream_that_is_lost_under_load_is_continued_from_the_archive(trial: T
 
 def _is_gone(trial: Trial) -> None:
     assert trial.stack.names.stream not in trial.stack.kinesis.list_streams(Limit=1000)["StreamNames"]
+
+
+def _is_refused(url: str) -> None:
+    """The API has seen that the stream is gone: it stores nothing in another one that the log does not name."""
+    assert httpx.get(f"{url}/api/stats").status_code == 503
 
 
 def _archived(folder: Path) -> Iterator[Reading]:
