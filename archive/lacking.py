@@ -1,4 +1,4 @@
-"""Whether whole shards of a stream that is over may be missing in the archive, as those tell that it holds. Pure."""
+"""Whether whole shards of a stream may be missing in the archive, as those tell that it holds. Pure."""
 
 from collections.abc import Callable, Collection
 
@@ -8,20 +8,29 @@ from telemetry.streams import number_of
 
 
 def may_lack_shards(shards: Collection[Shard], was_followed: Callable[[str], bool]) -> bool:
-    """Whether one stream may have had shards beside these, which are all that the archive knows.
+    """Whether a stream that is over may have had shards beside these, which are all that the archive knows.
 
     So it is where a parent is none of them, and where the last shards, which no others followed, do not hold all keys: what
     followed one that ended, or stood beside one from the beginning, is not there. Behind a shard that has not ended in the
     archive nobody need name what followed: it is missing there. Behind one that ended with its stream there was none.
     """
-    known = {shard.shard_id for shard in shards}
-    parents = {parent for shard in shards for parent in shard.parents if number_of(parent) == number_of(shard.shard_id)}
+    parents = _parents(shards)
     last = [shard for shard in shards if shard.shard_id not in parents and not was_followed(shard.shard_id)]
-    return not parents <= known or not _hold_all_keys(last)
+    return lack_parents(shards) or not _hold_all_keys(last)
+
+
+def lack_parents(shards: Collection[Shard], others: Collection[str] = ()) -> bool:
+    """Whether a parent of one of these is none of them, nor of the others, with which somebody goes on."""
+    return not _parents(shards) <= {shard.shard_id for shard in shards}.union(others)
+
+
+def _parents(shards: Collection[Shard]) -> set[str]:
+    """Those in the same stream."""
+    return {parent for shard in shards for parent in shard.parents if number_of(parent) == number_of(shard.shard_id)}
 
 
 def _hold_all_keys(shards: Collection[Shard]) -> bool:
-    """Together. Ranges may overlap: of a shard that was only seen empty nobody knows the parents."""
+    """Together. Ranges may overlap: a shard whose children are not there stands beside them."""
     held = 0
     for shard in sorted(shards, key=lambda shard: shard.first_hash_key):
         if shard.first_hash_key > held:

@@ -102,13 +102,15 @@ class State(msgspec.Struct, frozen=True):
     """The object that holds it: from there on the chain's end is looked for."""
     tip_seen_at: str
     hash_range: tuple[str, str] | None = None
-    """First and last hash key: of a shard without an object nothing else tells them. None in states of earlier versions."""
+    """First and last hash key, and `parents`: of a shard without an object nothing else tells them."""
+    parents: tuple[str, ...] | None = None
+    """None, like the keys, in states of earlier versions."""
 
     @classmethod
     def of(cls, last: Place, last_key: str | None, tip_seen_ms: int, shard: Shard | None = None) -> "State":
         """The state of a shard whose tip was seen."""
         keys = (str(shard.first_hash_key), str(shard.last_hash_key)) if shard else None
-        return cls(str(last.sequence_number), last_key, instant(tip_seen_ms), keys)
+        return cls(str(last.sequence_number), last_key, instant(tip_seen_ms), keys, shard.parents if shard else None)
 
     @property
     def hash_keys(self) -> tuple[int, int]:

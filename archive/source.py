@@ -2,12 +2,11 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from typing import Final
 
 from archive.chain import ChainEnd, archived_streams, chain_end, first_objects, states
-from archive.lacking import may_lack_shards
-from archive.meta import Head
+from archive.lacking import lack_parents, may_lack_shards
+from archive.meta import Head, State
 from archive.names import START, Place, created_ms
 from archive.objects import HEAD_BYTES, read_head
 from archive.reading import ChainReading, Over
@@ -59,26 +58,31 @@ class ArchiveSource:
         return self._shards
 
     def unarchived(self) -> list[Gap]:
-        """What is asked for and may have been in shards without a chain, of streams that were lost.
+        """What is asked for and may have been in shards without a chain: of streams that were lost, and in those that the last
+        stream lists no more, as far as it was asked.
 
         Such a shard was seen empty at last, or is not known at all (`archive/lacking.py`): then its gap is said of the shard
         `unknown` of its stream.
         """
         found: list[Gap] = []
-        for number, (created, follower) in enumerate(pairwise(self._streams), 1):
-            if self._wanted.may_lie_between(created_ms(created), created_ms(follower)):
-                since_ms = self._without_chain(number, created)
-                found += [Gap(shard_id, since, created_ms(follower)) for shard_id, since in since_ms.items()]
+        for number, created in enumerate(self._streams, 1):
+            end_ms = created_ms(self._streams[number]) if number < len(self._streams) else None
+            if (end_ms or self.followed is not None) and self._wanted.may_lie_between(created_ms(created), end_ms):
+                found += [Gap(shard_id, since, end_ms) for shard_id, since in self._without_chain(number, created).items()]
         return [gap for gap in found if self._wanted.may_lie_between(gap.after_ms, gap.before_ms)]
 
     def _without_chain(self, number: int, created: str) -> dict[str, int]:
         """Since when something may have been in shards of a stream that have no chain: in ms since 1970."""
         place = StreamPlace(number)
+        is_last = number == len(self._streams)
+        followed = (self.followed if is_last else None) or ()
         archived = {shard.shard_id: shard for shard in self.shards() if number_of(shard.shard_id) == number}
         seen = {place.name(shard_id): state for shard_id, state in states(self._target, created).items()}
-        empty = {shard_id: Shard(shard_id, *state.hash_keys) for shard_id, state in seen.items() if shard_id not in archived}
+        others = seen.keys() - archived.keys() - set(followed)
+        empty = {shard_id: _seen_empty(shard_id, seen[shard_id], place) for shard_id in others}
         since_ms = {shard_id: self.empty_until_ms(shard_id) or created_ms(created) for shard_id in sorted(empty)}
-        if may_lack_shards([*archived.values(), *empty.values()], self._was_followed):
+        known = [*archived.values(), *empty.values()]
+        if lack_parents(known, followed) if is_last else may_lack_shards(known, self._was_followed):
             since_ms[place.name(UNKNOWN_PARENT)] = created_ms(created)
         return since_ms
 
@@ -115,6 +119,12 @@ class ArchiveSource:
 
     def _head(self, key: str) -> Head:
         return read_head(self._target.get_start(key, HEAD_BYTES), key)
+
+
+def _seen_empty(shard_id: str, state: State, place: StreamPlace) -> Shard:
+    """A shard of the log, as its state tells of it: one that does not tell its parents may have had any."""
+    parents = (UNKNOWN_PARENT,) if state.parents is None else state.parents
+    return Shard(shard_id, *state.hash_keys, place.parents(parents))
 
 
 def _shard(head: Head, place: StreamPlace) -> Shard:

@@ -99,7 +99,7 @@ def test_two_archivers_and_a_reshard_leave_one_archive(stack: Stack, tmp_path: P
     assert ended == {parent.shard_id} == {shard.shard_id for shard in shards.values() if shard.closed}
     assert len([line for line in log_lines(log) if line["event"] == "archiver_stopped"]) == 2
     [state, *_] = (tmp_path / "archive" / "state").rglob("shardId-*")
-    assert json.loads(state.read_text()).keys() == {"hash_range", "last", "last_key", "tip_seen_at"}
+    assert json.loads(state.read_text()).keys() == {"hash_range", "last", "last_key", "parents", "tip_seen_at"}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 """The archive as a source: shards are called as in the log, and a stream's first ones follow the last of the one before."""
 
+from dataclasses import replace
+
+import msgspec
 import pytest
 
 from archive.meta import State, encode_state
@@ -120,6 +123,24 @@ def test_shards_without_a_chain_are_told_of_streams_that_were_lost() -> None:
     assert ArchiveSource(target, [SECOND, THIRD]).unarchived() == [empty, all_of_it]
     chained(target, [[]], shard=HIGH, created=SECOND, ended=True, stream_end=True)
     assert not ArchiveSource(target, [SECOND, THIRD]).unarchived()
+
+
+def test_a_shard_that_was_seen_empty_hides_none_of_its_ancestors() -> None:
+    """It may hold all keys, and the shards before it held what nobody archived."""
+    target, seen_ms = MemoryTarget(), created_ms(SECOND) + 60_000
+    merged = Shard("shardId-000000000003", 0, HASH_KEY_MAX, (LOW.shard_id, HIGH.shard_id))
+    all_of_it = Gap("unknown", created_ms(SECOND), created_ms(THIRD))
+    for shards, lacks in ([merged], True), ([LOW, HIGH], True), ([WHOLE], False):
+        for shard in shards:
+            target.put_state(state_key(SECOND, shard.shard_id), encode_state(State.of(START, None, seen_ms, shard)))
+        assert (all_of_it in ArchiveSource(target, [SECOND, THIRD]).unarchived()) == lacks
+    merged = replace(merged, parents=())
+    target = MemoryTarget()
+    target.put_state(state_key(SECOND, merged.shard_id), encode_state(State.of(START, None, seen_ms, merged)))
+    assert all_of_it not in ArchiveSource(target, [SECOND, THIRD]).unarchived()
+    earlier = msgspec.structs.replace(State.of(START, None, seen_ms, merged), parents=None)
+    target.put_state(state_key(SECOND, merged.shard_id), encode_state(earlier))
+    assert all_of_it in ArchiveSource(target, [SECOND, THIRD]).unarchived()
 
 
 def test_a_stream_in_which_nothing_came_keeps_its_number(target: MemoryTarget) -> None:

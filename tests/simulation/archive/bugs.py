@@ -45,6 +45,8 @@ class Bug(Enum):
     A_NEW_STREAMS_FIRST_SHARDS_HAVE_NO_PARENTS = auto()
     A_READER_PASSES_OVER_GAPS = auto()
     THE_STREAM_IS_READ_FROM_ITS_OLDEST_RECORD = auto()
+    A_SHARD_THAT_WAS_SEEN_EMPTY_IS_TAKEN_FOR_A_ROOT = auto()
+    PARENTS_THAT_LEFT_THE_STREAM_ARE_FORGOTTEN = auto()
 
 
 _RECORDS_THAT_FIT = 3
@@ -190,6 +192,14 @@ def _read_from_the_oldest(self: Any, shard: Shard, after: Position | None) -> It
 _read_stream = StreamSource.read
 
 
+def _seen_empty_without_parents(shard_id: str, state: State, _: StreamPlace) -> Shard:
+    return Shard(shard_id, *state.hash_keys)
+
+
+def _none_lacks(*_: object) -> bool:
+    return False
+
+
 def _place_without_a_stream_before(number: int, before: tuple[str, ...] = ()) -> StreamPlace:
     return StreamPlace(number)
 
@@ -217,5 +227,7 @@ _PATCHES: Mapping[Bug, list[tuple[Any, str, Callable[..., Any]]]] = {
     Bug.A_NEW_STREAMS_FIRST_SHARDS_HAVE_NO_PARENTS: [(source, "StreamPlace", _place_without_a_stream_before)],
     Bug.A_READER_PASSES_OVER_GAPS: [(reading.ChainReading, "_gap", _no_gap)],
     Bug.THE_STREAM_IS_READ_FROM_ITS_OLDEST_RECORD: [(StreamSource, "read", _read_from_the_oldest)],
+    Bug.A_SHARD_THAT_WAS_SEEN_EMPTY_IS_TAKEN_FOR_A_ROOT: [(source, "_seen_empty", _seen_empty_without_parents)],
+    Bug.PARENTS_THAT_LEFT_THE_STREAM_ARE_FORGOTTEN: [(source, "lack_parents", _none_lacks)],
 }
 assert set(_PATCHES) | ASKED_OF_THE_WORLD == set(Bug)

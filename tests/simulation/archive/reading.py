@@ -67,8 +67,10 @@ def check_whole_log(log: ModelLog, target: ModelTarget, *, at_rest: bool) -> Non
                 said.setdefault(kinesis_id(shard.shard_id), []).append(page.gap)
         reading.check_end(lost=True)
     known = {kinesis_id(shard.shard_id) for shard in whole.shards() if number_of(shard.shard_id) == len(log.streams)}
+    lacking = [gap for gap in archive.unarchived() if number_of(gap.shard_id) == len(log.streams)]
     for shard_id in sorted(there.shards.keys() - known) if at_rest else ():
         gaps = [gap for other, found in said.items() if shard_id in _ancestors(there, other) for gap in found]
+        gaps += [gap for gap in lacking if kinesis_id(gap.shard_id) in {shard_id, UNKNOWN_PARENT}]
         for record in there.shards[shard_id].records:
             if not any(_covers(gap, record.arrived_ms) for gap in gaps):
                 raise Violation(f"{shard_id} held {record}, left the stream, and its children's gaps are {gaps}")
