@@ -19,13 +19,12 @@ def may_lack_shards(shards: Collection[Shard], was_followed: Callable[[str], boo
     return lack_parents(shards) or not _hold_all_keys(last)
 
 
-def lack_parents(shards: Collection[Shard], others: Collection[str] = ()) -> bool:
-    """Whether a parent of one of these is none of them, nor of the others, with which somebody goes on."""
-    return not _parents(shards) <= {shard.shard_id for shard in shards}.union(others)
+def lack_parents(shards: Collection[Shard]) -> bool:
+    """Whether a parent of one of these, in the same stream, is none of them."""
+    return not _parents(shards) <= {shard.shard_id for shard in shards}
 
 
 def _parents(shards: Collection[Shard]) -> set[str]:
-    """Those in the same stream."""
     return {parent for shard in shards for parent in shard.parents if number_of(parent) == number_of(shard.shard_id)}
 
 

@@ -1,6 +1,6 @@
 """The archive as a source of the log: the streams it holds, their shards, and each shard's chain (`archive/reading.py`)."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -28,7 +28,7 @@ class ArchiveSource:
         streams: Sequence[str] | None = None,
         wanted: Wanted = EVERYTHING,
         *,
-        followed: Collection[str] | None = None,
+        followed: Mapping[str, Shard] | None = None,
     ) -> None:
         """`streams`: when the streams of the log were created, in its order; else those that the archive holds, by their age.
 
@@ -75,14 +75,14 @@ class ArchiveSource:
         """Since when something may have been in shards of a stream that have no chain: in ms since 1970."""
         place = StreamPlace(number)
         is_last = number == len(self._streams)
-        followed = (self.followed if is_last else None) or ()
+        followed = (self.followed if is_last else None) or {}
         archived = {shard.shard_id: shard for shard in self.shards() if number_of(shard.shard_id) == number}
         seen = {place.name(shard_id): state for shard_id, state in states(self._target, created).items()}
-        others = seen.keys() - archived.keys() - set(followed)
+        others = seen.keys() - archived.keys() - followed.keys()
         empty = {shard_id: _seen_empty(shard_id, seen[shard_id], place) for shard_id in others}
         since_ms = {shard_id: self.empty_until_ms(shard_id) or created_ms(created) for shard_id in sorted(empty)}
         known = [*archived.values(), *empty.values()]
-        if lack_parents(known, followed) if is_last else may_lack_shards(known, self._was_followed):
+        if lack_parents([*known, *followed.values()]) if is_last else may_lack_shards(known, self._was_followed):
             since_ms[place.name(UNKNOWN_PARENT)] = created_ms(created)
         return since_ms
 

@@ -112,7 +112,7 @@ class LogAt:
         if self.kinesis:
             stream = self.stream(stretch, archive)
         if archive and stream:
-            archive.followed = {shard.shard_id for shard in stream.shards()}
+            archive.followed = {shard.shard_id: shard for shard in stream.shards()}
         return Sources(archive, stream, list(self._missing(archive, wanted)))
 
     def stream(self, stretch: Stretch, archive: ArchiveSource | None) -> StreamSource:

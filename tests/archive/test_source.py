@@ -92,10 +92,30 @@ def test_an_earlier_streams_shard_without_an_end_may_have_lost_something(target:
 
 def test_so_has_one_that_nobody_goes_on_with(target: MemoryTarget) -> None:
     """It has left the stream, and no archiver has seen its end."""
-    left, right = f"2/{LEFT.shard_id}", f"2/{RIGHT.shard_id}"
-    source = ArchiveSource(target, wanted=Wanted(from_ms=created_ms(SECOND) + 1), followed={left})
-    assert gaps(source) == [Gap(right, created_ms(SECOND) + 4000, None)]
-    assert not gaps(ArchiveSource(target, wanted=Wanted(from_ms=created_ms(SECOND) + 1), followed={left, right}))
+    left, right = (replace(shard, shard_id=f"2/{shard.shard_id}", parents=(f"2/{ROOT.shard_id}",)) for shard in (LEFT, RIGHT))
+    source = ArchiveSource(target, wanted=Wanted(from_ms=created_ms(SECOND) + 1), followed={left.shard_id: left})
+    assert gaps(source) == [Gap(right.shard_id, created_ms(SECOND) + 4000, None)]
+    both = {shard.shard_id: shard for shard in (left, right)}
+    assert not gaps(ArchiveSource(target, wanted=Wanted(from_ms=created_ms(SECOND) + 1), followed=both))
+
+
+def test_parents_that_left_the_last_stream_without_a_chain_are_told() -> None:
+    """Whether their children are archived, were seen empty, or are still there."""
+    target, child = MemoryTarget(), Shard(LOW.shard_id, 0, HASH_KEY_MAX, (WHOLE.shard_id,))
+    all_of_it = Gap("unknown", created_ms(SECOND), None)
+
+    def told(*followed: Shard) -> list[Gap]:
+        return ArchiveSource(target, [SECOND], followed={shard.shard_id: shard for shard in followed}).unarchived()
+
+    assert told(child) == [all_of_it]
+    assert told(child, WHOLE) == []
+    assert not ArchiveSource(target, [SECOND]).unarchived()
+    target.put_state(state_key(SECOND, child.shard_id), encode_state(State.of(START, None, created_ms(SECOND) + 9, child)))
+    assert told() == [Gap(child.shard_id, created_ms(SECOND) + 9, None), all_of_it]
+    chained(target, [records(SECOND, 1)], shard=child, created=SECOND)
+    assert told() == [all_of_it]
+    chained(target, [[]], shard=WHOLE, created=SECOND, ended=True)
+    assert told() == []
 
 
 MIDDLE = HASH_KEY_MAX // 2

@@ -144,7 +144,7 @@ def test_what_may_be_lost_stands_in_the_rows() -> None:
     row = stores.total_rows()[SHARD.shard_id]
     assert (row.progress.ended, row.progress.gap, row.as_of_us) == (True, lost, lost.until_us)
     assert fill(ArchiveSource(target, [CREATED, THEN]), stores).gaps == filled.gaps
-    fill(ArchiveSource(target, [CREATED], followed=()), fresh := MemoryStores(), clock_s=lambda: START_S + 9)
+    fill(ArchiveSource(target, [CREATED], followed={}), fresh := MemoryStores(), clock_s=lambda: START_S + 9)
     assert fresh.total_rows()[SHARD.shard_id].progress.gap == Gap(lost.from_us, (START_S + 9) * 10**6)
 
 

@@ -53,7 +53,7 @@ def check_whole_log(log: ModelLog, target: ModelTarget, *, at_rest: bool) -> Non
     archive = ArchiveSource(target, [stream.created for stream in log.streams])
     archive.shards()
     stream = _stream_source(log, there, archive)
-    archive.followed = {shard.shard_id for shard in stream.shards()}
+    archive.followed = {shard.shard_id: shard for shard in stream.shards()}
     whole = Log([archive, stream])
     said: dict[str, list[Gap]] = {}
     reached: dict[str, Position] = {}
