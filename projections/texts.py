@@ -1,10 +1,11 @@
 """What was counted in ten minutes of a sensor, exactly: each reading's token, packed, and searched piece by piece. Pure.
 
-Packed tokens take some four bytes a reading, so a worker remembers the last hour of thousands of sensors: late readings and
-repeats are told apart in memory, and only those of buckets that are not held are looked up.
+Packed tokens take some four bytes a reading, and marks one more that tell of most others that they are not among them. So a
+worker remembers the last hour of thousands of sensors: late readings and repeats are told apart in memory, and only those of
+buckets that are not held are looked up.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 from zlib import compress, decompress
@@ -21,7 +22,9 @@ REST_BYTES: Final = 1024
 _LEVEL: Final = 1
 _UNPACKED: Final = 8
 """Segments that are kept as they were searched last."""
-_SEGMENT_SIZE_BYTES: Final = 250
+_MARKS_A_TOKEN: Final = 8
+"""Bits. One in nine of the tokens that are not there finds its bit set."""
+_SEGMENT_SIZE_BYTES: Final = 300
 _TEXT_SIZE_BYTES: Final = 600
 _SECOND_CHARS: Final = len("6:40")
 
@@ -33,8 +36,33 @@ class Segment(NamedTuple):
     """The first of their seconds."""
     last: bytes
     """The last of them."""
+    marks: bytes
+    """Bits that are set by their hashes."""
     tokens_bytes: int
     packed: bytes
+
+    @classmethod
+    def of(cls, tokens: Sequence[bytes], text: bytes) -> "Segment":
+        """Of these tokens, which the text holds."""
+        bits = _MARKS_A_TOKEN * len(tokens)
+        marks = bytearray(len(tokens) * _MARKS_A_TOKEN // 8)
+        for token in tokens:
+            bit = hash(token) % bits
+            marks[bit >> 3] |= 1 << (bit & 7)
+        first, last = min(tokens)[:_SECOND_CHARS], max(tokens)[:_SECOND_CHARS]
+        return cls(first, last, bytes(marks), len(text), compress(text, _LEVEL))
+
+    def may_hold(self, token: bytes) -> bool:
+        """Whether it must be unpacked to know."""
+        if not self.first <= token[:_SECOND_CHARS] <= self.last:
+            return False
+        bit = hash(token) % (len(self.marks) * 8)
+        return bool(self.marks[bit >> 3] >> (bit & 7) & 1)
+
+    @property
+    def size_bytes(self) -> int:
+        """In memory, roughly."""
+        return len(self.packed) + len(self.marks) + _SEGMENT_SIZE_BYTES
 
 
 @lru_cache(_UNPACKED)
@@ -59,14 +87,13 @@ class Text:
         wanted = b" %b " % token
         if wanted in self.loose:
             return True
-        second = token[:_SECOND_CHARS]
-        return any(one.first <= second <= one.last and wanted in _unpacked(one.packed) for one in self.segments)
+        return any(one.may_hold(token) and wanted in _unpacked(one.packed) for one in self.segments)
 
     def pack(self) -> None:
         """Pack what is loose."""
-        if tokens := self.loose.split():
-            first, last = bytes(min(tokens)[:_SECOND_CHARS]), bytes(max(tokens)[:_SECOND_CHARS])
-            self.segments.append(Segment(first, last, len(self.loose), compress(self.loose, _LEVEL)))
+        text = bytes(self.loose)
+        if tokens := text.split():
+            self.segments.append(Segment.of(tokens, text))
             self.loose = bytearray(b" ")
 
     def settle(self) -> None:
@@ -89,8 +116,7 @@ class Text:
     @property
     def size_bytes(self) -> int:
         """In memory, roughly."""
-        packed = sum(len(one.packed) + _SEGMENT_SIZE_BYTES for one in self.segments)
-        return _TEXT_SIZE_BYTES + len(self.loose) + packed
+        return _TEXT_SIZE_BYTES + len(self.loose) + sum(one.size_bytes for one in self.segments)
 
 
 class Texts:

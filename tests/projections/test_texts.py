@@ -88,3 +88,13 @@ def test_only_segments_of_the_same_time_are_unpacked() -> None:
         assert not text.holds(b"5:00.9=1")
     assert len(text.segments) == 60
     assert unpack.call_count <= 4
+
+
+def test_most_segments_that_lack_a_reading_are_not_unpacked_for_it() -> None:
+    """A late reading is told from those of its ten minutes without them."""
+    text = text_of((f"{second // 60}:{second % 60:02}.25=18.{second % 7}".encode() for second in range(600)), pack_every=600)
+    late = [f"{second // 60}:{second % 60:02}.5=18.{second % 7}".encode() for second in range(1, 599)]
+    with mock.patch("projections.texts._unpacked", side_effect=decompress) as unpack:
+        assert not any(text.holds(token) for token in late)
+    assert len(text.segments) == 1
+    assert 0 < unpack.call_count < len(late) / 4
