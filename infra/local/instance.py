@@ -53,8 +53,9 @@ def environment(
         "STRICT_SERVICE_LOADING": "1",
         "EAGER_SERVICE_LOADING": "0",  # eagerly, services load one after another, before the port answers
         "DYNAMODB_IN_MEMORY": "1",
-        # Thousands of look-ups at once took more than half of that, and without memory it would answer nobody and live on.
-        "DYNAMODB_HEAP_SIZE": "1024m",
+        # Half an hour of a fleet of thousands, and looking at all of it, took half of that; without memory it would answer
+        # nobody and live on.
+        "DYNAMODB_HEAP_SIZE": "2048m",
         "JAVA_TOOL_OPTIONS": "-XX:+ExitOnOutOfMemoryError",
         "DYNAMODB_LOCAL_PORT": str(dynamodb_port),
         "DYNAMODB_LOCAL_JAVA": str(home.java),
