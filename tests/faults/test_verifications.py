@@ -34,7 +34,7 @@ def test_tables_are_equal_to_the_log_at_any_moment(trial: Trial, tmp_path: Path)
             load.wait_for_more(20)
             verified = beside.submit(_verified, environ, runs)
             while not verified.done():
-                load.wait_for_more(rng.randrange(20, trial.often(100, 400)))
+                load.wait_for_more(rng.randrange(20, trial.often(100, 400)), within_s=300)
                 if victims:
                     kill(victims.pop(), consumer, api)
                     kills += 1
