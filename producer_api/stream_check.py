@@ -11,7 +11,7 @@ import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
 from projections.generations import Pointer, created_us
-from telemetry.errors import NotSetUp, StoreUnavailable, WrongStream
+from telemetry.errors import NotSetUp, StoreUnavailable, StreamMissing, WrongStream
 from telemetry.reading import rfc3339
 from telemetry.retry import SENSELESS, error_code
 from telemetry.streams import FIRST_PLACE, StreamPlace
@@ -35,11 +35,22 @@ class StreamCheck:
         self._created = ""
         self._place = FIRST_PLACE
         self._wrong: WrongStream | None = None
+        self._missing = ""
+        """Why there was no stream at the last look that could tell; empty when there was one."""
 
     def require_ours(self) -> None:
         """Raises WrongStream when the stream is known to be another than the projection's."""
         if self._wrong:
             raise WrongStream(str(self._wrong))  # anew: one that is raised again and again keeps every request's frames
+
+    def require_writable(self) -> None:
+        """Raises WrongStream also while the stream is known not to be there.
+
+        Whatever is made under its name is another: what were stored there before the log names it, nobody might count.
+        """
+        self.require_ours()
+        if self._missing:
+            raise WrongStream(self._missing)
 
     @property
     def place(self) -> StreamPlace:
@@ -63,6 +74,9 @@ class StreamCheck:
             if pointer.stream_created != self._created:
                 await self._anew()
                 self._created = pointer.stream_created
+        except StreamMissing as missing:
+            self._missing = str(missing)
+            log.warning("stream_not_checked", error=error_code(missing))
         except NotSetUp as unknown:
             self._say(None, str(unknown))
         except WrongStream as wrong:
@@ -83,4 +97,4 @@ class StreamCheck:
             log.error("wrong_stream" if wrong else "not_set_up", why=why)
         elif self._wrong and not wrong:
             log.info("stream_is_ours_again")
-        self._wrong = wrong
+        self._wrong, self._missing = wrong, ""

@@ -90,7 +90,7 @@ async def store_one(request: Request, reading: Reading, door: str, now_us: int) 
         if not grant.may_write(reading.sensor_id):
             found.outcomes.reading(door, Outcome.REFUSED)
             raise NotPermitted("foreign-sensor", FOREIGN)
-    found.stream.require_ours()
+    found.stream.require_writable()
     place = found.stream.place
     # Whether the client hung up is known where its connection is (`connections.py`).
     hung_up = getattr(request.state, "hung_up", bool)
@@ -138,7 +138,7 @@ async def store_all(request: Request, door: Door, read: Callable[[bytes, int], I
             now_us = time.time_ns() // 1000
             given = unhurried(read(body, now_us))
             decisions = await _decide(given, door, sending, now_us, request.scope)
-            found.stream.require_ours()
+            found.stream.require_writable()
             place = found.stream.place
             await sending.send(until_s - clock_s())
             fates = await _learn(decisions, door, found, place)

@@ -122,7 +122,8 @@ def _is_gone(trial: Trial) -> None:
 
 def _is_refused(url: str) -> None:
     """The API has seen that the stream is gone: it stores nothing in another one that the log does not name."""
-    assert httpx.get(f"{url}/api/stats").status_code == 503
+    body = {"sensorId": "nobody", "temperature": 1, "timestamp": "2026-03-01T00:00:00Z"}
+    assert httpx.put(f"{url}/api/temperature", json=body, timeout=10).json()["code"] == "wrong-stream"
 
 
 def _archived(folder: Path) -> Iterator[Reading]:

@@ -6,7 +6,7 @@ import pytest
 
 from producer_api.stream_check import StreamCheck
 from projections.generations import LogStream, Pointer
-from telemetry.errors import NotSetUp, StoreUnavailable, WrongStream
+from telemetry.errors import NotSetUp, StoreUnavailable, StreamMissing, WrongStream
 from telemetry.streams import FIRST_PLACE, StreamPlace
 
 ONE = Pointer(1, (LogStream("s", "1.000"),))
@@ -65,6 +65,21 @@ def test_a_log_that_goes_on_in_a_new_stream_is_followed() -> None:
     world = World(ONE, ONE, WRONG, StoreUnavailable("away"), TWO, TWO)
     assert [world.look() for _ in range(6)] == [FIRST_PLACE, FIRST_PLACE, None, None, TWO.place, TWO.place]
     assert world.anew == 2
+
+
+def test_nothing_is_stored_in_a_stream_that_was_made_anew_before_the_log_names_it() -> None:
+    """Once the old one is known to be gone. What was counted is told all the while."""
+    world = World(ONE, StreamMissing("gone"), StoreUnavailable("away"), WRONG, TWO)
+    said = []
+    for _ in range(5):
+        told = world.look()
+        try:
+            world.stream.require_writable()
+        except WrongStream:
+            said.append((told, False))
+        else:
+            said.append((told, True))
+    assert said == [(FIRST_PLACE, True), (FIRST_PLACE, False), (FIRST_PLACE, False), (None, False), (TWO.place, True)]
 
 
 def test_nothing_is_stored_in_a_new_stream_before_its_shards_are_known() -> None:
