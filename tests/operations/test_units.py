@@ -1,5 +1,6 @@
 """One bucket of write units, on a clock of the test's own, and as a client of DynamoDB is paced by it."""
 
+from multiprocessing import get_context
 from typing import Any
 
 import boto3
@@ -55,6 +56,25 @@ def test_who_takes_less_never_waits(clock: Clock, units: Units) -> None:
     began_s = clock.now_s
     units.wait()
     assert clock.now_s - began_s == pytest.approx(1)
+
+
+def test_processes_share_one_bucket(clock: Clock) -> None:
+    """What another one takes is waited for, and nothing is forgotten that two take at the same time."""
+    units = Units(500, clock, clock.sleep, shared=True)
+    other = get_context("spawn").Process(target=_take_all, args=(units,))
+    other.start()
+    while other.is_alive() and not units.taken:
+        pass  # until both are at it
+    _take_all(units)
+    other.join()
+    assert units.taken == 2 * 20_000
+    units.wait()
+    assert clock.now_s == pytest.approx(100 + 2 * 20_000 / 500)
+
+
+def _take_all(units: Units) -> None:
+    for _ in range(20_000):
+        units.take(1)
 
 
 @pytest.fixture
