@@ -43,6 +43,17 @@ def test_the_rate_is_kept(clock: Clock, units: Units) -> None:
     assert clock.now_s == pytest.approx(100 + 20_000 / 500)
 
 
+def test_who_waits_takes_turns(clock: Clock, units: Units) -> None:
+    """Those who wait, however many, do not all go at once when what is taken is paid for, nor for less than they take then."""
+    units.take(1_000)
+    for turn in range(5):
+        units.wait(100)
+        assert clock.now_s == pytest.approx(102 + turn * 0.2)
+    units.take(-50)
+    units.wait()
+    assert clock.now_s == pytest.approx(102 + 450 / 500)
+
+
 def test_who_takes_less_never_waits(clock: Clock, units: Units) -> None:
     """And an hour of silence is not saved up for more than a second."""
     for _ in range(10):
