@@ -1,5 +1,6 @@
 """Opens the archive that the settings name."""
 
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -38,4 +39,4 @@ def _named(settings: Settings) -> str:
 
 def _in_s3(settings: Settings, where: str, *, pool: int, patience_s: float) -> Target:
     parts = urlsplit(where)
-    return S3Target(s3_client(settings, pool=pool), parts.netloc, parts.path.strip("/"), patience_s)
+    return S3Target(partial(s3_client, settings, pool=pool), parts.netloc, parts.path.strip("/"), patience_s)

@@ -1,7 +1,7 @@
 """An archive in S3, below a prefix of a bucket."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from botocore.exceptions import ClientError
@@ -21,12 +21,17 @@ _MISSING = {"NoSuchKey", "404"}
 class S3Target:
     """See Target. Calls are made again for as long as `patience_s` when they fail in a way that may pass."""
 
-    def __init__(self, s3: "S3Client", bucket: str, prefix: str, patience_s: float) -> None:
-        """`prefix` is empty or without slashes at its ends."""
-        self._s3 = s3
+    def __init__(self, connect: Callable[[], "S3Client"], bucket: str, prefix: str, patience_s: float) -> None:
+        """`connect` makes a client; `prefix` is empty or without slashes at its ends."""
+        self._given = connect, bucket, prefix, patience_s
+        self._s3 = connect()
         self._bucket = bucket
         self._before = f"{prefix}/" if prefix else ""
         self._patience_s = patience_s
+
+    def __reduce__(self) -> tuple[type["S3Target"], tuple[Any, ...]]:
+        """Handed to another process, which makes a client of its own."""
+        return S3Target, self._given
 
     def put_new(self, key: str, data: bytes) -> bool:
         """See Target. Another's put of the name that is under way (409) is waited for: it may yet fail."""

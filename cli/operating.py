@@ -68,7 +68,7 @@ def continue_(generation: int | None, max_units: int, *, forget_unarchived: bool
         def fold(into: ResourceNames, source: Source) -> None:
             note = partial(note_filled, dynamodb, into)
             Told(settings, into, 0, lambda readings: patiently(partial(note, readings), _PATIENCE_S), lines).fill(
-                kinesis, source, max_units
+                source, max_units
             )
             lines.clear()
 

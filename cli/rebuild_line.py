@@ -38,6 +38,8 @@ class Filling(NamedTuple):
     a_second: float | None
     units_a_second: float | None
     units_max: float
+    processes: int = 1
+    """How many are at work."""
 
 
 def rebuild_line(state: State, filling: Filling | None = None) -> str:
@@ -78,4 +80,6 @@ def _left(readings: int, filling: Filling) -> str:
 def _held_by(filling: Filling) -> str:
     if filling.units_a_second is not None and filling.units_a_second >= _FULL * filling.units_max:
         return "--max-units"
+    if filling.processes > 1:
+        return f"how fast {filling.processes} processes read and fold"
     return "how fast one process reads and folds"

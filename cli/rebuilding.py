@@ -163,7 +163,7 @@ class _Bench:
         if (archive := self._sources.archive) is None:
             return False
         told = Told(self._settings, names, self._readings(self._live), note, self._lines)
-        told.fill(self._kinesis, archive, max_units, listed=self.listed(names))
+        told.fill(archive, max_units, listed=self.listed(names))
         if not forget:
             require_whole(names.generation, (), gaps_beyond(self._rows(self._live), self._rows(names)))
         return True

@@ -31,7 +31,7 @@ from telemetry.log import Log, LogRecord, Page, Position, Source
 from telemetry.shards import Shard
 
 SHARDS_AT_ONCE: Final = 4
-"""Their pages are taken by one thread. A process of its own for each core is for who has many cores."""
+"""Their pages are taken by one thread. Where a core each is to fold, shards are shared out (`sharing.py`)."""
 
 
 @dataclass(slots=True)
@@ -70,10 +70,7 @@ def fill(
     at: only for tables that are thrown away if this filling dies, since it passes over strays before they are sent.
     Raises what the source raises, StoreUnavailable, and NotRebuilt where a shard was counted before its parent.
     """
-    filling = Filling(source, stores, tell, strays=strays, listed=listed, shards_at_once=shards_at_once, clock_s=clock_s)
-    for _ in filling.pages():
-        pass
-    return filling.filled
+    return Filling(source, stores, tell, strays=strays, listed=listed, shards_at_once=shards_at_once, clock_s=clock_s).run()
 
 
 def send_home(strays: Sequence[Stray], stores: Stores) -> int:
@@ -124,6 +121,12 @@ class Filling:
         self._workers: dict[str, ShardProjector] = {}
         self._counted: dict[str, int] = {}
         """Readings, by shard."""
+
+    def run(self) -> Filled:
+        """Fold the log to its end."""
+        for _ in self.pages():
+            pass
+        return self.filled
 
     def pages(self) -> Iterator[None]:
         """Fold the log; between two of its pages whoever draws them may do something else, or leave it."""

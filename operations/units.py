@@ -1,12 +1,15 @@
-"""How many write units a second a process may take of DynamoDB: one bucket for all of its writes, of all its threads.
+"""How many write units a second may be taken of DynamoDB: one bucket for all writes of a process, or of several.
 
-What a call took is known once it is answered. So it is charged then, and whoever wants to write waits until what was taken is
-paid for: the rate is kept exactly over time, and overshot by the calls that are under way.
+What a call took is known once it is answered. A unit for each of its items is taken before, the rest is charged then, and
+whoever wants to write waits until what was taken before is paid for. So the rate is kept exactly over time,
+however many write, and is overshot only by what the calls that are under way take beyond that.
 """
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableSequence
+from contextlib import AbstractContextManager
+from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -14,49 +17,64 @@ if TYPE_CHECKING:
 
 _SAVED_S: Final = 1.0
 """So much time without a write is credited at most."""
+_TAKEN, _PAID_S = range(2)
+"""What the bucket knows: units in all, and when these are paid for."""
 _WRITES: Final = ("BatchExecuteStatement", "BatchWriteItem", "PutItem", "UpdateItem")
 """All that `projections/dynamodb.py` writes by."""
 
 
 class Units:
-    """The bucket. `now_s` is by a clock that nobody sets."""
+    """The bucket. `now_s` is by a clock that nobody sets, and that all processes of a machine have in common.
+
+    One that is `shared` may be handed to processes that are started by multiprocessing ("spawn"), and is the same in all.
+    """
 
     def __init__(
         self,
         a_second: float,
         now_s: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        *,
+        shared: bool = False,
     ) -> None:
         self.a_second = a_second
-        self.taken = 0.0
-        """In all."""
         self._now_s, self._sleep = now_s, sleep
-        self._paid_s = now_s()
-        """When all that was taken is paid for."""
-        self._lock = threading.Lock()
+        context = get_context("spawn")
+        self._lock: AbstractContextManager[Any] = context.Lock() if shared else threading.Lock()
+        self._state: MutableSequence[float] = context.RawArray("d", 2) if shared else [0.0, 0.0]
+        self._state[_PAID_S] = now_s()
 
-    def wait(self) -> None:
-        """Return when all that was taken so far is paid for."""
-        while (pause_s := self._paid_s - self._now_s()) > 0:
+    @property
+    def taken(self) -> float:
+        """In all."""
+        return self._state[_TAKEN]
+
+    def wait(self, units: float = 0) -> None:
+        """Take so many, and return when all that was taken before is paid for."""
+        paid_s = self.take(units)
+        while (pause_s := paid_s - self._now_s()) > 0:
             self._sleep(pause_s)
 
-    def take(self, units: float) -> None:
-        """So many were taken."""
+    def take(self, units: float) -> float:
+        """So many were taken, or fewer than was thought where it is less than 0; when all before it is paid for."""
         with self._lock:
-            self.taken += units
-            self._paid_s = max(self._paid_s, self._now_s() - _SAVED_S) + units / self.a_second
+            paid_s = max(self._state[_PAID_S], self._now_s() - _SAVED_S)
+            self._state[_TAKEN] += units
+            self._state[_PAID_S] = paid_s + units / self.a_second
+            return paid_s
 
 
 def pace_writes(dynamodb: "DynamoDBClient", units: Units) -> None:
-    """Have all that a client writes wait for the bucket, and be charged to it."""
+    """Have all that a client writes wait for the bucket, and be charged to it: a unit an item where nobody tells."""
 
     def wait(params: Mapping[str, Any], context: dict[str, Any], **_: object) -> Mapping[str, Any]:
-        units.wait()
         context["items"] = _items(params)
+        units.wait(context["items"])
         return {**params, "ReturnConsumedCapacity": "TOTAL"}
 
     def charge(parsed: Mapping[str, Any], context: Mapping[str, Any], **_: object) -> None:
-        units.take(_consumed(parsed.get("ConsumedCapacity")) or context["items"])
+        if consumed := _consumed(parsed.get("ConsumedCapacity")):
+            units.take(consumed - context["items"])
 
     events: Any = dynamodb.meta.events  # a handler's answer counts, which its types do not know
     for operation in _WRITES:

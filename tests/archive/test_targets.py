@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import pickle
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -122,12 +123,21 @@ def test_more_names_than_s3_tells_at_once_are_listed(bucket: tuple[Settings, str
     """Page after page."""
     settings, name = bucket
     client, prefix = s3_client(settings), uuid.uuid4().hex
-    target = S3Target(client, name, prefix, 10)
+    target = S3Target(lambda: client, name, prefix, 10)
     for number in range(5):
         target.put_new(f"log/{number}", b"")
     ask = client.list_objects_v2
     monkeypatch.setattr(client, "list_objects_v2", lambda **asked: ask(**asked, MaxKeys=2))
     assert list(target.list_after("log/")) == [f"log/{number}" for number in range(5)]
+
+
+def test_another_process_makes_a_client_of_its_own(bucket: tuple[Settings, str], tmp_path: Path) -> None:
+    """A target goes through a pipe, and finds there what it finds here."""
+    settings, name = bucket
+    for where in (f"s3://{name}/{uuid.uuid4().hex}", str(tmp_path)):
+        target = open_target(settings.model_copy(update={"archive_target": where}))
+        target.put_new(KEY, b"x")
+        assert pickle.loads(pickle.dumps(target)).get_start(KEY, 1) == b"x"  # noqa: S301  ours
 
 
 def stubbed(*answers: tuple[str, int] | None) -> tuple[S3Target, Stubber]:
@@ -141,7 +151,7 @@ def stubbed(*answers: tuple[str, int] | None) -> tuple[S3Target, Stubber]:
         else:
             stub.add_client_error("put_object", answer[0], http_status_code=answer[1], expected_params=asked)
     stub.activate()
-    return S3Target(client, "a-bucket", "p", 5), stub
+    return S3Target(lambda: client, "a-bucket", "p", 5), stub
 
 
 @pytest.mark.parametrize(
@@ -170,7 +180,7 @@ def test_what_s3_refuses_for_good_is_raised_at_once() -> None:
 
 def test_s3_that_stays_away_is_told() -> None:
     """After as long as it is to be asked."""
-    target = S3Target(s3_client(Settings(aws_endpoint_url="http://127.0.0.1:9")), "a-bucket", "", 0)
+    target = S3Target(lambda: s3_client(Settings(aws_endpoint_url="http://127.0.0.1:9")), "a-bucket", "", 0)
     with pytest.raises(StoreUnavailable):
         target.get_state("state/1/s-1")
 
@@ -266,7 +276,7 @@ def test_an_s3_object_is_asked_for_in_steps() -> None:
         else:
             stub.add_client_error("get_object", "InvalidRange", http_status_code=416, expected_params=asked)
     stub.activate()
-    assert S3Target(client, "a-bucket", "", 5).get(KEY).read(10) == b"ab"
+    assert S3Target(lambda: client, "a-bucket", "", 5).get(KEY).read(10) == b"ab"
 
 
 PART = "readings/dt=2026-11-26/part-00.parquet"
@@ -328,7 +338,7 @@ def test_s3_compares_a_part_with_what_was_read(
     else:
         stub.add_client_error("put_object", error[0], http_status_code=error[1], expected_params=asked)
     stub.activate()
-    assert S3Target(client, "a-bucket", "", 5).replace_part(PART, b"x", version) == replaced
+    assert S3Target(lambda: client, "a-bucket", "", 5).replace_part(PART, b"x", version) == replaced
 
 
 def test_a_crash_leaves_no_half_of_a_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,21 +10,22 @@ MINUTE_US = 60_000_000
 
 def test_a_filling_says_how_far_how_fast_and_how_long() -> None:
     """As the documents show it."""
-    state = State(2, Stage.FILLING, "", 8_231_004, 130 * MINUTE_US, 4)
-    assert rebuild_line(state, Filling(11_400_000, 41_200, 380, 500)) == (
-        "g2  filling  8,231,004 of ~11,400,000 readings (72.2 %)  41,200/s  4 shards  writes 380 of 500 units/s  "
-        "behind live 2 h 10 min  ready in ~1 min  held back: how fast one process reads and folds"
+    state = State(2, Stage.FILLING, "", 8_231_004, 130 * MINUTE_US, 2)
+    assert rebuild_line(state, Filling(11_400_000, 82_400, 380, 500, processes=2)) == (
+        "g2  filling  8,231,004 of ~11,400,000 readings (72.2 %)  82,400/s  2 shards  writes 380 of 500 units/s  "
+        "behind live 2 h 10 min  ready in ~38 s  held back: how fast 2 processes read and fold"
     )
 
 
 def test_what_holds_it_back_is_said() -> None:
-    """The bucket of units when that is empty."""
+    """The bucket of units when that is empty; else those who are at work, be it one alone."""
     state = State(2, Stage.FILLING, "", 5_000, None, 1)
     line = rebuild_line(state, Filling(10_000, 100, 499, 500))
     assert line == (
         "g2  filling  5,000 of ~10,000 readings (50.0 %)  100/s  1 shard  writes 499 of 500 units/s  ready in ~50 s  "
         "held back: --max-units"
     )
+    assert rebuild_line(state, Filling(10_000, 100, 90, 500)).endswith("held back: how fast one process reads and folds")
 
 
 @pytest.mark.parametrize(("readings", "of"), [(99, 10_000), (10_000, 10_000), (10_001, 10_000), (5, 0)])

@@ -1,5 +1,6 @@
 """One bucket of write units, on a clock of the test's own, and as a client of DynamoDB is paced by it."""
 
+from multiprocessing import get_context
 from typing import Any
 
 import boto3
@@ -42,6 +43,17 @@ def test_the_rate_is_kept(clock: Clock, units: Units) -> None:
     assert clock.now_s == pytest.approx(100 + 20_000 / 500)
 
 
+def test_who_waits_takes_turns(clock: Clock, units: Units) -> None:
+    """Those who wait, however many, do not all go at once when what is taken is paid for, nor for less than they take then."""
+    units.take(1_000)
+    for turn in range(5):
+        units.wait(100)
+        assert clock.now_s == pytest.approx(102 + turn * 0.2)
+    units.take(-50)
+    units.wait()
+    assert clock.now_s == pytest.approx(102 + 450 / 500)
+
+
 def test_who_takes_less_never_waits(clock: Clock, units: Units) -> None:
     """And an hour of silence is not saved up for more than a second."""
     for _ in range(10):
@@ -55,6 +67,25 @@ def test_who_takes_less_never_waits(clock: Clock, units: Units) -> None:
     began_s = clock.now_s
     units.wait()
     assert clock.now_s - began_s == pytest.approx(1)
+
+
+def test_processes_share_one_bucket(clock: Clock) -> None:
+    """What another one takes is waited for, and nothing is forgotten that two take at the same time."""
+    units = Units(500, clock, clock.sleep, shared=True)
+    other = get_context("spawn").Process(target=_take_all, args=(units,))
+    other.start()
+    while other.is_alive() and not units.taken:
+        pass  # until both are at it
+    _take_all(units)
+    other.join()
+    assert units.taken == 2 * 20_000
+    units.wait()
+    assert clock.now_s == pytest.approx(100 + 2 * 20_000 / 500)
+
+
+def _take_all(units: Units) -> None:
+    for _ in range(20_000):
+        units.take(1)
 
 
 @pytest.fixture
