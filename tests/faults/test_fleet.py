@@ -4,6 +4,7 @@ import signal
 import time
 from functools import partial
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,11 @@ def test_a_fleet_is_kept_up_with_and_counted_over_kills(trial: Trial) -> None:
                 kills += 1
             lasts(5)
         log = set(fleet.sent)
-        told = {"looks": lag.looks, "worst_lag_s": round(lag.worst_s, 2), "slowest_recovery_s": round(max(lag.recoveries_s), 1)}
+        told: dict[str, Any] = {
+            "looks": lag.looks,
+            "worst_lag_s": round(lag.worst_s, 2),
+            "slowest_recovery_s": round(max(lag.recoveries_s), 1),
+        }
         print(f"{kills} kills, {told}")  # noqa: T201  of half an hour that may end in another failure
         assert events_in_log(trial.stack).keys() == log
         eventually(lambda: _counted(trial, len(log)), within_s=120)
