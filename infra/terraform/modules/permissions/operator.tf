@@ -4,15 +4,23 @@
 data "aws_iam_policy_document" "operator" {
   source_policy_documents = [data.aws_iam_policy_document.consumer.json]
 
-  # The pointer, the register, and what was verified: every write is conditional, which no key of IAM's can ask for.
+  # In place of the consumer's statements of these names, which leave the pointer alone: here it is moved, and generations are registered,
+  # marked and noted as verified. Every write is conditional, which no key of IAM's can ask for.
   statement {
-    sid = "KeepGenerations"
-    actions = [
-      "dynamodb:ConditionCheckItem",
-      "dynamodb:PutItem",
-      "dynamodb:Scan",
-      "dynamodb:UpdateItem",
-    ]
+    sid       = "KeepRestarts"
+    actions   = ["dynamodb:PutItem"]
+    resources = local.tables.generations
+  }
+
+  statement {
+    sid       = "TakeBackPromotes"
+    actions   = ["dynamodb:UpdateItem"]
+    resources = local.tables.generations
+  }
+
+  statement {
+    sid       = "SeeGenerations"
+    actions   = ["dynamodb:ConditionCheckItem", "dynamodb:Scan"]
     resources = local.tables.generations
   }
 
