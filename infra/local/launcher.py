@@ -15,6 +15,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+_PARTS = {
+    "ConditionCheck": "ConditionCheckItem",
+    "Delete": "DeleteItem",
+    "Get": "GetItem",
+    "Put": "PutItem",
+    "Update": "UpdateItem",
+}
+"""What each part of a transaction is to IAM, which judges them one by one."""
+
 
 def record_calls(path: Path) -> None:
     """Write each call's caller (its access key), service, operation and resource to `path`, once for all that are alike.
@@ -41,7 +50,7 @@ def calls(operation: str, request: Any) -> Iterator[tuple[str, str]]:
     """What a request to Kinesis, DynamoDB or S3 does, in IAM's words, and to what; of an object that is its first folder."""
     if "TransactItems" in request:
         for item in request["TransactItems"]:
-            yield from ((operation, part["TableName"]) for part in item.values())
+            yield from ((_PARTS[kind], part["TableName"]) for kind, part in item.items())
     elif "RequestItems" in request:
         yield from ((operation, table) for table in request["RequestItems"])
     elif "Statements" in request:

@@ -6,9 +6,11 @@ plan.
 
 import copy
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
+from infra.setup import load_definition, make_tables
 from projections.queries import fleet_stats
 from telemetry.aws import s3_client
 from telemetry.events import encode_event
@@ -24,13 +27,16 @@ from telemetry.keys import parse_key
 from telemetry.letter_marks import LetterMark, LetterPlace, Outcome, encode_mark
 from telemetry.limits import HASH_KEY_MAX
 from telemetry.names import ResourceNames
+from telemetry.processes import end_with_parent
 from telemetry.shards import hash_key, list_shards
 from tests.support.policies import Call, allowed, calls_of, missing, unused
-from tests.support.processes import running, running_api
+from tests.support.processes import running, running_api, stop
 from tests.support.sensors import send_all, workload
 from tests.support.stack import Stack, at
 from tests.support.terraform import ACCOUNT, planned
 from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.timeout(900)  # a rebuild takes minutes where the machine is busy
 
 NAMES = ResourceNames("telemetry-dev")
 PUTS = 200
@@ -57,12 +63,30 @@ NOT_SEEN: Mapping[str, Mapping[Call, str]] = {
         Call("dynamodb:DeleteItem", NAMES.application): "KCL forgets a shard's lease hours after the shard's end",
     },
     "archiver": {},
+    "operator": {
+        Call("dynamodb:PartiQLUpdate", NAMES.stats): "rows that a rebuild's consumer goes on with: it comes late in this run",
+        Call("dynamodb:UpdateItem", NAMES.stats): "as the consumer's",
+        Call("dynamodb:Query", NAMES.readings): "a repeat that is looked up in its pack, as the consumer does",
+        Call("kinesis:PutRecords", NAMES.stream): "a stray that the live generation has not sent home",
+        Call("dynamodb:DeleteItem", NAMES.coordinator): "as the consumer's",
+        Call("dynamodb:UpdateItem", NAMES.coordinator): "as the consumer's",
+        Call("dynamodb:DeleteItem", NAMES.workers): "as the consumer's",
+        Call("dynamodb:DeleteItem", NAMES.application): "the leases of a rebuild that goes on, which are made anew",
+    },
 }
+TABLES = [table["name"] for table in load_definition(NAMES)["tables"].values()]
+TERRAFORMS = frozenset(
+    {
+        *(Call(f"dynamodb:{action}", table) for action in ("CreateTable", "DeleteTable") for table in TABLES),
+        *(Call("dynamodb:DescribeTable", table) for table in (NAMES.generations, NAMES.keys)),
+    }
+)
+"""What operators' commands do on one machine only: on AWS Terraform makes and deletes tables, and waits for them."""
 
 
 @pytest.fixture(scope="module")
 def lines(stack: Stack, calls_file: Path, tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str, str, str]]:
-    """Who called what while an API, a consumer and an archiver did all that they do."""
+    """Who called what while an API, a consumer, an archiver and an operator did all that they do, on whichever generation."""
     if not calls_file.exists():
         pytest.skip("policies are not compared with calls: AWS_ENDPOINT_URL names a LocalStack that does not write them down")
     log = tmp_path_factory.mktemp("policies") / "processes.log"
@@ -87,7 +111,8 @@ def lines(stack: Stack, calls_file: Path, tmp_path_factory: pytest.TempPathFacto
             assert httpx.get(url + question).status_code == 200, question
     _use_a_key(stack, log)
     _archive(stack, log)
-    written = calls_file.read_text().replace(stack.names.prefix, NAMES.prefix)
+    _operate(stack, log)
+    written = re.sub(r"-g[23]\b", "-g1", calls_file.read_text().replace(stack.names.prefix, NAMES.prefix))
     return [tuple(json.loads(line)) for line in written.splitlines()]
 
 
@@ -109,6 +134,35 @@ def _archive(stack: Stack, log: Path) -> None:
             eventually(partial(archived, lives), within_s=60)
     with running_api({**_as("api", stack), "ARCHIVE_TARGET": f"s3://{bucket}"}, log) as url:
         assert httpx.get(f"{url}/api/status").json()["archive"]["ageMs"] is not None, log.read_text()[-3000:]
+
+
+def _operate(stack: Stack, log: Path) -> None:
+    """An operator has a generation rebuilt, proved and promoted, drops another, and asks for what is not to be done."""
+    environ = {**_as("operator", stack), "ARCHIVE_TARGET": f"s3://{stack.names.prefix}-archive-{ACCOUNT}"}
+    for number in (2, 3):
+        make_tables(stack.dynamodb, replace(stack.names, generation=number))
+
+    def typed(*words: str, status: int = 0) -> str:
+        done = subprocess.run([sys.executable, "-m", "cli", *words], env=environ, capture_output=True, text=True, check=False)
+        assert done.returncode == status, done.stdout + done.stderr + log.read_text()[-3000:]
+        return done.stdout
+
+    def ready() -> None:
+        assert rebuilding.poll() is None, log.read_text()[-3000:]
+        assert re.search("^g2 +ready", typed("generations"), re.MULTILINE)
+
+    with running("consumer", _as("consumer", stack), log), log.open("ab") as out:
+        command = [sys.executable, "-m", "cli", "rebuild", "--generation", "2"]
+        rebuilding = subprocess.Popen(command, env=environ, stdout=out, stderr=out, preexec_fn=end_with_parent)  # noqa: PLW1509
+        try:
+            eventually(ready, within_s=240)
+            typed("verify", "g2")
+            typed("promote", "g2")
+            assert rebuilding.wait(240) == 0, log.read_text()[-3000:]
+        finally:
+            stop(rebuilding)
+    typed("drop", "g3")
+    typed("continue", status=1)  # the log goes on as it is
 
 
 def _use_a_key(stack: Stack, log: Path) -> None:
@@ -176,7 +230,7 @@ def policies(plans: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {policy["name"]: json.loads(policy["policy"]) for policy in found}
 
 
-@pytest.fixture(params=["api", "consumer", "archiver"])
+@pytest.fixture(params=["api", "consumer", "archiver", "operator"])
 def process(request: pytest.FixtureRequest) -> str:
     """Each process that has a role."""
     name: str = request.param
@@ -186,7 +240,8 @@ def process(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def calls(lines: list[tuple[str, str, str, str]], process: str) -> set[Call]:
     """What a process called."""
-    return calls_of(lines, f"{NAMES.prefix}-{process}", NAMES.stream)
+    found = calls_of(lines, f"{NAMES.prefix}-{process}", NAMES.stream)
+    return {call for call in found if process != "operator" or call not in TERRAFORMS}
 
 
 def test_whatever_is_called_is_allowed(policies: Mapping[str, Any], calls: set[Call], process: str) -> None:
@@ -249,7 +304,7 @@ def test_the_archive_keeps_its_log_from_everybody(plans: Mapping[str, dict[str, 
 
 def test_fargates_agent_may_fetch_the_image_and_write_the_logs(policies: Mapping[str, Any]) -> None:
     """No process has these rights, and the agent has no others."""
-    groups = {f"/{NAMES.prefix}/{process}" for process in ("api", "archiver", "canary", "consumer")}
+    groups = {f"/{NAMES.prefix}/{process}" for process in ("api", "archiver", "canary", "consumer", "operator")}
     assert {call.action for call in allowed(policies["execution"])} == {
         "ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetAuthorizationToken", "ecr:GetDownloadUrlForLayer",
         "logs:CreateLogStream", "logs:PutLogEvents",

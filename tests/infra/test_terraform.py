@@ -207,7 +207,7 @@ def test_each_consumer_is_named_after_its_own_container(plans: Plans) -> None:
 
 def test_commands_name_modules_that_can_be_run(plans: Plans) -> None:
     """`python -m` of what is there."""
-    containers = [container(plans, name) for name in ("api", "consumer", "archiver")]
+    containers = [container(plans, name) for name in ("api", "consumer", "archiver", "operator")]
     commands = [each["entryPoint"] + each["command"] for each in containers]
     for command in [*commands, container(plans, "consumer")["healthCheck"]["command"][1:]]:
         assert command[:2] == ["python", "-m"]
@@ -216,11 +216,19 @@ def test_commands_name_modules_that_can_be_run(plans: Plans) -> None:
 
 
 def test_s08_a_consumers_task_has_the_memory_to_hold_every_shard(plans: Plans) -> None:
-    """As when it is the only one left, with a backlog of the largest answers."""
-    task = planned(plans["environment"], "aws_ecs_task_definition")["module.consumer.aws_ecs_task_definition.this"]
+    """As when it is the only one left, with a backlog of the largest answers; so is a rebuild's, beside what started it."""
+    tasks = planned(plans["environment"], "aws_ecs_task_definition")
     shards = load_definition(ResourceNames("t"))["stream"]["shards"]
     needed_mb = SUPERVISOR_MB + JAVA_BEYOND_HEAP_MB + heap_mb(shards) + shards * PROCESSOR_MB
-    assert int(task["memory"]) >= needed_mb
+    assert int(tasks["module.consumer.aws_ecs_task_definition.this"]["memory"]) >= needed_mb
+    assert int(tasks["module.operator.aws_ecs_task_definition.this"]["memory"]) >= 2 * needed_mb
+
+
+def test_an_operators_task_does_as_the_consumer_and_finds_the_archive(plans: Plans) -> None:
+    """On the same image, in the same names and KCL's same pace: a rebuild's consumer takes its place."""
+    assert container(plans, "operator")["image"] == container(plans, "consumer")["image"]
+    archive = {"ARCHIVE_TARGET": settings_of(plans, "archiver")["ARCHIVE_TARGET"]}
+    assert settings_of(plans, "operator") == settings_of(plans, "consumer") | archive
 
 
 def test_log_lines_that_alarms_count_are_logged(plans: Plans, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

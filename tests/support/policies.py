@@ -7,8 +7,6 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_SINGLE = {"TransactWriteItems": ("PutItem", "UpdateItem", "DeleteItem"), "TransactGetItems": ("GetItem",)}
-
 
 @dataclass(frozen=True, order=True, slots=True)
 class Call:
@@ -29,7 +27,6 @@ def calls_of(lines: Collection[tuple[str, str, str, str]], caller: str, stream: 
     found = set()
     for who, service, operation, resource in lines:
         if who == caller:
-            assert operation not in _SINGLE, f"{operation} is judged item by item: say which"
             table, slash, index = resource.partition("/")
             indexed = slash and service == "dynamodb"
             found.add(Call(f"{service}:{operation}", f"{table}/index/{index}" if indexed else resource or stream))

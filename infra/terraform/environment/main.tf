@@ -26,7 +26,7 @@ locals {
   capacity      = var.spot ? "FARGATE_SPOT" : "FARGATE"
   archiver_port = 9100 # within the task, for its own health check
 
-  log_groups = { for process in concat(["api", "consumer"], keys(local.archivers), var.canary ? ["canary"] : []) : process => "/${local.prefix}/${process}" }
+  log_groups = { for process in concat(["api", "consumer", "operator"], keys(local.archivers), var.canary ? ["canary"] : []) : process => "/${local.prefix}/${process}" }
 
   settings = {
     AWS_REGION = var.region
@@ -282,6 +282,25 @@ module "canary" {
   assign_public_ip   = module.network.assign_public_ip
   log_group_name     = local.log_groups["canary"]
   keys_secret_arn    = one(module.keys[*].canary_secret_arn)
+  log_retention_days = var.log_retention_days
+}
+
+# On the consumer's image: a rebuild runs a consumer of its own. It lies in the consumer's network (docs/runbook.md).
+module "operator" {
+  source = "../modules/operator"
+
+  prefix       = local.prefix
+  image        = "${var.image}-consumer"
+  architecture = var.architecture
+  environment = merge(
+    local.settings, { KCL_TIMING = "aws" }, { for archive in module.archive : "ARCHIVE_TARGET" => "s3://${archive.bucket}" }
+  )
+  cpu                = var.operator.cpu
+  memory             = var.operator.memory
+  storage_gib        = var.operator.storage_gib
+  execution_role_arn = module.permissions.role_arns["execution"]
+  task_role_arn      = module.permissions.role_arns["operator"]
+  log_group_name     = local.log_groups["operator"]
   log_retention_days = var.log_retention_days
 }
 

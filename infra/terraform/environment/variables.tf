@@ -236,6 +236,16 @@ variable "consumer" {
   }
 }
 
+variable "operator" {
+  type = object({
+    cpu         = optional(number, 2048)
+    memory      = optional(number, 8192)
+    storage_gib = optional(number, 100)
+  })
+  description = "Size of a task that an operator starts for a rebuild or a verification: CPU units, MiB, and GiB of disk, onto which verify spills."
+  default     = {}
+}
+
 variable "log_retention_days" {
   type        = number
   description = "How long logs are kept; one of the figures CloudWatch knows."

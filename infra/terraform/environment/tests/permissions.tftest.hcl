@@ -23,8 +23,8 @@ run "one_role_per_process" {
   module { source = "../modules/permissions" }
 
   assert {
-    condition     = { for process, role in aws_iam_role.process : process => role.name } == { api = "t-api", consumer = "t-consumer", execution = "t-execution" }
-    error_message = "API, consumer and Fargate's agent share no role."
+    condition     = { for process, role in aws_iam_role.process : process => role.name } == { api = "t-api", consumer = "t-consumer", execution = "t-execution", operator = "t-operator" }
+    error_message = "API, consumer, operator and Fargate's agent share no role."
   }
 }
 
@@ -45,7 +45,7 @@ run "an_archiver_has_a_role_where_there_is_an_archive" {
   variables { archive_bucket = { name = "t-archive-123456789012", kms_key_arn = null } }
 
   assert {
-    condition     = keys(aws_iam_role.process) == ["api", "archiver", "consumer", "execution"]
+    condition     = keys(aws_iam_role.process) == ["api", "archiver", "consumer", "execution", "operator"]
     error_message = "Of its own."
   }
   assert {
@@ -67,6 +67,12 @@ run "a_key_may_be_used_by_s3_alone" {
     ] if statement.sid == "EncryptByS3Alone"]) == [toset(["kms:Decrypt", "kms:GenerateDataKey"]), var.archive_bucket.kms_key_arn, "kms:ViaService", "s3.eu-west-1.amazonaws.com"]
     error_message = "That key, and only on S3's behalf."
   }
+  assert {
+    condition = one([for statement in data.aws_iam_policy_document.operator.statement : [
+      toset(statement.actions), one(statement.resources), one(statement.condition[*].variable), one(one(statement.condition[*].values))
+    ] if statement.sid == "DecryptByS3Alone"]) == [toset(["kms:Decrypt"]), var.archive_bucket.kms_key_arn, "kms:ViaService", "s3.eu-west-1.amazonaws.com"]
+    error_message = "An operator reads with it."
+  }
 }
 
 run "awss_own_agents_have_roles_of_their_own" {
@@ -78,11 +84,11 @@ run "awss_own_agents_have_roles_of_their_own" {
   }
 
   assert {
-    condition     = keys(aws_iam_role.process) == ["api", "canary", "consumer", "execution", "flow-logs", "scheduler"]
+    condition     = keys(aws_iam_role.process) == ["api", "canary", "consumer", "execution", "flow-logs", "operator", "scheduler"]
     error_message = "Where there is something for them to do."
   }
   assert {
-    condition = { for role, document in data.aws_iam_policy_document.trust : role => tolist(tolist(document.statement)[0].principals)[0].identifiers if !contains(["api", "consumer", "execution"], role) } == {
+    condition = { for role, document in data.aws_iam_policy_document.trust : role => tolist(tolist(document.statement)[0].principals)[0].identifiers if !contains(["api", "consumer", "execution", "operator"], role) } == {
       canary = toset(["ecs-tasks.amazonaws.com"]), flow-logs = toset(["vpc-flow-logs.amazonaws.com"]), scheduler = toset(["scheduler.amazonaws.com"])
     }
     error_message = "Nobody else becomes them."

@@ -18,6 +18,7 @@ locals {
       api       = data.aws_iam_policy_document.api.json
       consumer  = data.aws_iam_policy_document.consumer.json
       execution = data.aws_iam_policy_document.execution.json
+      operator  = data.aws_iam_policy_document.operator.json
     },
     { for archive in var.archive_bucket[*] : "archiver" => data.aws_iam_policy_document.archiver[0].json },
     { for on in [var.flow_logs] : "flow-logs" => data.aws_iam_policy_document.flow_logs.json if on },
