@@ -188,7 +188,7 @@ def test_what_is_lost_of_a_child_begins_where_its_parents_ended() -> None:
     child = replace(SHARD, shard_id="shardId-000000000003", parents=(parent.shard_id,))
     chained(target, [numbered([b"{}"])], shard=parent, ended=True)
     chained(target, [[]], shard=child)
-    source = ArchiveSource(target, followed=())
+    source = ArchiveSource(target, followed={})
     alone, together = fill(source, MemoryStores()), share(source, MemoryStores(), 2)
     assert [one.gaps[child.shard_id].from_us for one in (alone, together)] == [numbered([b""])[0].arrived_ms * 1000] * 2
 
