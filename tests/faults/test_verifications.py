@@ -46,9 +46,12 @@ def test_tables_are_equal_to_the_log_at_any_moment(trial: Trial, tmp_path: Path)
 
 
 def _verified(environ: Mapping[str, str], runs: int) -> None:
-    for _ in range(runs):
+    while runs:
         done = _verify(environ)
-        assert done.returncode == 0, done.stdout + done.stderr
+        if "Nobody answers" in done.stderr:
+            continue  # it did not look: the emulator is busy with who was killed
+        assert done.returncode == 0, f"{runs} to go: {done.stdout}{done.stderr}"
+        runs -= 1
 
 
 def _verify(environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
