@@ -62,7 +62,7 @@ async def made(
         services = SimpleNamespace(
             settings=settings,
             writer=writer,
-            stream=SimpleNamespace(require_ours=lambda: None, place=FIRST_PLACE, created=None),
+            stream=SimpleNamespace(require_ours=lambda: None, require_writable=lambda: None, place=FIRST_PLACE, created=None),
             looks=SimpleNamespace(outage=Outage()),
             outcomes=outcomes,
             recent=Recent(),
