@@ -140,7 +140,7 @@ class Key:
 
     def covers(self, sensor_id: str) -> bool:
         """Whether it is for this sensor."""
-        return any(
+        return self.covers_all or any(
             sensor_id.startswith(pattern[:-1]) if pattern.endswith("*") else sensor_id == pattern for pattern in self.patterns
         )
 

@@ -141,9 +141,10 @@ class Gate:
         Whether there is no such key or the secret is wrong: the same is asked, compared, counted and remembered, in this order,
         so that nobody tells one from the other.
         """
-        if _opens(self._ring.known(key_id), digest, self._now_s()):
+        known = self._ring.known(key_id)
+        if _opens(known, digest, self._now_s()):
             key = await self._ring.current(key_id)
-            if _opens(key, digest, self._now_s()):
+            if key is known or _opens(key, digest, self._now_s()):
                 return key
             self._bucket_of(address).take(1, self._clock_s())  # whoever had a key is not refused for others' tries
         elif self._ring.refused(key_id):
