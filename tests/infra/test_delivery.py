@@ -271,11 +271,11 @@ def test_destroying_takes_the_name_twice_and_uses_it_for_everything() -> None:
 
 
 def test_terraform_runs_the_images_that_are_pushed() -> None:
-    """Three services and a canary, two images of one tag."""
+    """Three services, a canary and the operators' task, two images of one tag."""
     pushed = (ROOT / "infra/images/push.sh").read_text()
     assert "for target in api consumer" in pushed
     environment = (ROOT / "infra/terraform/environment/main.tf").read_text()
-    assert re.findall(r'image\s+= "\$\{var\.image\}-(\w+)"', environment) == ["api", "consumer", "api", "api"]
+    assert re.findall(r'image\s+= "\$\{var\.image\}-(\w+)"', environment) == ["api", "consumer", "api", "api", "consumer"]
 
 
 def compose() -> dict[str, Any]:

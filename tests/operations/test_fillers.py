@@ -84,6 +84,7 @@ def wait() -> None:
 
 def fill_for_ever() -> None:
     """Say which processes fold, and that each of them does, which it does for ever."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests in the background has it ignored
     with fillers(2, source := Odd(wait), MemoryStores) as fold:
         sys.stdout.write(json.dumps(running()) + "\n")
         sys.stdout.flush()

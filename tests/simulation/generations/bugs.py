@@ -36,7 +36,6 @@ class Bug(Enum):
     A_POINTER_IS_CACHED = auto()
     MARKS_ARE_OVERWRITTEN_BY_A_LETTER = auto()
     A_LEASE_NAMES_WHAT_HAS_LEFT_THE_STREAM = auto()
-    A_MARK_IS_TAKEN_BACK_BLINDLY = auto()
 
 
 type Bugs = frozenset[Bug]

@@ -7,7 +7,7 @@ from random import Random
 from consumer.following import Following
 from operations.promoting import Standing
 from projections.generations import Pointer
-from tests.simulation.generations.bugs import Bug, Bugs
+from tests.simulation.generations.bugs import Bugs
 from tests.simulation.generations.log import ModelLog, Trimmed
 from tests.simulation.generations.rebuild import Rebuild, Stage, is_past, passed
 from tests.simulation.generations.tables import Database, GenerationStores, Life, TablesGone
@@ -133,9 +133,7 @@ class Feeding:
         """The supervisor does, and kills its workers where another generation is live. A mark left behind it takes away."""
         if left := self._left:
             self._note(f"the supervisor takes back {left.next}")
-            if Bug.A_MARK_IS_TAKEN_BACK_BLINDLY in self._bugs:
-                self._database.pointer = replace(left, next=None)
-            elif self._database.pointer.next == left.next:
+            if self._database.pointer.next == left.next:
                 self._database.pointer = replace(self._database.pointer, next=None)
         pointer = self._database.pointer
         self._left = pointer if self._standing.left(pointer.next, self._clock.now_s) else None
