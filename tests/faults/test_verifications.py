@@ -16,6 +16,8 @@ from tests.faults.test_whole_log import archiving
 
 FEW = ["API", "record processor"]
 """Who is killed in the short version, the last one first."""
+TRIES = 5
+"""Of a verification that nobody answers."""
 
 
 @pytest.mark.timeout(3 * 3600)
@@ -46,12 +48,12 @@ def test_tables_are_equal_to_the_log_at_any_moment(trial: Trial, tmp_path: Path)
 
 
 def _verified(environ: Mapping[str, str], runs: int) -> None:
-    while runs:
-        done = _verify(environ)
-        if "Nobody answers" in done.stderr:
-            continue  # it did not look: the emulator is busy with who was killed
-        assert done.returncode == 0, f"{runs} to go: {done.stdout}{done.stderr}"
-        runs -= 1
+    for number in range(runs):
+        for _ in range(TRIES):
+            done = _verify(environ)
+            if "Nobody answers" not in done.stderr:
+                break  # else it did not look: the emulator is busy with who was killed
+        assert done.returncode == 0, f"number {number}: {done.stdout}{done.stderr}"
 
 
 def _verify(environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
