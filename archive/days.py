@@ -55,6 +55,9 @@ class Taken(msgspec.Struct, frozen=True):
 
 NOTHING_TAKEN: Final = Taken(_FORMAT, PARTS, {}, [])
 
+_TAKEN: Final = msgspec.json.Decoder(Taken)
+"""Made here: see `meta.py`."""
+
 
 def chain_name(created: str, shard_id: str) -> str:
     """What a chain is called here: the stream's creation and Kinesis's id, which stay when others join the list of streams."""
@@ -81,7 +84,7 @@ def parse_taken(data: bytes | None) -> Taken:
     if data is None:
         return NOTHING_TAKEN
     try:
-        taken = msgspec.json.decode(data, type=Taken)
+        taken = _TAKEN.decode(data)
         _ = [reached.position for reached in taken.chains.values()]
     except (msgspec.DecodeError, ValueError) as error:
         raise ArchiveUnreadable(f"{TAKEN_KEY} does not say what was taken: {error}. Remove it: all is taken anew.") from None

@@ -123,6 +123,14 @@ class _Meta[T](msgspec.Struct):
     meta: T
 
 
+# Made here, and not when first used: threads that are the first to use a struct at the same time crash (msgspec 0.22.0 tells of
+# a struct before it knows all of it).
+_ANY: Final = msgspec.json.Decoder(_Meta[dict[str, object]])
+_HEAD: Final = msgspec.json.Decoder(_Meta[Head])
+_TAIL: Final = msgspec.json.Decoder(_Meta[Tail])
+_STATE: Final = msgspec.json.Decoder(State)
+
+
 def line(meta: Head | Tail) -> bytes:
     """A head or a tail as the line it is in the object."""
     return msgspec.json.encode(_Meta(meta)) + b"\n"
@@ -131,12 +139,12 @@ def line(meta: Head | Tail) -> bytes:
 def parse_head(text: bytes, key: str) -> Head:
     """An object's first line. Raises ArchiveUnreadable for one of a newer format, which it names, or one that is none."""
     try:
-        found = msgspec.json.decode(text, type=_Meta[dict[str, object]]).meta.get("format")
+        found = _ANY.decode(text).meta.get("format")
         if isinstance(found, int) and found > FORMAT:
             raise ArchiveUnreadable(
                 f"{key} is of format {found}, and this version reads formats up to {FORMAT}: read it with a newer version."
             )
-        return msgspec.json.decode(text, type=_Meta[Head]).meta
+        return _HEAD.decode(text).meta
     except msgspec.DecodeError as error:
         raise ArchiveUnreadable(f"{key} does not begin as an object of an archive: {error}.") from None
 
@@ -144,7 +152,7 @@ def parse_head(text: bytes, key: str) -> Head:
 def parse_tail(text: bytes, key: str) -> Tail:
     """An object's last line. Raises ArchiveUnreadable."""
     try:
-        tail = msgspec.json.decode(text, type=_Meta[Tail]).meta
+        tail = _TAIL.decode(text).meta
         _ = tail.place
     except (msgspec.DecodeError, ValueError) as error:
         raise ArchiveUnreadable(f"{key} does not end as an object of an archive: {error}.") from None
@@ -159,7 +167,7 @@ def encode_state(state: State) -> bytes:
 def parse_state(data: bytes, key: str) -> State:
     """And back. Raises ArchiveUnreadable."""
     try:
-        state = msgspec.json.decode(data, type=State)
+        state = _STATE.decode(data)
         _ = int(state.last), instant_ms(state.tip_seen_at), state.hash_keys
     except (msgspec.DecodeError, ValueError) as error:
         raise ArchiveUnreadable(f"{key} is no state of a shard: {error}. Remove it: it is only a hint.") from None

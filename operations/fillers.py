@@ -55,8 +55,8 @@ def fillers(count: int, source: Source, open_stores: Callable[[], Stores]) -> It
                 yield told
         except (EOFError, OSError):
             raise NotRebuilt(
-                "One of the processes that fill the tables died: it was killed, or memory was short. What they wrote stays, "
-                "and whoever fills again goes on there."
+                f"One of the processes that fill the tables died{_why(filler.process)}. What they wrote stays, and whoever "
+                "fills again goes on there."
             ) from None
         if isinstance(told, _Failed):
             raise told.error from told.cause
@@ -79,6 +79,19 @@ def _start(source: Source, open_stores: Callable[[], Stores]) -> _Filler:
     process.start()
     theirs.close()
     return _Filler(process, ours)
+
+
+def _why(process: BaseProcess) -> str:
+    process.join(_END_S)
+    match process.exitcode:
+        case None | 0:
+            return ""
+        case -9:
+            return ": it was killed, or memory was short"
+        case code if code < 0:
+            return f" of {signal.strsignal(-code) or 'a signal'} (signal {-code})"
+        case code:
+            return f" with status {code}"
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -68,8 +69,8 @@ def fail(*_: object) -> MemoryStores:
     raise StoreUnavailable("the table did not answer") from ClientError({"Error": {"Code": "Slow", "Message": "later"}}, "Put")
 
 
-def die() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
+def die(number: signal.Signals) -> None:
+    os.kill(os.getpid(), number)
 
 
 def interrupt() -> None:
@@ -114,10 +115,14 @@ def test_what_is_raised_in_one_is_raised_here() -> None:
     assert running() == []
 
 
-def test_one_that_dies_ends_the_filling() -> None:
-    """With a sentence; the other one ends as well."""
-    with pytest.raises(NotRebuilt, match=r"died: it was killed, or memory was short\. .* goes on there\.$"):
-        filled(Odd(die))
+@pytest.mark.parametrize(
+    ("number", "why"),
+    [(signal.SIGKILL, "died: it was killed, or memory was short"), (signal.SIGSEGV, "died of Segmentation fault (signal 11)")],
+)
+def test_one_that_dies_ends_the_filling(number: signal.Signals, why: str) -> None:
+    """With a sentence that tells why; the other one ends as well."""
+    with pytest.raises(NotRebuilt, match=re.escape(why) + r"\. .* goes on there\.$"):
+        filled(Odd(partial(die, number)))
     assert running() == []
 
 
