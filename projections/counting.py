@@ -80,7 +80,7 @@ def _decide(
         if (decided := hour.decided) is None or decided.decisions is not decisions:
             decided = hour.decided = decisions.hour(reading, hour.row)
         seen.count(candidate, newest_us, decided)
-        if not sensor.told and sensor.meets(candidate.sequence_number):
+        if not sensor.told and sensor.meets():
             decisions.bear()
             folded.births += 1
         minute = measured_at_us // MINUTE_US

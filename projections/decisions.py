@@ -65,11 +65,9 @@ class Column:
 class SensorDecisions:
     """Of a sensor."""
 
-    __slots__ = ("born", "hours", "repeats", "seen_us")
+    __slots__ = ("hours", "repeats", "seen_us")
 
     def __init__(self) -> None:
-        self.born = 0
-        """The first record that brought what was counted."""
         self.seen_us = NEVER_SEEN_US
         """Of what was counted, the latest of the earlier of measured and arrived."""
         self.hours: dict[int, HourDecisions] = {}
@@ -144,8 +142,6 @@ class Decisions:
         seen_us = measured_at_us if measured_at_us < arrived_at_us else arrived_at_us  # noqa: FURB136  calls of min take longer
         if seen_us > sensor.seen_us:  # noqa: PLR1730  and of max
             sensor.seen_us = seen_us
-        if not sensor.born:
-            sensor.born = candidate.sequence_number
         self.size_bytes += len(token) + _READING_BYTES
         return column.bucket
 

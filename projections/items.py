@@ -229,15 +229,13 @@ def _sensor_item(sensor: Sensor) -> "Item":
     item: Item = {}
     if sensor.past_us >= 0:
         item["past"] = {"N": str(sensor.past_us)}
-    if sensor.born:
-        item["born"] = position_value(sensor.born)
     if sensor.seen_s is not None:
         # Not "seen": an item that has that is in the directory's index.
         item["last_seen"] = {"N": str(sensor.seen_s)}
     return item
 
 
-_SENSOR_NAMES: Final = {"past", "born", "last_seen"}
+_SENSOR_NAMES: Final = {"past", "last_seen"}
 
 
 def _read_sensor(item: "Item") -> Sensor:
@@ -245,7 +243,6 @@ def _read_sensor(item: "Item") -> Sensor:
         return NO_SENSOR
     return Sensor(
         past_us=_number(item, "past", -1),
-        born=int.from_bytes(item["born"]["B"]) if "born" in item else 0,
         seen_s=int(item["last_seen"]["N"]) if "last_seen" in item else None,
     )
 

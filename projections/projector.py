@@ -1,7 +1,7 @@
 """The batch algorithm: one shard's records become raw readings, stats rows and dead letters, each counted exactly once.
 
 decode → tell repeats from new readings → fold into the rows whose own position is before the record → (when due) write the
-fleet's rows; with a flush packs of raw readings and sensors' rows too. The caller checkpoints what a flush made durable.
+fleet's rows, its total first and last; with a flush packs and sensors' rows too. The caller checkpoints what that made durable.
 `docs/how-it-works.md` has the reasons.
 """
 
@@ -189,7 +189,7 @@ class ShardProjector:
         if self._seen.unflushed.size_bytes >= self._memory.unflushed_bytes:
             return (yield from self._flush_everything())
         if not self._flush and self._flush_is_due(now=now, idle=idle):
-            self._begin_flush()
+            yield from self._begin_flush()
         if flush := self._flush:
             if flush.sensor_count > self._policy.few_sensors:
                 yield from self._write_fleet_if_due(now=now)  # many sensors take a while, which the total need not wait for
@@ -208,7 +208,8 @@ class ShardProjector:
         due = elapsed_s >= policy.everything_every_s or (now and few and elapsed_s >= policy.few_every_s)
         return due and now_s >= self._rest_until_s
 
-    def _begin_flush(self) -> Flush:
+    def _begin_flush(self) -> Steps[Flush]:
+        yield from self._write_total_first()
         decisions = self._seen.unflushed.seal(self.position)
         self._flush = Flush(self._shard.shard_id, decisions, self._mark, self._sensors)
         self._flush_began_s, self._flush_spent_s = self._interval_clock_s(), 0.0
@@ -232,7 +233,7 @@ class ShardProjector:
             while not flush.done:
                 yield from flush.write(ITEMS_AT_ONCE)
             yield from self._end_flush(flush)
-        flush = self._begin_flush()
+        flush = yield from self._begin_flush()
         while not flush.done:
             yield from flush.write(ITEMS_AT_ONCE)
         yield from self._end_flush(flush, ended=ended)
@@ -263,11 +264,18 @@ class ShardProjector:
 
     def _write_fleet(self, *, windows: bool = True, flushed: Mark = START, ended: bool = False) -> Steps[None]:
         had_windows = windows and self._fleet.windows_dirty
+        if had_windows:
+            yield from self._write_total_first()
         decisions = self._seen.unflushed
         yield from self._fleet.write(self._mark, decisions, windows=windows, flushed=flushed, ended=ended)
         self._progress_written_s = self._interval_clock_s()
         if had_windows:
             self._windows_written_s = self._progress_written_s
+
+    def _write_total_first(self) -> Steps[None]:
+        """No row is ahead of the total: a promote compares that alone, and a sensor in a row is one that it counts."""
+        if self._fleet.progress.position < self._completed:
+            yield from self._write_fleet(windows=False)
 
     def _silent(self) -> bool:
         return self._interval_clock_s() - self._progress_written_s >= self._policy.renew_every_s

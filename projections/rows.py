@@ -85,8 +85,6 @@ class Sensor:
     past_us: int = -1
     """No reading of the row's window that came through the shard's parents was measured later; -1 when none did. Microseconds
     since 1970."""
-    born: int = 0
-    """The record that first brought a reading of it that counted here; 0 when none did."""
     seen_s: int | None = None
     """When it was last seen, as the directory has it (`seen_hour_s`)."""
 

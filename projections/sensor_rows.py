@@ -63,13 +63,13 @@ class HeldSensor:
         self.told = False
         """Whether something of it was counted since it is held."""
 
-    def meets(self, sequence_number: int) -> bool:
+    def meets(self) -> bool:
         """Whether the first that is counted is the very first of the sensor, in this shard and its parents.
 
-        The row may know of records that are decided once more after a crash: it remembers which one was the first.
+        The row may hold what is decided once more after a crash: so does the fleet's total then, which no row is ahead of.
         """
         self.told = True
-        return self.total.sensor.born in {0, sequence_number} and self.total.sensor.past_us < 0
+        return not self.total.stats.count and self.total.sensor.past_us < 0
 
 
 class SensorRows:
@@ -150,20 +150,19 @@ class SensorRows:
         if known.position <= decisions.begin:
             for part in decided.hours.values() if hour is None else [decided.hours[hour]]:
                 fold.absorb(part.fold)
-            born, seen_us = decided.born, decided.seen_us
+            seen_us = decided.seen_us
         else:
-            born, seen_us = 0, NEVER_SEEN_US
+            seen_us = NEVER_SEEN_US
             for one in decisions.counted_after(known.position, sensor_id):
                 reading = one.reading
                 if hour is None or reading.measured_at_us // HOUR_US == hour:
                     fold.add(reading)
-                    born = min(born or one.sequence_number, one.sequence_number)
                     seen_us = max(seen_us, min(reading.measured_at_us, one.arrived_at_ms * 1000))
         if hour is None:
             fold.repeat(decisions.repeats_after(known.position, sensor_id))
             seen = [] if seen_us == NEVER_SEEN_US else [seen_hour_s(sensor_id, seen_us)]
             seen_s = max([*seen, *([] if sensor.seen_s is None else [sensor.seen_s])], default=None)
-            sensor = Sensor(sensor.past_us, sensor.born or born, seen_s)
+            sensor = Sensor(sensor.past_us, seen_s)
         as_of_us = max(mark.as_of_us, known.as_of_us)
         return replace(known, position=mark.position, as_of_us=as_of_us, stats=fold.stats(), sensor=sensor)
 

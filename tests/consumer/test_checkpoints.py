@@ -102,7 +102,7 @@ def test_while_a_promote_waits_all_is_made_durable_with_each_delivery() -> None:
     )
     assert (answers.count(checkpoint(2)), hurry.began) == (1, 3)
     row = stores.rows[SHARD.shard_id, PROGRESS]
-    assert (row.progress.flushed.position, row.stats.count, row.progress.beat) == (2, 2, 1)
+    assert (row.progress.flushed.position, row.stats.count, row.progress.beat) == (2, 2, 2)
 
 
 @pytest.mark.parametrize("waits", [False, True])

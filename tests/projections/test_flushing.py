@@ -145,11 +145,11 @@ def test_the_next_rests_three_times_as_long_as_the_last_took() -> None:
 def test_sensors_rows_are_as_of_the_moment_the_flush_began() -> None:
     """They hold nothing that came later, and say so."""
     stores, clock, subject = begun()
-    for one in LOG[:13]:
+    for one in LOG[:15]:
         deliver(subject, stores, clock, one)
     positions = {row.position for (_, key), row in stores.rows.items() if key.scope != FLEET}
     assert len(positions) == 2, "some are written by the flush under way, the others by the one before"
-    assert stores.total_rows()["shardId-000000000000"].position == 13 > max(positions)
+    assert stores.total_rows()["shardId-000000000000"].position == 15 > max(positions)
     assert all(row.as_of_us <= clock.now_s * 1_000_000 for row in stores.rows.values())
     assert stores.rows["shardId-000000000000", PROGRESS].progress.flushed.position == min(positions)
 

@@ -53,7 +53,7 @@ def worst(key: RowKey, stats: Stats, *, gap: bool = True) -> Row:
         beat=MANY,
         gap=Gap(NOW_US, NOW_US) if gap else None,
     )
-    return Row(key, POSITION, stats, NOW_US, progress=progress, sensor=Sensor(NOW_US, POSITION, NOW_US // MICRO))
+    return Row(key, POSITION, stats, NOW_US, progress=progress, sensor=Sensor(NOW_US, NOW_US // MICRO))
 
 
 def largest_histogram() -> Histogram:

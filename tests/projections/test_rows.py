@@ -69,7 +69,7 @@ progresses = st.builds(
     beat=st.integers(0, 10**9),
     gap=st.none() | st.builds(Gap, times_us, times_us),
 )
-sensors = st.builds(Sensor, past_us=st.integers(-1, TIME_US_MAX), born=positions, seen_s=st.none() | st.integers(0, 2**33))
+sensors = st.builds(Sensor, past_us=st.integers(-1, TIME_US_MAX), seen_s=st.none() | st.integers(0, 2**33))
 celsius_micro = st.integers(TEMPERATURE_MICRO_MIN, TEMPERATURE_MICRO_MAX)
 cells = st.builds(
     Cell, st.integers(1, 10**12), st.integers(-(10**22), 10**22), st.integers(0, 10**32), celsius_micro, celsius_micro

@@ -330,7 +330,7 @@ class TestRows:
         """Known as absent and there, known as there and absent, known at another position: refused. Members may come."""
         key = RowKey(sensor_scope(sensor), TOTAL)
         bare = Row(key, BIG)
-        full = Row(key, BIG + 1, stats_of(reading(sensor)), sensor=Sensor(past_us=5, born=BIG + 1, seen_s=3600))
+        full = Row(key, BIG + 1, stats_of(reading(sensor)), sensor=Sensor(past_us=5, seen_s=3600))
         assert list(subject.stores.store_rows(shard, [(full, bare)])) == [key]
         assert not subject.stores.store_rows(shard, [(bare, Row(key))])
         assert list(subject.stores.store_rows(shard, [(full, Row(key))])) == [key]

@@ -64,10 +64,11 @@ class Bug(Enum):
     DIRTY_ROWS_ARE_EVICTED = auto()
     FLUSH_INSIDE_A_RECORD = auto()
     PROGRESS_ROW_FIRST = auto()
+    ROWS_ARE_AHEAD_OF_THE_TOTAL = auto()
     A_BEAT_SAYS_WHAT_IS_FOLDED = auto()
     WINDOWS_COUNT_REPEATS = auto()
     REFUSALS_ARE_COUNTED_AGAIN = auto()
-    BIRTHS_ARE_FORGOTTEN = auto()
+    SENSORS_ARE_BORN_AGAIN = auto()
     OWN_PACKS_ARE_TAKEN_FOR_THE_PARENTS = auto()
     WINDOWS_ARE_LEFT_OUT_OF_A_FULL_FLUSH = auto()
     THE_WINDOWS_MARK_IS_BEFORE_THE_WINDOWS = auto()
@@ -254,8 +255,9 @@ def _all_refusals(self: Any, position: int) -> Iterator[Any]:
     return _refusals_after(self, 0)
 
 
-def _meets_forgetting(self: Any, sequence_number: int) -> bool:
-    return _meets(self, 0) if self.total.sensor.born == 0 else bool(_meets(self, -1))
+def _meets_once_more(self: Any) -> bool:
+    self.told = True
+    return bool(self.total.sensor.past_us < 0)
 
 
 def _repeat_in_windows(self: Any, candidate: Candidate) -> None:
@@ -485,7 +487,6 @@ _write_if_due = ShardProjector._write_if_due
 _end_flush = ShardProjector._end_flush
 _flush = Flush.write
 _row = SensorRows._row
-_meets = HeldSensor.meets
 _take = FleetRows._take
 _fold = FleetRows.fold
 _load = FleetRows.load
@@ -516,6 +517,7 @@ _PATCHES: dict[Bug, list[tuple[Any, str, Callable[..., Any]]]] = {
     Bug.ROWS_DECIDE_BY_THE_PROGRESS_ROW: [(FleetRows, "_take", _take_by_progress)],
     Bug.DECISIONS_ARE_DROPPED_AT_A_FLEET_FLUSH: [(ShardProjector, "_write_fleet", _write_fleet_dropping)],
     Bug.PROGRESS_ROW_FIRST: [(FleetRows, "write", _write_progress_first)],
+    Bug.ROWS_ARE_AHEAD_OF_THE_TOTAL: [(ShardProjector, "_write_total_first", lambda _: iter(()))],
     Bug.A_BEAT_SAYS_WHAT_IS_FOLDED: [(FleetRows, "beat", _beat_with_what_is_folded)],
     Bug.REFUSALS_ARE_IGNORED: [
         (FleetRows, "_store", _store_ignoring_refusals),
@@ -526,7 +528,7 @@ _PATCHES: dict[Bug, list[tuple[Any, str, Callable[..., Any]]]] = {
     Bug.FLUSH_INSIDE_A_RECORD: [(projector, "slices", _slices_that_end_anywhere)],
     Bug.WINDOWS_COUNT_REPEATS: [(Decisions, "repeat", _repeat_in_windows)],
     Bug.REFUSALS_ARE_COUNTED_AGAIN: [(Decisions, "refusals_after", _all_refusals)],
-    Bug.BIRTHS_ARE_FORGOTTEN: [(HeldSensor, "meets", _meets_forgetting)],
+    Bug.SENSORS_ARE_BORN_AGAIN: [(HeldSensor, "meets", _meets_once_more)],
     Bug.WINDOWS_ARE_LEFT_OUT_OF_A_FULL_FLUSH: [(ShardProjector, "_write_fleet", _write_fleet_without_windows)],
     Bug.THE_WINDOWS_MARK_IS_BEFORE_THE_WINDOWS: [(ProgressEntry, "progress_row", _progress_row_with_windows)],
     Bug.A_FINAL_ROW_MOVES: [(ProgressEntry, "progress_row", _progress_row_that_moves)],
