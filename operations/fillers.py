@@ -38,12 +38,20 @@ class _Failed(NamedTuple):
     cause: BaseException | None
 
 
+class _Died(Exception):
+    """A process did. Whoever started it waits for it, and no other thread: only one of two is told how it ended."""
+
+    def __init__(self, process: BaseProcess) -> None:
+        super().__init__(process.name)
+        self.process = process
+
+
 @contextmanager
 def fillers(count: int, source: Source, open_stores: Callable[[], Stores]) -> Iterator[Fold]:
     """So many processes, which end with the block; what folds by them, as many shards at once as they are.
 
     Each works with a copy of the source, which goes through a pipe, and opens its own stores. Folding raises what is raised
-    there, and NotRebuilt where a process died. To be entered by a thread that lasts as long.
+    there; where a process died the block ends with NotRebuilt. To be entered by a thread that lasts as long.
     """
     begun, idle = list[_Filler](), list[_Filler]()
 
@@ -54,10 +62,7 @@ def fillers(count: int, source: Source, open_stores: Callable[[], Stores]) -> It
             while isinstance(told := filler.pipe.recv(), Folded):
                 yield told
         except (EOFError, OSError):
-            raise NotRebuilt(
-                f"One of the processes that fill the tables died{_why(filler.process)}. What they wrote stays, and whoever "
-                "fills again goes on there."
-            ) from None
+            raise _Died(filler.process) from None
         if isinstance(told, _Failed):
             raise told.error from told.cause
         idle.append(filler)
@@ -68,6 +73,11 @@ def fillers(count: int, source: Source, open_stores: Callable[[], Stores]) -> It
                 begun.append(_start(source, open_stores))
         idle += begun
         yield fold
+    except _Died as died:
+        raise NotRebuilt(
+            f"One of the processes that fill the tables died{_why(died.process)}. What they wrote stays, and whoever fills "
+            "again goes on there."
+        ) from None
     finally:
         _end([filler.process for filler in begun])
 
