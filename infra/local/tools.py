@@ -13,7 +13,7 @@ from pathlib import Path
 from infra.local.environment import machine
 
 JAVA_VERSION_MIN = 17  # DynamoDB Local 3 needs it
-NODE_VERSION_MIN = 18  # kinesis-local 0.5 needs it
+NODE_VERSION_MIN = 20  # the first of which every one takes --max-semi-space-size from NODE_OPTIONS
 
 
 class MissingToolError(Exception):
@@ -41,7 +41,7 @@ def find_java() -> Path | None:
 
 
 def find_node_bin() -> Path | None:
-    """The folder on PATH that has node 18 or newer and npm; None when there is none."""
+    """The folder on PATH that has node 20 or newer and npm; None when there is none."""
     node = shutil.which("node")
     if not node or not (Path(node).parent / "npm").exists():
         return None
