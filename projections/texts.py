@@ -5,6 +5,7 @@ worker remembers the last hour of thousands of sensors: late readings and repeat
 buckets that are not held are looked up.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -25,7 +26,7 @@ _UNPACKED: Final = 8
 _MARKS_A_TOKEN: Final = 8
 """Bits. One in nine of the tokens that are not there finds its bit set."""
 _SEGMENT_SIZE_BYTES: Final = 300
-_TEXT_SIZE_BYTES: Final = 600
+_TEXT_SIZE_BYTES: Final = 700
 _SECOND_CHARS: Final = len("6:40")
 
 
@@ -74,10 +75,15 @@ def _unpacked(packed: bytes) -> bytes:
 class Text:
     """The tokens of a bucket, in the order of the log."""
 
-    __slots__ = ("loose", "segments")
+    __slots__ = ("_earliest", "_latest", "loose", "segments")
 
     def __init__(self) -> None:
         self.segments: list[Segment] = []
+        self._latest: list[bytes] = []
+        """The last second of each segment and all before it."""
+        self._earliest: list[bytes] = []
+        """The first second of each segment and all after it. Both ascend, so that of a fast sensor's hundreds of segments
+        only the few that lie about a reading are looked at."""
         self.loose = bytearray(b" ")
         """Those that came last, a blank before and after each."""
 
@@ -87,31 +93,49 @@ class Text:
         wanted = b" %b " % token
         if wanted in self.loose:
             return True
-        return any(one.may_hold(token) and wanted in _unpacked(one.packed) for one in self.segments)
+        second = token[:_SECOND_CHARS]
+        about = self.segments[bisect_left(self._latest, second) : bisect_right(self._earliest, second)]
+        return any(one.may_hold(token) and wanted in _unpacked(one.packed) for one in about)
 
     def pack(self) -> None:
         """Pack what is loose."""
         text = bytes(self.loose)
         if tokens := text.split():
-            self.segments.append(Segment.of(tokens, text))
+            self._append(Segment.of(tokens, text))
             self.loose = bytearray(b" ")
 
     def settle(self) -> None:
         """Pack what is loose, in one segment with the last if that has room."""
         if self.segments and self.segments[-1].tokens_bytes + len(self.loose) <= SEGMENT_BYTES:
-            self.loose[:1] = decompress(self.segments.pop().packed)
+            self.loose[:1] = decompress(self._pop().packed)
         self.pack()
 
     def extend(self, other: "Text") -> None:
         """All of another text, which follows in the log."""
         if other.segments:
             self.settle()
-            self.segments += other.segments
+            for segment in other.segments:
+                self._append(segment)
         self.loose += other.loose[1:]
 
     def tokens(self) -> list[bytes]:
         """All of them, in order."""
         return b"".join([*(decompress(one.packed) for one in self.segments), self.loose]).split()
+
+    def _append(self, segment: Segment) -> None:
+        self.segments.append(segment)
+        self._latest.append(max([segment.last, *self._latest[-1:]]))
+        self._earliest.append(segment.first)
+        for before in range(len(self._earliest) - 2, -1, -1):
+            if self._earliest[before] <= segment.first:
+                break
+            self._earliest[before] = segment.first
+
+    def _pop(self) -> Segment:
+        """The last one, out of its place. What comes there in its stead holds all that it held."""
+        self._latest.pop()
+        self._earliest.pop()
+        return self.segments.pop()
 
     @property
     def size_bytes(self) -> int:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import batched
 from unittest import mock
 from zlib import decompress
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from projections import texts
 from projections.packs import Bucket
-from projections.texts import Text, Texts
+from projections.texts import Segment, Text, Texts
 
 buckets = st.sampled_from([Bucket("a", "2026-11-23T10:3"), Bucket("a", "2026-11-23T10:4"), Bucket("b", "2026-11-23T10:3")])
 tokens = st.builds(
@@ -79,14 +80,20 @@ def test_an_hour_of_thousands_of_sensors_fits() -> None:
     assert text.holds(b"0:00.5=1")
 
 
-def test_only_segments_of_the_same_time_are_unpacked() -> None:
-    """So a busy sensor, whose ten minutes are megabytes, may send out of order."""
-    times = (f"{second // 60}:{second % 60:02}.{part}" for second in range(600) for part in range(1, 9))
-    text = text_of((f"{time}=1".encode() for time in times), pack_every=80)
-    with mock.patch("projections.texts.decompress", side_effect=decompress) as unpack:
+@pytest.mark.parametrize("out_of_order", [1, 80])
+def test_only_segments_of_the_same_time_are_looked_at(out_of_order: int) -> None:
+    """So a busy sensor, whose ten minutes are megabytes in hundreds of segments, may send out of order."""
+    times = [f"{second // 60}:{second % 60:02}.{part}" for second in range(600) for part in range(1, 9)]
+    overtaking = (time for few in batched(times, out_of_order, strict=True) for time in reversed(few))
+    text = text_of((f"{time}=1".encode() for time in overtaking), pack_every=80)
+    with (
+        mock.patch("projections.texts.decompress", side_effect=decompress) as unpack,
+        mock.patch.object(Segment, "may_hold", autospec=True, side_effect=Segment.may_hold) as look,
+    ):
         assert text.holds(b"5:00.3=1")
         assert not text.holds(b"5:00.9=1")
     assert len(text.segments) == 60
+    assert look.call_count <= 4
     assert unpack.call_count <= 4
 
 

@@ -423,7 +423,8 @@ def _count_beginning_anywhere(self: Any, candidate: Candidate, newest_us: int, h
 def _trim_in_part(self: Any) -> None:
     if self.size_bytes > self._bytes_max:
         for text in self._texts.values():
-            text.loose, text.segments = bytearray(b" "), text.segments[1:]
+            text.loose = bytearray(b" ")
+            del text.segments[:1], text._latest[:1], text._earliest[:1]
 
 
 def _holds_loose(self: Any, token: bytes) -> bool:
