@@ -69,9 +69,9 @@ class Child:
         return projector.durable > durable
 
     @property
-    def searches(self) -> int:
-        """How many readings it told by its memory of what lies in packs."""
-        return self._projector.searches if self._projector else 0
+    def doubts(self) -> int:
+        """How many readings were not the newest of their sensor and hour."""
+        return self._projector.doubts if self._projector else 0
 
     def check(self, stores: AwsStores) -> None:
         """Flush, and see that each reading was counted once and each repeat known: a run that errs says nothing of speed."""

@@ -107,7 +107,7 @@ def _loop_s() -> float:
 
 def _with_calls(sums: Sums, canned: CannedDynamoDB, child: Child) -> Sums:
     calls = {f"{operation} calls": float(count) for operation, count in canned.calls.items()}
-    asked = {"look-ups": canned.calls["Query"], "searches": child.searches}
+    asked = {"look-ups": canned.calls["Query"], "doubts": child.doubts}
     return {**sums, **calls, **asked, "items": canned.written.total(), "table_s": canned.cpu_s}
 
 

@@ -16,7 +16,7 @@ from projections.fold import Fold
 from projections.histogram import rung_of
 from projections.packs import READINGS_MAX, TEN_MINUTES_US, Bucket, Pack, Place, bucket_of, read_tokens
 from projections.rows import HOUR_US, Row
-from projections.texts import SEGMENT_BYTES, Text
+from projections.texts import LOOSE_BYTES, Text
 from telemetry.errors import ReasonCode
 from telemetry.reading import Reading
 
@@ -132,7 +132,7 @@ class Decisions:
         loose = text.loose
         loose += token
         loose += b" "
-        if len(loose) > SEGMENT_BYTES:
+        if len(loose) > LOOSE_BYTES:
             text.pack()
         column.records.append(self._record(candidate))
         column.lines.append(candidate.line)

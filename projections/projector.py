@@ -76,9 +76,9 @@ class ShardProjector:
         return max(self._completed, self._seen.flushed)
 
     @property
-    def searches(self) -> int:
-        """How many readings were told by memory of what lies in packs, in place of a look-up."""
-        return self._seen.searches
+    def doubts(self) -> int:
+        """How many readings were not the newest of their sensor and hour."""
+        return self._seen.doubts
 
     @property
     def counted(self) -> int:

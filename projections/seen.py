@@ -27,8 +27,8 @@ class Seen:
         self._memory = memory
         self.flushed = 0
         """The last record before which everything counted lies in packs."""
-        self.searches = 0
-        """How many readings were told by texts held, in place of a look-up."""
+        self.doubts = 0
+        """How many readings were not the newest of their sensor and hour."""
         self.unflushed = Unflushed()
         """What was decided since then."""
         self._texts = Texts(memory.texts_bytes)
@@ -58,14 +58,20 @@ class Seen:
             found |= yield from self._look_into({bucket: wanted[bucket] for bucket in buckets})
         return found
 
-    def is_new(self, candidate: Candidate, in_packs: Collection[Candidate]) -> bool:
-        """Whether a reading that is not the newest of its sensor and hour was not counted before; `in_packs` by `look_up`."""
-        if candidate in in_packs or self.unflushed.holds(candidate.reading, candidate.token):
+    def is_new(self, candidate: Candidate, stored_us: int, in_packs: Collection[Candidate]) -> bool:
+        """Whether a reading that is not the newest of its sensor and hour was not counted before.
+
+        None of these that lies in packs is newer than `stored_us`; `in_packs` by `look_up`.
+        """
+        self.doubts += 1
+        reading, token = candidate.reading, candidate.token
+        if self.unflushed.holds(reading, token):
             return False
-        if (text := self._texts.get(bucket_of(candidate.reading))) is None:
+        if reading.measured_at_us > stored_us:
             return True
-        self.searches += 1
-        return not text.holds(candidate.token)
+        if (text := self._texts.get(bucket_of(reading))) is None:
+            return candidate not in in_packs
+        return not text.holds(token)
 
     def count(self, candidate: Candidate, newest_us: int, hour: HourDecisions) -> None:
         """Remember a new reading. Nothing of its sensor and hour that was counted before is newer than `newest_us`."""

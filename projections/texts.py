@@ -53,12 +53,12 @@ class Segment(NamedTuple):
         first, last = min(tokens)[:_SECOND_CHARS], max(tokens)[:_SECOND_CHARS]
         return cls(first, last, bytes(marks), len(text), compress(text, _LEVEL))
 
-    def may_hold(self, token: bytes) -> bool:
-        """Whether it must be unpacked to know."""
-        if not self.first <= token[:_SECOND_CHARS] <= self.last:
+    def may_hold(self, second: bytes, hashed: int) -> int:
+        """Whether it must be unpacked to know of a token of this second and hash."""
+        if not self.first <= second <= self.last:
             return False
-        bit = hash(token) % (len(self.marks) * 8)
-        return bool(self.marks[bit >> 3] >> (bit & 7) & 1)
+        bit = hashed % (len(self.marks) * 8)
+        return self.marks[bit >> 3] & (1 << (bit & 7))
 
     @property
     def size_bytes(self) -> int:
@@ -90,12 +90,14 @@ class Text:
     def holds(self, token: bytes) -> bool:
         """Whether a reading is among them."""
         # Its ends count: `0:05=18` is in `0:05=18.7`, and is another reading.
-        wanted = b" %b " % token
+        wanted = b" " + token + b" "
         if wanted in self.loose:
             return True
-        second = token[:_SECOND_CHARS]
-        about = self.segments[bisect_left(self._latest, second) : bisect_right(self._earliest, second)]
-        return any(one.may_hold(token) and wanted in _unpacked(one.packed) for one in about)
+        second, hashed = token[:_SECOND_CHARS], hash(token)
+        for one in self.segments[bisect_left(self._latest, second) : bisect_right(self._earliest, second)]:
+            if one.may_hold(second, hashed) and wanted in _unpacked(one.packed):
+                return True
+        return False
 
     def pack(self) -> None:
         """Pack what is loose."""

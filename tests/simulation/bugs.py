@@ -141,7 +141,7 @@ def seeded(bugs: Bugs, bounds: Bounds) -> Iterator[None]:
         (histogram, "BYTES_MAX", bounds.bytes_max),
         (projector, "CHUNK_ITEMS", bounds.chunk_items),
         (projector, "ITEMS_AT_ONCE", 10 * bounds.chunk_items),
-        (decisions, "SEGMENT_BYTES", bounds.segment_bytes),
+        (decisions, "LOOSE_BYTES", bounds.loose_bytes),
         (texts, "SEGMENT_BYTES", bounds.segment_bytes),
         (texts, "LOOSE_BYTES", bounds.loose_bytes),
         (texts, "REST_BYTES", bounds.loose_bytes // 2),
