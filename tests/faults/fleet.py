@@ -27,6 +27,8 @@ _EVENTS_A_RECORD = 180
 _REPEATABLE = 100_000
 """A repeat is of one of the last so many."""
 _HOUR_US = 3_600_000_000
+_ORPHANS_S = 2
+"""For how long children may go on that lost their daemon: what they are at has come to them already."""
 
 
 class Fleet:
@@ -102,12 +104,12 @@ class Lag:
     def __init__(self, caught_up_s: float) -> None:
         self._caught_up_s = caught_up_s
         self._killed_s: float | None = None
-        self.worst_s = 0.0
+        self.lags_s: list[float] = []
+        """As looks saw them."""
         self.recoveries_s: list[float] = []
-        self.looks = 0
 
     def killed(self) -> None:
-        """Somebody was killed now."""
+        """Those who are to be killed are dead."""
         self._killed_s = time.time()
 
     @property
@@ -119,9 +121,8 @@ class Lag:
         """The totals cover the log up to a moment, in seconds since 1970."""
         now_s = time.time()
         if self._killed_s is None:
-            self.worst_s = max(self.worst_s, now_s - as_of_s)
-            self.looks += 1
-        elif as_of_s > self._killed_s and now_s - as_of_s <= self._caught_up_s:  # written by whoever came after
+            self.lags_s.append(now_s - as_of_s)
+        elif as_of_s > self._killed_s + _ORPHANS_S and now_s - as_of_s <= self._caught_up_s:  # written by whoever came after
             self.recoveries_s.append(now_s - self._killed_s)
             self._killed_s = None
 
