@@ -70,7 +70,7 @@ class Child:
 
     @property
     def doubts(self) -> int:
-        """How many readings were not the newest of their sensor and hour."""
+        """How many readings were told by what packs say: by texts that are held, or by a look-up."""
         return self._projector.doubts if self._projector else 0
 
     def check(self, stores: AwsStores) -> None:

@@ -50,8 +50,9 @@ def _prepare(
     if unknown:
         missing: set[Hour] = {(one.reading.sensor_id, one.reading.measured_at_us // HOUR_US) for one in unknown}
         yield from sensors.hold(missing)
+        doubtful += [one for one in unknown if one.reading.measured_at_us <= sensors.newest_stored_us(one.reading)]
     yield from fleet.hold(minutes)
-    return (yield from seen.look_up([*doubtful, *unknown], sensors)) if doubtful or unknown else ()
+    return (yield from seen.look_up(doubtful)) if doubtful else ()
 
 
 def _decide(

@@ -77,7 +77,7 @@ class ShardProjector:
 
     @property
     def doubts(self) -> int:
-        """How many readings were not the newest of their sensor and hour."""
+        """How many readings were told by what packs say: by texts that are held, or by a look-up."""
         return self._seen.doubts
 
     @property

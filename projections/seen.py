@@ -13,7 +13,6 @@ from projections.decoding import Candidate
 from projections.effects import Believed, Steps, ask
 from projections.packs import TEN_MINUTES_US, Bucket, bucket_of
 from projections.policy import Memory
-from projections.sensor_rows import SensorRows
 from projections.texts import Texts
 
 BUCKETS_AT_ONCE = 50
@@ -28,7 +27,7 @@ class Seen:
         self.flushed = 0
         """The last record before which everything counted lies in packs."""
         self.doubts = 0
-        """How many readings were not the newest of their sensor and hour."""
+        """How many readings were told by what packs say: by texts that are held, or by a look-up."""
         self.unflushed = Unflushed()
         """What was decided since then."""
         self._texts = Texts(memory.texts_bytes)
@@ -40,16 +39,14 @@ class Seen:
         self.flushed = flushed
         self.unflushed.open = Decisions(flushed)
 
-    def look_up(self, candidates: Iterable[Candidate], rows: SensorRows) -> Steps[set[Candidate]]:
-        """Those of the candidates that lie in packs of buckets that are not held. Their sensors' rows must be held.
+    def look_up(self, candidates: Iterable[Candidate]) -> Steps[set[Candidate]]:
+        """Those of the candidates that lie in packs of buckets that are not held.
 
-        A reading newer than all of its sensor and hour that lie in packs, here and in parents, needs no look-up.
+        A reading newer than all of its sensor and hour that lie in packs, here and in parents, need not be among them.
         """
         wanted: dict[Bucket, list[Candidate]] = {}
         for candidate in candidates:
             reading, token = candidate.reading, candidate.token
-            if reading.measured_at_us > rows.newest_stored_us(reading.sensor_id, reading.measured_at_us):
-                continue
             bucket = bucket_of(reading)
             if bucket not in self._texts and not self.unflushed.holds(reading, token):
                 wanted.setdefault(bucket, []).append(candidate)
@@ -59,16 +56,16 @@ class Seen:
         return found
 
     def is_new(self, candidate: Candidate, stored_us: int, in_packs: Collection[Candidate]) -> bool:
-        """Whether a reading that is not the newest of its sensor and hour was not counted before.
+        """Whether a reading that is no newer than all of its sensor and hour was not counted before.
 
-        None of these that lies in packs is newer than `stored_us`; `in_packs` by `look_up`.
+        Of those that lie in packs, here and in parents, none is newer than `stored_us`; `in_packs` by `look_up`.
         """
-        self.doubts += 1
         reading, token = candidate.reading, candidate.token
         if self.unflushed.holds(reading, token):
             return False
         if reading.measured_at_us > stored_us:
             return True
+        self.doubts += 1
         if (text := self._texts.get(bucket_of(reading))) is None:
             return candidate not in in_packs
         return not text.holds(token)

@@ -27,6 +27,7 @@ from projections.rows import (
     sensor_scope,
     sensor_total,
 )
+from telemetry.reading import Reading
 from telemetry.shards import Shard
 
 _KEYS_AT_ONCE = 800
@@ -89,9 +90,9 @@ class SensorRows:
         for (sensor_id, hour), row in zip(hours, rows, strict=True):
             self.sensors[sensor_id].hours[hour] = HeldHour(row)
 
-    def newest_stored_us(self, sensor_id: str, time_us: int) -> int:
-        """No reading of the sensor and the hour of a time that lies in packs is newer: microseconds since 1970."""
-        return self.sensors[sensor_id].hours[time_us // HOUR_US].row.newest_us
+    def newest_stored_us(self, reading: Reading) -> int:
+        """No reading of its sensor and hour, whose row is held, that lies in packs is newer: microseconds since 1970."""
+        return self.sensors[reading.sensor_id].hours[reading.measured_at_us // HOUR_US].row.newest_us
 
     def write(self, rows: Sequence[Slot], mark: Mark, decisions: Decisions) -> Steps[None]:
         """Write these rows as covering the log up to `mark`, where the decisions end.

@@ -14,9 +14,9 @@ from zlib import compress, decompress
 from projections.packs import Bucket
 
 SEGMENT_BYTES: Final = 16 * 1024
-"""Of tokens in a segment: unpacked in some 20 µs."""
+"""Of tokens in a segment at most: unpacked in some 20 µs."""
 LOOSE_BYTES: Final = 4 * 1024
-"""Of tokens that are added now and then: beyond, they are packed."""
+"""Of tokens that are not packed yet."""
 REST_BYTES: Final = 1024
 """And of a bucket that nothing comes to any more."""
 
@@ -26,7 +26,7 @@ _UNPACKED: Final = 8
 _MARKS_A_TOKEN: Final = 8
 """Bits. One in nine of the tokens that are not there finds its bit set."""
 _SEGMENT_SIZE_BYTES: Final = 300
-_TEXT_SIZE_BYTES: Final = 700
+_TEXT_SIZE_BYTES: Final = 750
 _SECOND_CHARS: Final = len("6:40")
 
 
@@ -53,12 +53,12 @@ class Segment(NamedTuple):
         first, last = min(tokens)[:_SECOND_CHARS], max(tokens)[:_SECOND_CHARS]
         return cls(first, last, bytes(marks), len(text), compress(text, _LEVEL))
 
-    def may_hold(self, second: bytes, hashed: int) -> int:
+    def may_hold(self, second: bytes, hashed: int) -> bool:
         """Whether it must be unpacked to know of a token of this second and hash."""
         if not self.first <= second <= self.last:
             return False
         bit = hashed % (len(self.marks) * 8)
-        return self.marks[bit >> 3] & (1 << (bit & 7))
+        return self.marks[bit >> 3] >> (bit & 7) & 1 == 1
 
     @property
     def size_bytes(self) -> int:
@@ -82,8 +82,8 @@ class Text:
         self._latest: list[bytes] = []
         """The last second of each segment and all before it."""
         self._earliest: list[bytes] = []
-        """The first second of each segment and all after it. Both ascend, so that of a fast sensor's hundreds of segments
-        only the few that lie about a reading are looked at."""
+        """The first second of each segment and all after it. Both ascend: of a fast sensor's hundreds of segments, which come
+        nearly in order, only the few that lie about a reading are looked at."""
         self.loose = bytearray(b" ")
         """Those that came last, a blank before and after each."""
 

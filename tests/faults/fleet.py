@@ -105,11 +105,11 @@ class Lag:
         self._caught_up_s = caught_up_s
         self._killed_s: float | None = None
         self.lags_s: list[float] = []
-        """As looks saw them."""
+        """At each look."""
         self.recoveries_s: list[float] = []
 
     def killed(self) -> None:
-        """Those who are to be killed are dead."""
+        """Those who are to be killed have been, just now."""
         self._killed_s = time.time()
 
     @property

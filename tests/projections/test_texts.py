@@ -80,7 +80,7 @@ def test_an_hour_of_thousands_of_sensors_fits() -> None:
     assert text.holds(b"0:00.5=1")
 
 
-@pytest.mark.parametrize("out_of_order", [1, 80])
+@pytest.mark.parametrize("out_of_order", [1, 120])
 def test_only_segments_of_the_same_time_are_looked_at(out_of_order: int) -> None:
     """So a busy sensor, whose ten minutes are megabytes in hundreds of segments, may send out of order."""
     times = [f"{second // 60}:{second % 60:02}.{part}" for second in range(600) for part in range(1, 9)]
@@ -93,7 +93,7 @@ def test_only_segments_of_the_same_time_are_looked_at(out_of_order: int) -> None
         assert text.holds(b"5:00.3=1")
         assert not text.holds(b"5:00.9=1")
     assert len(text.segments) == 60
-    assert look.call_count <= 4
+    assert look.call_count <= 6
     assert unpack.call_count <= 4
 
 

@@ -96,6 +96,7 @@ class Bug(Enum):
     DAYS_GO_BY_THE_SLICE = auto()
     THE_HOUR_OF_ANOTHER_SENSOR_DECIDES = auto()
     WHAT_IS_IN_MEMORY_IS_NOT_LOOKED_AT = auto()
+    WHAT_IS_PACKED_IS_NOT_LOOKED_AT = auto()
     HOURS_HAVE_NO_PAST = auto()
     TOKENS_HAVE_NO_ENDS = auto()
     TOKENS_ARE_AS_OTHERS_WROTE_THEM = auto()
@@ -377,10 +378,14 @@ def _fold_days_by_slice(self: Any, piece: SliceFold, unflushed: Unflushed) -> No
         _fold(self, piece, unflushed)
 
 
-def _newest_of_another(self: Any, sensor_id: str, time_us: int) -> int:
+def _newest_of_another(self: Any, reading: Reading) -> int:
     others = (hour.row for other in self.sensors.values() for hour in other.hours.values())
     newest_us: int = next(others).newest_us
     return newest_us
+
+
+def _is_new_if_unflushed_lacks_it(self: Any, candidate: Candidate, stored_us: int, in_packs: Collection[Candidate]) -> bool:
+    return _seen_is_new(self, candidate, -1, in_packs)
 
 
 def _hours_without_past(self: Any, key: RowKey) -> bool:
@@ -503,6 +508,7 @@ _move = Seen.move
 _search = packs.search
 _token_of = canonical.token_of
 _seen_count = Seen.count
+_seen_is_new = Seen.is_new
 _add = Tally.add
 _keep_final = FleetReader._keep_final
 _merge = histogram.merge
@@ -558,6 +564,7 @@ _PATCHES: dict[Bug, list[tuple[Any, str, Callable[..., Any]]]] = {
     Bug.DAYS_GO_BY_THE_SLICE: [(FleetRows, "fold", _fold_days_by_slice)],
     Bug.THE_HOUR_OF_ANOTHER_SENSOR_DECIDES: [(SensorRows, "newest_stored_us", _newest_of_another)],
     Bug.WHAT_IS_IN_MEMORY_IS_NOT_LOOKED_AT: [(Decisions, "holds", lambda *_: False)],
+    Bug.WHAT_IS_PACKED_IS_NOT_LOOKED_AT: [(Seen, "is_new", _is_new_if_unflushed_lacks_it)],
     Bug.HOURS_HAVE_NO_PAST: [(SensorRows, "_may_have_past", _hours_without_past)],
     Bug.TOKENS_HAVE_NO_ENDS: [(Text, "holds", _holds_without_ends), (packs, "search", _search_without_ends)],
     Bug.TOKENS_ARE_AS_OTHERS_WROTE_THEM: [(canonical, "token_of", _token_as_written)],
