@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import batched
 from pathlib import Path
+from random import Random
 from threading import Event as Flag
 from typing import Any, Final
 from unittest.mock import patch
@@ -104,7 +105,7 @@ def archive_all(kinesis: Any, target: Target) -> float:
 
 def archiver(_: Rig) -> Iterator[Figure]:
     """P24: readings a second of one core, and bytes of the archive a reading, of packed records and of plain ones."""
-    log = readings(_READINGS, _SENSORS)
+    log = measured()
     for kind, data in (("packed", records(log)), ("plain", plain(log))):
         rates, sizes = [], []
         for _run in range(_RUNS):
@@ -119,6 +120,17 @@ def archiver(_: Rig) -> Iterator[Figure]:
 
 
 _NOTE: Final = f"{_SENSORS} sensors, {EVENTS_A_RECORD} readings a packed record, pages and archive in memory"
+
+
+def measured() -> list[Reading]:
+    """By sensors that drift by hundredths of a degree and keep time to half a second: what repeats would pack to nothing."""
+    rng, drifted_micro = Random(26), [0] * _SENSORS  # noqa: S311  repeatable on purpose
+    log = []
+    for number, (measured_at_us, sensor_id, _) in enumerate(readings(_READINGS, _SENSORS)):
+        sensor = number % _SENSORS
+        drifted_micro[sensor] += rng.randint(-20, 20) * 10_000
+        log.append(Reading(measured_at_us + rng.randrange(500) * 1000, sensor_id, 20_000_000 + drifted_micro[sensor]))
+    return log
 
 
 def plain(log: Sequence[Reading]) -> list[bytes]:
@@ -138,14 +150,14 @@ def archived(data: Sequence[bytes], page_records: int, target: MemoryTarget) -> 
 def parquet(_: Rig) -> Iterator[Figure]:
     """P26: the same archive exported as Parquet and as JSON lines, in turn; bytes of the Parquet a reading."""
     target = MemoryTarget()
-    archived(records(readings(_READINGS, _SENSORS)), _PAGE_RECORDS["packed"], target)
+    archived(records(measured()), _PAGE_RECORDS["packed"], target)
     lines_s, parquet_s, sizes = [], [], []
     for _run in range(_RUNS):
         folder = Path(tempfile.mkdtemp(prefix="telemetry-bench-"))
         with (folder / "lines").open("wb") as file:
             lines_s.append(_exported(target, Lines(file, line_of, time.monotonic, mark=False, stays=False)))
         parquet_s.append(_exported(target, Parts(folder / "parts", 0, mark=False)))
-        sizes.append(sum(path.stat().st_size for path in (folder / "parts").iterdir()) / _READINGS)
+        sizes.append(sum(path.stat().st_size for path in (folder / "parts").rglob("*.parquet")) / _READINGS)
         shutil.rmtree(folder)
     per_s = {
         "Parquet per s": _READINGS / sorted(parquet_s)[_RUNS // 2],

@@ -9,7 +9,6 @@ _OLD_WINDOWS: Final = "windows of the last hour are written again: 434 items a s
 
 WHY_SHORT: Final[Mapping[tuple[str, str], str]] = {
     ("P6", "256 clients"): "so many do not fill every record, a thousand do",
-    ("P10", ""): "measured in an older way: of one shard, in pages of 100 records, and not by the log's own sources",
     ("P15", "an hour late"): _OLD_WINDOWS,
     ("P19", "an hour late"): _OLD_WINDOWS,
 }
