@@ -45,12 +45,12 @@ def _prepare(
         minutes.add(measured_at_us // MINUTE_US)
         if (sensor := held.get(sensor_id)) is None or (hour := sensor.hours.get(measured_at_us // HOUR_US)) is None:
             unknown.append(candidate)
-        elif measured_at_us <= hour.row.newest_us:
+        elif measured_at_us <= hour.stored_us:
             doubtful.append(candidate)
     if unknown:
         missing: set[Hour] = {(one.reading.sensor_id, one.reading.measured_at_us // HOUR_US) for one in unknown}
         yield from sensors.hold(missing)
-        doubtful += [one for one in unknown if one.reading.measured_at_us <= sensors.newest_stored_us(one.reading)]
+        doubtful += [one for one in unknown if one.reading.measured_at_us <= sensors.stored_us(one.reading)]
     yield from fleet.hold(minutes)
     return (yield from seen.look_up(doubtful)) if doubtful else ()
 
@@ -74,7 +74,7 @@ def _decide(
         newest_us = hour.newest_us
         if measured_at_us > newest_us:
             hour.newest_us = measured_at_us
-        elif not seen.is_new(candidate, hour.row.newest_us, in_packs):
+        elif not seen.is_new(candidate, hour.stored_us, in_packs):
             decisions.repeat(candidate)
             folded.repeats += 1
             continue

@@ -78,10 +78,14 @@ class Fold:
         self._sum_squares += other._sum_squares
         self._duplicates += other._duplicates
         self._tally.absorb(other._tally)
-        self._minimum = min(_known(self._minimum, other._minimum), key=_coldest, default=None)
-        self._maximum = min(_known(self._maximum, other._maximum), key=_hottest, default=None)
-        self._first = min(_known(self._first, other._first), default=None)
-        self._latest = max(_known(self._latest, other._latest), default=None)
+        if (coldest := other._minimum) and ((old := self._minimum) is None or _coldest(coldest) < _coldest(old)):
+            self._minimum = coldest
+        if (hottest := other._maximum) and ((old := self._maximum) is None or _hottest(hottest) < _hottest(old)):
+            self._maximum = hottest
+        if (first := other._first) and (self._first is None or first < self._first):
+            self._first = first
+        if (latest := other._latest) and (self._latest is None or latest > self._latest):
+            self._latest = latest
 
     def repeat(self, times: int = 1) -> None:
         """Readings of theirs were seen again."""
@@ -130,10 +134,6 @@ def merge(parts: Iterable[Stats]) -> Stats:
         duplicates=sum(s.duplicates for s in stats),
         histogram=encode(histogram.merge(decode(s.histogram) for s in stats)),
     )
-
-
-def _known(*readings: Reading | None) -> list[Reading]:
-    return [reading for reading in readings if reading is not None]
 
 
 # Ties go to the earliest timestamp, then to the sensor id, so that every rebuild names the same reading.

@@ -43,14 +43,21 @@ type Slot = tuple[str, int | None]
 class HeldHour:
     """A row of an hour."""
 
-    __slots__ = ("decided", "newest_us", "row")
+    __slots__ = ("decided", "newest_us", "row", "stored_us")
 
     def __init__(self, row: Row) -> None:
         self.row = row
         self.decided: HourDecisions | None = None
         """What was decided about it last, which may be flushed since."""
-        self.newest_us = row.newest_us
-        """Of what was counted, here and in parents; -1 when nothing was. Microseconds since 1970."""
+        self.stored_us = row.newest_us
+        """Nothing of it that lies in packs, here and in parents, is newer; -1 when nothing does. Microseconds since 1970."""
+        self.newest_us = self.stored_us
+        """And nothing that was counted."""
+
+    def take(self, row: Row) -> None:
+        """This is what is stored."""
+        self.row, self.stored_us = row, row.newest_us
+        self.newest_us = max(self.newest_us, self.stored_us)
 
 
 class HeldSensor:
@@ -90,9 +97,9 @@ class SensorRows:
         for (sensor_id, hour), row in zip(hours, rows, strict=True):
             self.sensors[sensor_id].hours[hour] = HeldHour(row)
 
-    def newest_stored_us(self, reading: Reading) -> int:
+    def stored_us(self, reading: Reading) -> int:
         """No reading of its sensor and hour, whose row is held, that lies in packs is newer: microseconds since 1970."""
-        return self.sensors[reading.sensor_id].hours[reading.measured_at_us // HOUR_US].row.newest_us
+        return self.sensors[reading.sensor_id].hours[reading.measured_at_us // HOUR_US].stored_us
 
     def write(self, rows: Sequence[Slot], mark: Mark, decisions: Decisions) -> Steps[None]:
         """Write these rows as covering the log up to `mark`, where the decisions end.
@@ -140,8 +147,7 @@ class SensorRows:
         if hour is None:
             self.sensors[sensor_id].total = row
         else:
-            held = self.sensors[sensor_id].hours[hour]
-            held.row, held.newest_us = row, max(held.newest_us, row.newest_us)
+            self.sensors[sensor_id].hours[hour].take(row)
 
     def _row(self, slot: Slot, mark: Mark, decisions: Decisions) -> Row:
         """A row as it is to be written."""

@@ -27,14 +27,14 @@ _MARKS_A_TOKEN: Final = 8
 """Bits. One in nine of the tokens that are not there finds its bit set."""
 _SEGMENT_SIZE_BYTES: Final = 300
 _TEXT_SIZE_BYTES: Final = 750
-_SECOND_CHARS: Final = len("6:40")
+_TENTH_CHARS: Final = len("6:40.5")
 
 
 class Segment(NamedTuple):
     """Tokens that follow each other in the log, packed."""
 
     first: bytes
-    """The first of their seconds."""
+    """The first of their tenths of a second."""
     last: bytes
     """The last of them."""
     marks: bytes
@@ -50,15 +50,8 @@ class Segment(NamedTuple):
         for token in tokens:
             bit = hash(token) % bits
             marks[bit >> 3] |= 1 << (bit & 7)
-        first, last = min(tokens)[:_SECOND_CHARS], max(tokens)[:_SECOND_CHARS]
+        first, last = min(tokens)[:_TENTH_CHARS], max(tokens)[:_TENTH_CHARS]
         return cls(first, last, bytes(marks), len(text), compress(text, _LEVEL))
-
-    def may_hold(self, second: bytes, hashed: int) -> bool:
-        """Whether it must be unpacked to know of a token of this second and hash."""
-        if not self.first <= second <= self.last:
-            return False
-        bit = hashed % (len(self.marks) * 8)
-        return self.marks[bit >> 3] >> (bit & 7) & 1 == 1
 
     @property
     def size_bytes(self) -> int:
@@ -80,9 +73,9 @@ class Text:
     def __init__(self) -> None:
         self.segments: list[Segment] = []
         self._latest: list[bytes] = []
-        """The last second of each segment and all before it."""
+        """The last tenth of a second of each segment and all before it."""
         self._earliest: list[bytes] = []
-        """The first second of each segment and all after it. Both ascend: of a fast sensor's hundreds of segments, which come
+        """The first tenth of each segment and all after it. Both ascend: of a fast sensor's hundreds of segments, which come
         nearly in order, only the few that lie about a reading are looked at."""
         self.loose = bytearray(b" ")
         """Those that came last, a blank before and after each."""
@@ -93,9 +86,12 @@ class Text:
         wanted = b" " + token + b" "
         if wanted in self.loose:
             return True
-        second, hashed = token[:_SECOND_CHARS], hash(token)
-        for one in self.segments[bisect_left(self._latest, second) : bisect_right(self._earliest, second)]:
-            if one.may_hold(second, hashed) and wanted in _unpacked(one.packed):
+        tenth, hashed = token[:_TENTH_CHARS], hash(token)
+        for one in self.segments[bisect_left(self._latest, tenth) : bisect_right(self._earliest, tenth)]:
+            marks = one.marks
+            bit = hashed % (len(marks) * 8)
+            # In line: a fast sensor's readings ask several segments each.
+            if marks[bit >> 3] >> (bit & 7) & 1 and one.first <= tenth <= one.last and wanted in _unpacked(one.packed):
                 return True
         return False
 

@@ -4,62 +4,50 @@ botocore walks each of them member by member along its model, which takes longer
 what its own serializer and parser do of JSON, and nothing else differently.
 """
 
-from base64 import b64encode
 from binascii import a2b_base64
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from botocore.parsers import JSONParser, ResponseParserFactory
 from botocore.serialize import JSONSerializer
+from msgspec.json import encode
 
 _SHAPE: Final = "AttributeValue"
 
 
-def _text(data: bytes) -> str:
-    return b64encode(data).decode()
-
-
 # Whoever has many of them passes numbers and strings on without calling this, which takes longer than they do.
-def _walk(value: Any, of_bytes: Callable[[Any], Any]) -> Any:
+def _read(value: Any) -> Any:
     """An attribute value with its bytes, at any depth, made anew."""
     ((kind, held),) = value.items()
     match kind:
         case "B":
-            return {kind: of_bytes(held)}
+            return {kind: a2b_base64(held)}
         case "BS":
-            return {kind: [of_bytes(one) for one in held]}
+            return {kind: [a2b_base64(one) for one in held]}
         case "L":
-            return {kind: [_walk(one, of_bytes) for one in held]}
+            return {kind: [_read(one) for one in held]}
         case "M":
-            return {kind: {name: _walk(one, of_bytes) for name, one in held.items()}}
+            return {kind: {name: _read(one) for name, one in held.items()}}
     return value
 
 
 class AttributeValueSerializer(JSONSerializer):
-    """Writes requests."""
+    """Writes requests, which hold nothing that looks different in JSON but bytes."""
 
-    def _serialize_type_structure(self, serialized: Any, value: Any, shape: Any, key: Any) -> None:
-        if shape.name == _SHAPE:
-            serialized[key] = _walk(value, _text)
-        else:
-            super()._serialize_type_structure(serialized, value, shape, key)  # type: ignore[misc]
-
-    def _serialize_type_map(self, serialized: Any, value: Any, shape: Any, key: Any) -> None:
-        if shape.value.name == _SHAPE:
-            serialized[key] = {name: one if "N" in one or "S" in one else _walk(one, _text) for name, one in value.items()}
-        else:
-            super()._serialize_type_map(serialized, value, shape, key)  # type: ignore[misc]
+    def serialize_to_request(self, parameters: Any, operation_model: Any) -> Any:
+        """The request, of parameters that nobody validates."""
+        return super().serialize_to_request({}, operation_model) | {"body": encode(parameters)}
 
 
 class AttributeValueParser(JSONParser):
     """Reads answers."""
 
     def _handle_structure(self, shape: Any, value: Any) -> Any:
-        return _walk(value, a2b_base64) if shape.name == _SHAPE else super()._handle_structure(shape, value)  # type: ignore[misc]
+        return _read(value) if shape.name == _SHAPE else super()._handle_structure(shape, value)  # type: ignore[misc]
 
     def _handle_map(self, shape: Any, value: Mapping[str, Any]) -> Any:
         if shape.value.name == _SHAPE:
-            return {name: one if "N" in one or "S" in one else _walk(one, a2b_base64) for name, one in value.items()}
+            return {name: one if "N" in one or "S" in one else _read(one) for name, one in value.items()}
         return super()._handle_map(shape, value)  # type: ignore[misc]
 
 

@@ -248,7 +248,7 @@ def _beat_with_what_is_folded(self: Any, unflushed: Unflushed) -> Steps[None]:
 def _write_if_due_evicting(self: Any, **what: Any) -> Steps[int]:
     for sensor in self._sensors.sensors.values():
         for hour in sensor.hours.values():
-            hour.newest_us = hour.row.newest_us  # as after it was let go of and loaded again
+            hour.newest_us = hour.stored_us  # as after it was let go of and loaded again
     return (yield from _write_if_due(self, **what))
 
 
@@ -562,7 +562,7 @@ _PATCHES: dict[Bug, list[tuple[Any, str, Callable[..., Any]]]] = {
         (FleetRows, "_store", _store_taking_again),
     ],
     Bug.DAYS_GO_BY_THE_SLICE: [(FleetRows, "fold", _fold_days_by_slice)],
-    Bug.THE_HOUR_OF_ANOTHER_SENSOR_DECIDES: [(SensorRows, "newest_stored_us", _newest_of_another)],
+    Bug.THE_HOUR_OF_ANOTHER_SENSOR_DECIDES: [(SensorRows, "stored_us", _newest_of_another)],
     Bug.WHAT_IS_IN_MEMORY_IS_NOT_LOOKED_AT: [(Decisions, "holds", lambda *_: False)],
     Bug.WHAT_IS_PACKED_IS_NOT_LOOKED_AT: [(Seen, "is_new", _is_new_if_unflushed_lacks_it)],
     Bug.HOURS_HAVE_NO_PAST: [(SensorRows, "_may_have_past", _hours_without_past)],

