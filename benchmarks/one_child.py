@@ -1,10 +1,12 @@
 """`python -m benchmarks.one_child <task as JSON>`: what one shard's child takes in steady state, a line of JSON for each log.
 
 Nothing waits for anything: the log's clock moves, and what is measured is the processor time of projecting. What the canned
-table takes of it is subtracted and told beside; how the log is made and brought here is left out.
+table takes of it is subtracted and told beside; how the log is made and brought here is left out. Logs that are compared run
+abreast, one delivery of each in turn: so whatever else slows the machine for a while slows them alike.
 """
 
 import json
+import multiprocessing
 import os
 import pickle
 import shutil
@@ -12,7 +14,10 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from itertools import batched
+from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, Final
@@ -31,22 +36,44 @@ type Sums = dict[str, float]
 
 
 def main() -> None:
-    """Take the log `before`, if the task has one; then each of its `logs` as if it alone followed."""
+    """Take the log `before`, if the task has one; then each of its `logs` as if it alone followed, so many `abreast`."""
     task = json.loads(sys.argv[1])
     os.environ |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     child, folder = Child(), Path(task["folder"])
     try:
         if task["before"]:
             _work_through(child, _table(folder), task["before"])
-        for sample in task["logs"]:
-            # In a fork, memory and table are as the log before left them, and stay so here.
-            if pid := os.fork():
-                assert not os.waitpid(pid, 0)[1], f"{sample}: see above"
-                continue
-            if (left := _table(folder, os.getppid())).exists():
-                shutil.copyfile(left, _table(folder))
-            sys.stdout.write(json.dumps(_measured(child, _table(folder), **sample)) + "\n")
-            break
+        for samples in batched(task["logs"], task["abreast"], strict=False):
+            for told in _abreast(child, folder, samples):
+                sys.stdout.write(json.dumps(told) + "\n")
+    finally:
+        _table(folder).unlink(missing_ok=True)
+
+
+def _abreast(child: Child, folder: Path, samples: Sequence[Json]) -> Iterable[Sums]:
+    """What each tells. In a fork, memory and table are as the log before left them, and stay so here."""
+    told: dict[int, Sums] = {}
+    with ExitStack() as opened_turns:
+        running: dict[int, Connection] = {}
+        for number, sample in enumerate(samples):
+            turns, theirs = multiprocessing.Pipe()
+            multiprocessing.get_context("fork").Process(target=_take, args=(child, folder, sample, theirs)).start()
+            theirs.close()
+            running[number] = opened_turns.enter_context(turns)
+        while running:
+            for number, turns in list(running.items()):
+                turns.send(None)
+                if sums := turns.recv():  # EOFError: it failed, and has said why
+                    told[number] = sums
+                    del running[number]
+    return [told[number] for number in sorted(told)]
+
+
+def _take(child: Child, folder: Path, sample: Json, turns: Connection) -> None:
+    try:
+        if (left := _table(folder, os.getppid())).exists():
+            shutil.copyfile(left, _table(folder))
+        turns.send(_measured(child, _table(folder), turns, **sample))
     finally:
         _table(folder).unlink(missing_ok=True)
 
@@ -63,14 +90,14 @@ def _work_through(child: Child, table: Path, log: Json) -> None:
         child.check(stores)
 
 
-def _measured(child: Child, table: Path, *, log: Json, measured_s: float, restarted: bool) -> Sums:
+def _measured(child: Child, table: Path, turns: Connection, *, log: Json, measured_s: float, restarted: bool) -> Sums:
     """What was taken from one full flush to another, so many seconds of the log or more; of the whole log with 0 seconds."""
     if restarted:
         child.forget()
     sums: Sums = defaultdict(float)
     begun: Sums | None = None if measured_s else {}
     with opened(table) as (stores, canned):
-        for delivery in _deliveries(log):
+        for delivery in _in_turn(_deliveries(log), turns):
             flushed = _project(child, delivery, stores, sums)
             if flushed and begun is None and sums["flushes"] == _FLUSHES_BEFORE:
                 begun = _with_calls(sums, canned, child)
@@ -109,6 +136,15 @@ def _with_calls(sums: Sums, canned: CannedDynamoDB, child: Child) -> Sums:
     calls = {f"{operation} calls": float(count) for operation, count in canned.calls.items()}
     asked = {"look-ups": canned.calls["Query"], "doubts": child.doubts}
     return {**sums, **calls, **asked, "items": canned.written.total(), "table_s": canned.cpu_s}
+
+
+def _in_turn(deliveries: Iterator[Delivery], turns: Connection) -> Iterator[Delivery]:
+    """Each when its turn has come, which ends when the next is asked for; the last one with what is told."""
+    turns.recv()
+    for delivery in deliveries:
+        yield delivery
+        turns.send(None)
+        turns.recv()
 
 
 def _deliveries(log: Json) -> Iterator[Delivery]:

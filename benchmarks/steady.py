@@ -106,19 +106,20 @@ def _after_an_hour(folder: Path) -> dict[str, Sequence[Told]]:
     before = Log(2000, 2000, _EARLY_S, 3600)
     clean = Sample(Log(2000, 2000, _EARLY_S + 3600, 360 + _ROOM_S), 360)
     late, repeated = (replace(clean, log=replace(clean.log, kind=kind)) for kind in ("late", "repeated"))
-    told = taken(folder, [replace(late, restarted=True), *[clean, late, repeated] * PAIRS], before)
-    return {"late anew": told[:1], **{name: told[n::3] for n, name in enumerate(("clean", "late", "repeated"), 1)}}
+    *told, anew = taken(folder, [*[clean, late, repeated] * PAIRS, replace(late, restarted=True)], before, abreast=3)
+    return {"late anew": [anew], **{name: told[n::3] for n, name in enumerate(("clean", "late", "repeated"))}}
 
 
 def _pairs(folder: Path, clean: Log, kind: Any, measured_s: float) -> tuple[Sequence[Told], Sequence[Told]]:
-    """The same sensors in order and not, in turn."""
-    told = taken(folder, [Sample(clean, measured_s), Sample(replace(clean, kind=kind), measured_s)] * PAIRS)
+    """The same sensors in order and not."""
+    told = taken(folder, [Sample(clean, measured_s), Sample(replace(clean, kind=kind), measured_s)] * PAIRS, abreast=2)
     return told[::2], told[1::2]
 
 
-def taken(folder: Path, samples: Sequence[Sample], before: Log | None = None) -> Sequence[Told]:
-    """What a process of its own tells of each sample."""
-    task = {"folder": str(folder), "before": before and asdict(before), "logs": [asdict(sample) for sample in samples]}
+def taken(folder: Path, samples: Sequence[Sample], before: Log | None = None, *, abreast: int = 1) -> Sequence[Told]:
+    """What a process of its own tells of each sample; so many that follow each other run abreast."""
+    logs = [asdict(sample) for sample in samples]
+    task = {"folder": str(folder), "before": before and asdict(before), "logs": logs, "abreast": abreast}
     command = [sys.executable, "-m", "benchmarks.one_child", json.dumps(task)]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, timeout=_TASK_S_MAX, check=True)
     return [json.loads(line) for line in done.stdout.splitlines()]

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from subprocess import CalledProcessError
 from typing import Any, get_args
 
 import pytest
@@ -218,11 +219,12 @@ def test_a_child_counts_each_reading_and_knows_each_repeat(tmp_path: Path, monke
             child.check(stores)
 
 
-def test_what_is_told_adds_up(tmp_path: Path) -> None:
+@pytest.mark.parametrize("abreast", [1, 2])
+def test_what_is_told_adds_up(tmp_path: Path, abreast: int) -> None:
     """Whole periods of 8 s, never the first; each log from where the one before all left the child; no file stays."""
     log = Log(3, 3, 60, 60)
     samples = [Sample(log, 16), Sample(log, 16, restarted=True), Sample(replace(log, seconds=5), 0)]
-    for told in taken(tmp_path, samples[:2], Log(3, 3, 0, 60)):
+    for told in taken(tmp_path, samples[:2], Log(3, 3, 0, 60), abreast=abreast):
         assert (told["flushes"], told["seconds"], told["readings"], told["deliveries"]) == (2, 16, 48, 48)
         assert told["PutItem calls"] >= 16
         assert told["items"] >= told["PutItem calls"] + 2 * 3 * 3
@@ -230,6 +232,13 @@ def test_what_is_told_adds_up(tmp_path: Path) -> None:
         assert 0 < told["table_s"] < told["process_s"]
         assert told["cpu_s"] == pytest.approx(told["process_s"] - told["table_s"])
         assert told["memory_mb"] > 20
-    [whole] = taken(tmp_path, samples[2:])
-    assert (whole["seconds"], whole["readings"]) == (5, 15)
+    assert not list(tmp_path.iterdir())
+
+
+def test_logs_abreast_are_told_in_their_order(tmp_path: Path) -> None:
+    """Whichever ends first; and when one fails, so do all."""
+    samples = [Sample(Log(3, 3, 60, seconds), 0) for seconds in (5, 1, 3)]
+    assert [(told["seconds"], told["readings"]) for told in taken(tmp_path, samples, abreast=3)] == [(5, 15), (1, 3), (3, 9)]
+    with pytest.raises(CalledProcessError):
+        taken(tmp_path, [*samples, Sample(Log(3, 3, 60, 5), 60)], abreast=2)
     assert not list(tmp_path.iterdir())
