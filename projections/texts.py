@@ -71,10 +71,11 @@ class Text:
     __slots__ = ("_earliest", "_latest", "loose", "segments")
 
     def __init__(self) -> None:
-        self.segments: list[Segment] = []
-        self._latest: list[bytes] = []
+        # Most texts never have one, and tuples without elements take no memory.
+        self.segments: Sequence[Segment] = ()
+        self._latest: tuple[bytes, ...] = ()
         """The last tenth of a second of each segment and all before it."""
-        self._earliest: list[bytes] = []
+        self._earliest: tuple[bytes, ...] = ()
         """The first tenth of each segment and all after it. Both ascend: of a fast sensor's hundreds of segments, which come
         nearly in order, only the few that lie about a reading are looked at."""
         self.loose = bytearray(b" ")
@@ -121,19 +122,16 @@ class Text:
         return b"".join([*(decompress(one.packed) for one in self.segments), self.loose]).split()
 
     def _append(self, segment: Segment) -> None:
-        self.segments.append(segment)
-        self._latest.append(max([segment.last, *self._latest[-1:]]))
-        self._earliest.append(segment.first)
-        for before in range(len(self._earliest) - 2, -1, -1):
-            if self._earliest[before] <= segment.first:
-                break
-            self._earliest[before] = segment.first
+        self.segments = (*self.segments, segment)
+        self._latest = (*self._latest, max([segment.last, *self._latest[-1:]]))
+        earlier = bisect_right(self._earliest, segment.first)
+        self._earliest = self._earliest[:earlier] + (segment.first,) * (len(self.segments) - earlier)
 
     def _pop(self) -> Segment:
         """The last one, out of its place. What comes there in its stead holds all that it held."""
-        self._latest.pop()
-        self._earliest.pop()
-        return self.segments.pop()
+        *segments, last = self.segments
+        self.segments, self._latest, self._earliest = tuple(segments), self._latest[:-1], self._earliest[:-1]
+        return last
 
     @property
     def size_bytes(self) -> int:
