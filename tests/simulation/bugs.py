@@ -429,7 +429,7 @@ def _trim_in_part(self: Any) -> None:
     if self.size_bytes > self._bytes_max:
         for text in self._texts.values():
             text.loose = bytearray(b" ")
-            del text.segments[:1], text._latest[:1], text._earliest[:1]
+            text.segments, text._latest, text._earliest = text.segments[1:], text._latest[1:], text._earliest[1:]
 
 
 def _holds_loose(self: Any, token: bytes) -> bool:
