@@ -170,7 +170,7 @@ def test_operators_see_decide_and_prove(pipeline: Pipeline, monkeypatch: pytest.
 
     def well() -> None:
         answer = typed("doctor")
-        assert (answer.exit_code, answer.stdout.splitlines()[-1]) == (0, "All is well."), answer.output
+        assert (answer.exit_code, answer.stdout.splitlines()[-1:]) == (0, ["All is well."]), answer.output
 
     eventually(well, within_s=30)
     answer = typed("verify")
